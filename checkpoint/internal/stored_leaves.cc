@@ -164,19 +164,42 @@ class Loader {
   absl::Span<const std::byte> window_;
 };
 
+// Knows which files are mapped, so that views of them are made without reading bytes.
+class MappedFiles {
+ public:
+  explicit MappedFiles(const StoredLeaves& leaves) : leaves_(leaves) {}
+
+  // Returns whether the file with this EntryInfo::base is mapped. If it cannot be, loading says why.
+  bool Has(uint32_t base) {
+    if (base == base_) return is_mapped_;
+    base_ = base;
+    is_mapped_ = false;
+    const absl::StatusOr<const FileBytes*> file = leaves_.FileOf(base);
+    if (!file.ok()) return false;
+    const absl::StatusOr<const Buffer*> map = (*file)->Map();
+    return is_mapped_ = map.ok() && !(*map)->null();
+  }
+
+ private:
+  const StoredLeaves& leaves_;
+  std::optional<uint32_t> base_;  // the last one
+  bool is_mapped_ = false;
+};
+
 }  // namespace
 
 absl::StatusOr<std::vector<Leaf>> LoadStored(const StoredLeaves& leaves, size_t count,
                                              const IoOptions& io, bool verify) {
   // Divided into runs that are worth a thread.
-  const bool only_views = !verify && io.mode == ReadMode::kMap;
+  MappedFiles mapped(leaves);
   std::vector<size_t> ends;
   int64_t bytes = 0;
   for (size_t i = 0; i < count; ++i) {
     const EntryInfo entry = leaves.Find(i);
-    const bool is_view =
-        only_views && entry.codec == kCodecNone && entry.spec.dtype() != DType::kBool;
-    if (!is_view) bytes += entry.stored_size;
+    const bool is_unread = !verify && entry.codec == kCodecNone && entry.stored_size > 0 &&
+                           entry.spec.dtype() != DType::kBool &&
+                           IsAligned(entry.spec.dtype(), entry.offset) && mapped.Has(entry.base);
+    if (!is_unread) bytes += entry.stored_size;
     if (bytes < kBytesPerThread && i + 1 < count) continue;
     ends.push_back(i + 1);
     bytes = 0;
