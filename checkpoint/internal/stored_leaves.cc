@@ -169,15 +169,16 @@ class MappedFiles {
  public:
   explicit MappedFiles(const StoredLeaves& leaves) : leaves_(leaves) {}
 
-  // Returns whether the file with this EntryInfo::base is mapped. If it cannot be, loading says why.
-  bool Has(uint32_t base) {
-    if (base == base_) return is_mapped_;
-    base_ = base;
-    is_mapped_ = false;
-    const absl::StatusOr<const FileBytes*> file = leaves_.FileOf(base);
-    if (!file.ok()) return false;
+  // Returns whether the file of a leaf is mapped. error: it cannot be, as StoredLeaves::Named
+  // returns it.
+  absl::StatusOr<bool> HasFileOf(size_t index, const EntryInfo& entry) {
+    if (entry.base == base_) return is_mapped_;
+    const absl::StatusOr<const FileBytes*> file = leaves_.FileOf(entry.base);
+    if (!file.ok()) return leaves_.Named(index, nullptr, file.status());
     const absl::StatusOr<const Buffer*> map = (*file)->Map();
-    return is_mapped_ = map.ok() && !(*map)->null();
+    if (!map.ok()) return leaves_.Named(index, *file, map.status());
+    base_ = entry.base;
+    return is_mapped_ = !(*map)->null();
   }
 
  private:
@@ -196,9 +197,12 @@ absl::StatusOr<std::vector<Leaf>> LoadStored(const StoredLeaves& leaves, size_t 
   int64_t bytes = 0;
   for (size_t i = 0; i < count; ++i) {
     const EntryInfo entry = leaves.Find(i);
-    const bool is_unread = !verify && entry.codec == kCodecNone && entry.stored_size > 0 &&
-                           entry.spec.dtype() != DType::kBool &&
-                           IsAligned(entry.spec.dtype(), entry.offset) && mapped.Has(entry.base);
+    bool is_unread = !verify && entry.codec == kCodecNone && entry.stored_size > 0 &&
+                     entry.spec.dtype() != DType::kBool &&
+                     IsAligned(entry.spec.dtype(), entry.offset);
+    if (is_unread) {
+      LEAFSTORE_ASSIGN_OR_RETURN(is_unread, mapped.HasFileOf(i, entry));
+    }
     if (!is_unread) bytes += entry.stored_size;
     if (bytes < kBytesPerThread && i + 1 < count) continue;
     ends.push_back(i + 1);

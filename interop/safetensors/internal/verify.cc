@@ -40,8 +40,7 @@ std::vector<Piece> PiecesOf(const std::vector<SafetensorsFile::Shard>& shards) {
 absl::Status VerifyPiece(const SafetensorsFile& file, const Piece& piece, Buffer* scratch) {
   const SafetensorsHeader& header = piece.shard->header;
   LEAFSTORE_ASSIGN_OR_RETURN(
-      const auto bytes,
-      piece.shard->bytes->Get(piece.begin, piece.end - piece.begin, scratch));
+      const auto bytes, piece.shard->bytes->Get(piece.begin, piece.end - piece.begin, scratch));
   for (uint32_t i = piece.first; i < header.size() && header.offset(i) < piece.end; ++i) {
     if (header.spec(i).dtype() != DType::kBool) continue;
     const int64_t begin = std::max(piece.begin, header.offset(i));
