@@ -1,4 +1,4 @@
-// Which calls read tensors, and which read the manifest only.
+// Checks which calls read tensors, and which read only the manifest.
 #include "leafstore/checkpoint/internal/checkpoint_file.h"
 
 #include <atomic>

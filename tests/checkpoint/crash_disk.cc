@@ -122,7 +122,7 @@ std::unique_ptr<CrashDisk> CrashDisk::After(const Choice& choice) const {
 }
 
 std::unique_ptr<CrashDisk> CrashDisk::AfterCrash(std::mt19937* random) const {
-  // Each state keeps another share of the unsynced calls: none, all, or any part.
+  // Each state keeps a different part of the unsynced calls: none, all, or some.
   std::uniform_real_distribution<double> share(-0.2, 1.2);
   const double kept = share(*random);
   std::uniform_real_distribution<double> unit(0, 1);

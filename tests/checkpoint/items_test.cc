@@ -1,4 +1,4 @@
-// CheckpointItem: what it holds until it is saved, and an optimizer's state under a prefix.
+// CheckpointItem: its contents until it is saved, and an optimizer's state under a prefix.
 #include <optional>
 #include <string>
 #include <utility>
@@ -139,7 +139,7 @@ TEST_F(ItemsTest, InvalidStores_AddNoItem) {
   std::optional<MutableTensor> borrow = state[1].store.Mutate(".w").value();
   EXPECT_THAT(writer.AddItem({"adamw", state}),
               StatusIs(StatusCode::kFailedPrecondition, HasSubstr("cannot save while")));
-  borrow.reset();  // before its store goes
+  borrow.reset();  // before the store is destroyed
   state.pop_back();
   ASSERT_THAT(writer.AddItem({"adamw", state}), IsOk());
   EXPECT_THAT(writer.AddItem({"adamw", state}),

@@ -215,7 +215,7 @@ TEST_P(ReaderTest, Errors_NameTheFileAndTheItem) {
   const ParamStore loose =
       ParamStore::FromEntries({{Path().Attribute("a"), Value(1)}, {Path().Index(0), Value(2)}})
           .value();
-  Save(loose);  // which is no tree
+  Save(loose);  // which is not a tree
   const CheckpointReader reader = Open();
   const auto no_tree = StatusIs(
       StatusCode::kInvalidArgument,

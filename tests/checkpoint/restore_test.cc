@@ -1,5 +1,5 @@
-// CheckpointReader::LoadInto: which leaves of an item replace which of a store of another
-// structure.
+// CheckpointReader::LoadInto: how the leaves of an item are matched with those of a store of
+// another structure.
 #include <string>
 #include <utility>
 #include <vector>

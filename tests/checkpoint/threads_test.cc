@@ -33,7 +33,7 @@ namespace {
 using ::testing::ElementsAre;
 
 constexpr int kThreads = 4;
-constexpr int64_t kSize = 5000;  // so many numbers that a leaf takes a while to save
+constexpr int64_t kSize = 5000;  // large enough that saving a leaf takes a while
 
 // All elements of `.a` and `.b` have one value, the same in both; `.frozen` is never written.
 ParamStore NewParams() {
@@ -216,7 +216,7 @@ TEST_P(ReaderThreadsTest, ConcurrentLoads_OpenBasesOnce) {
           ParamStore into = NewParams();
           EXPECT_THAT(reader.LoadInto("params", &into), IsOk());
           ExpectWhole(into);
-          Write(&into, 5);  // its own, even where the file is mapped
+          Write(&into, 5);  // its own bytes, even if the file is mapped
           EXPECT_EQ(*into.Find(".b"), Leaf(Filled(5, kSize)));
         },
         [&] { EXPECT_THAT(reader.Verify(), IsOk()); },

@@ -65,7 +65,7 @@ void* Allocate(size_t size, size_t alignment) {
   void* memory = alignment <= alignof(std::max_align_t)
                      ? std::malloc(size)
                      : std::aligned_alloc(alignment, (size + alignment - 1) & -alignment);
-  if (memory == nullptr) std::abort();  // a test that needs so much has failed
+  if (memory == nullptr) std::abort();  // a test that runs out of memory has failed
   Add(malloc_usable_size(memory));
   return memory;
 }

@@ -1,4 +1,4 @@
-// The same operations on a store and on a std::map. Each is two bytes: the first selects the
+// Runs the same operations on a store and on a std::map. Each is two bytes: the first selects the
 // operation, the second the path.
 #include <algorithm>
 #include <map>

@@ -31,7 +31,7 @@ TEST(ChecksumStreamTest, ValueOfPieces_IsTheChecksumOfAllBytes) {
     stream.Reset();
     ByteSpan rest = bytes;
     while (!rest.empty()) {
-      const ByteSpan next = rest.subspan(0, piece);  // the last one is what is left
+      const ByteSpan next = rest.subspan(0, piece);  // the last piece may be shorter
       stream.Append(next);
       rest.remove_prefix(next.size());
     }

@@ -16,7 +16,7 @@
 namespace leafstore {
 namespace {
 
-// Keeps what is written, and where each write began and ended.
+// Keeps the bytes written, and the begin and end of each write.
 class RecordingFile : public WritableFile {
  public:
   absl::Status WriteAt(int64_t offset, absl::Span<const std::byte> bytes) override {

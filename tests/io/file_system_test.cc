@@ -53,7 +53,7 @@ TEST_F(FileSystemTest, WrittenBytes_AreRead) {
                        AllOf(HasSubstr(path), HasSubstr("expected 1 more bytes at byte 6"))));
 }
 
-// Aligned writes past the page cache, others through it, to the same blocks: it is one file.
+// Aligned writes past the page cache and other writes through it, to the same blocks of a file.
 TEST_F(FileSystemTest, DirectAndCachedWrites_MayAlternate) {
   constexpr size_t kBlocks = 64;
   for (const std::string& path :
@@ -114,7 +114,7 @@ TEST_F(FileSystemTest, Rename_ReplacesTheTarget) {
   EXPECT_THAT(files_.SyncDirectory(dir_.path()), IsOk());
 }
 
-// Says nothing of RenameNew.
+// A FileSystem that does not override RenameNew.
 class OlderFileSystem : public FileSystem {
  public:
   absl::StatusOr<std::unique_ptr<WritableFile>> Create(const std::string& path) override {

@@ -87,7 +87,7 @@ TEST(ParamStoreCodecTest, DataOfAnotherSize_IsDataLoss) {
               IsDataLoss("store, data: expected 32 bytes, as dtypes and shapes require, found 31"));
   EXPECT_THAT(ChangedStore([](auto* m) { m->mutable_data()->push_back(0); }),
               IsDataLoss("found 33"));
-  // Nothing is allocated for what a shape says.
+  // Nothing is allocated because of a shape.
   EXPECT_THAT(ChangedStore([](auto* m) { m->mutable_leaves()->set_dims(0, uint64_t{1} << 40); }),
               IsDataLoss("store, data: expected "));
 }

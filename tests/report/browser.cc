@@ -109,7 +109,7 @@ Browser::Browser() {
   posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
-  // A process group of its own, so that all its processes can be ended.
+  // A new process group, so that all its processes can be ended.
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
   std::vector<std::string> arguments = Arguments(profile_.File("profile"));
   std::vector<char*> pointers;

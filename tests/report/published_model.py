@@ -39,7 +39,7 @@ def main():
     model = os.path.join(folder, "model.safetensors")
     if not os.path.exists(model):
         os.makedirs(folder, exist_ok=True)
-        # Beside it, so that it comes whole, and two that are at it at once do not meet.
+        # In a temporary directory beside it, so that it appears complete, and concurrent runs do not interfere.
         with tempfile.TemporaryDirectory(dir=folder) as work:
             venv = os.path.join(work, "venv")
             run([sys.executable, "-m", "venv", venv],

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes optim_golden.json: what PyTorch's optimizers and schedules make of a few small tensors.
+"""Makes optim_golden.json: the results of PyTorch's optimizers and schedules for a few small tensors.
 
     pip install torch numpy        # any recent version; the checked-in file says which one made it
     python3 make_optim_golden.py > optim_golden.json
@@ -22,7 +22,7 @@ DTYPES = {"f32": torch.float32, "f64": torch.float64}
 
 
 def numbers(tensor):
-    """All digits: the shortest text that reads back as the same number of the tensor's type."""
+    """Returns the elements with all digits: the shortest text that reads back as the same number of the tensor's type."""
     return [float(str(x)) for x in tensor.detach().numpy().reshape(-1)]
 
 

@@ -25,8 +25,8 @@ class CompletionTest : public ToolTest {
     WriteFile(File("completion"), Out({"completion", "bash"}));
   }
 
-  // Returns the completions of bash for the last of these words, separated by spaces. As in bash, `=`
-  // is a word of its own.
+  // Returns the completions of bash for the last of these words, separated by spaces. As in bash,
+  // `=` is a separate word.
   std::string Complete(const std::vector<std::string>& words) {
     std::string line = "source '" + File("completion") + "'; COMP_WORDS=('" LEAFSTORE_TOOL "'";
     for (const std::string& word : words) line += " '" + word + "'";

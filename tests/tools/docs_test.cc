@@ -60,7 +60,7 @@ TEST_F(DocsTest, Page_ShowsWhatTheProgramPrints) {
       found += line + "\n";
       continue;
     }
-    if (!absl::StartsWith(line, "    $ ")) continue;  // what it is said to print
+    if (!absl::StartsWith(line, "    $ ")) continue;  // the documented output
     found += line + "\n";
     ++commands;
     std::istringstream out(Shell(line.substr(6)));

@@ -35,7 +35,7 @@ class InterruptTest : public ToolTest {
     Save(File("a.leaf"), ParamStore::FromEntries(std::move(entries)).value());
   }
 
-  // Starts it, and waits for a temporary file; returns -1 if there is none.
+  // Starts it, and waits for a temporary file; returns -1 if none appears.
   pid_t StartAndWait(std::vector<std::string> args, bool ignore_hup = false) {
     args.insert(args.begin(), LEAFSTORE_TOOL);
     std::vector<char*> arguments = internal::Pointers(args);

@@ -148,7 +148,7 @@ TEST(DiffTreeDefsTest, ManyTagsAndOddNames_MakeOneShortLine) {
   EXPECT_THAT(text, HasSubstr("... 992 more"));
 }
 
-// Returns a description of each node by its path, as the expected result.
+// What DiffTreeDefs compares of a node.
 struct Seen {
   std::string kind, type_name, target;
   std::set<std::string> tags;
