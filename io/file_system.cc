@@ -239,7 +239,8 @@ class PosixFileSystem : public FileSystem {
     if (error != EINVAL && error != ENOSYS) return Failed(what, to, error);
     // Some file systems do not support it; creating a hard link does not replace files either.
     if (link(from.c_str(), to.c_str()) == 0) return Remove(from);
-    return errno == EEXIST ? Failed(what, to) : FileSystem::RenameNew(from, to);
+    const bool no_links = errno == EPERM || errno == ENOTSUP || errno == ENOSYS;
+    return no_links ? FileSystem::RenameNew(from, to) : Failed(what, to);
   }
 
   absl::Status Remove(const std::string& path) override {
@@ -266,7 +267,10 @@ class PosixFileSystem : public FileSystem {
   absl::StatusOr<std::shared_ptr<void>> Lock(const std::string& path) override {
     const int fd = OpenRetrying(path, O_RDWR | O_CREAT, 0666);
     if (fd < 0) return Failed("open lock", path);
-    std::shared_ptr<void> lock(nullptr, [fd](void*) { close(fd); });
+    std::shared_ptr<int> lock(new int(fd), [](const int* held) {
+      close(*held);
+      delete held;
+    });
     if (Retry([fd] { return flock(fd, LOCK_EX | LOCK_NB); }) == 0) return lock;
     if (errno != EWOULDBLOCK) return Failed("lock", path);
     return absl::FailedPreconditionError(

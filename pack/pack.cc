@@ -107,10 +107,10 @@ std::shared_ptr<PackState> FillState(const PackLayout& plan, const SlotSet& grou
                                      std::vector<Leaf> leaves) {
   std::vector<Leaf> rest;
   for (uint32_t place = 0; place < group.size(); ++place) {
-    const Leaf leaf = std::move(leaves[place]);
+    Leaf leaf = std::move(leaves[place]);
     const uint32_t packed = plan.PlaceOf(group.SlotAt(place));
     if (packed == kNoPlace) {
-      rest.push_back(leaf);
+      rest.push_back(std::move(leaf));
     } else {
       CopyBytes(leaf.tensor(), buffer.mutable_data() + plan.offset(packed));
     }

@@ -115,8 +115,8 @@ class Packed {
   // exists.
   template <typename T>
   absl::Span<const T> span(uint32_t place) const& {
-    const absl::Span<const T> all = span<T>();
-    return all.subspan(plan().CheckedOffset(place) / sizeof(T), plan().bytes(place) / sizeof(T));
+    const size_t offset = plan().CheckedOffset(place);
+    return span<T>().subspan(offset / sizeof(T), plan().bytes(place) / sizeof(T));
   }
   // Returns the bytes, whatever the dtype. error FailedPrecondition: a borrow is open.
   absl::StatusOr<absl::Span<const std::byte>> bytes() const&;
@@ -200,8 +200,8 @@ class MutablePack {
   // exists.
   template <typename T>
   absl::Span<T> span(uint32_t place) {
-    return CheckedSpan<T>().subspan(plan().CheckedOffset(place) / sizeof(T),
-                                    plan().bytes(place) / sizeof(T));
+    const size_t offset = plan().CheckedOffset(place);
+    return CheckedSpan<T>().subspan(offset / sizeof(T), plan().bytes(place) / sizeof(T));
   }
   // Returns the bytes, whatever the dtype.
   absl::Span<std::byte> bytes();

@@ -154,9 +154,24 @@ Filter IsLeaf();
 // Matches leaves that `filter` matches.
 Filter LeavesOnly(Filter filter);
 
-// Those named by common words have a namespace, so that `using namespace leafstore` does not import
-// `All`.
+// Has every filter. Those named by common words are only here, so that `using namespace leafstore`
+// does not import `All`.
 namespace filters {
+
+using leafstore::ByteSizeIs;
+using leafstore::DTypeIs;
+using leafstore::Glob;
+using leafstore::HasChild;
+using leafstore::HasTag;
+using leafstore::IsLeaf;
+using leafstore::IsStatic;
+using leafstore::IsTensor;
+using leafstore::KindIs;
+using leafstore::LeavesOnly;
+using leafstore::RankIs;
+using leafstore::Regex;
+using leafstore::TypeIs;
+using leafstore::ValueIs;
 
 // Matches all nodes.
 Filter All();

@@ -69,7 +69,8 @@ class Definition {
       absl::StatusOr<ParamStore> Merge(Groups&&... groups)
   const { return MergeInputs({internal::MergeInput(std::forward<Groups>(groups))...}); }
 
-  // Builds a model from the groups: into `out`, or a new one. Rvalue groups are empty afterwards.
+  // Builds a model from the groups: into `out`, or a new one. The model shares their leaves; rvalue
+  // groups are then emptied, so that the model is the only holder of theirs.
   // error InvalidArgument: as Merge, or the model's type does not fit the structure. After an error
   // `out` is also unchanged.
   template <typename T, typename... Groups>

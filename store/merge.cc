@@ -245,41 +245,42 @@ absl::Status DoesNotFit(const ParamStore& store, const Alignment& where, AlignBy
 
 // Returns the place in `store` of each leaf of `group`.
 absl::StatusOr<std::vector<uint32_t>> PlacesIn(const ParamStore& store, const ParamStore& group,
-                                               AlignBy by) {
+                                               const UpdateOptions& options) {
   LEAFSTORE_RETURN_IF_ERROR(store.CheckNoBorrow("update from a group"));
   LEAFSTORE_RETURN_IF_ERROR(group.CheckNoBorrow("update a store from this one"));
-  Alignment where = Align(group, store, by);
+  Alignment where = Align(group, store, options.by);
   internal::FitReporter reporter;
   reporter.AddUnexpected(group, where);
   reporter.AddConflicts(group, store, where);
   const absl::Span<const Leaf> expected = store.leaves();
   const absl::Span<const Leaf> found = group.leaves();
-  for (uint32_t place = 0; place < group.size(); ++place) {
+  for (uint32_t place = 0; !options.any_spec && place < group.size(); ++place) {
     if (where[place] == kNoPlace) continue;
     if (expected[where[place]].spec() == found[place].spec()) continue;
     reporter.CheckSpec(group.layout(), group.slot(place), expected[where[place]].spec(),
                        found[place].spec());
   }
   if (reporter.ok()) return std::move(where).TakePlaces();
-  return DoesNotFit(store, where, by, std::move(reporter.report()));
+  return DoesNotFit(store, where, options.by, std::move(reporter.report()));
 }
 
 }  // namespace
 
-absl::Status Update(ParamStore* store, const ParamStore& group, AlignBy by) {
-  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<uint32_t> places, PlacesIn(*store, group, by));
+absl::Status Update(ParamStore* store, const ParamStore& group, const UpdateOptions& options) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<uint32_t> places, PlacesIn(*store, group, options));
   for (uint32_t i = 0; i < group.size(); ++i) {
-    internal::ParamStoreAccess::ReplaceLeaf(store, places[i], group.leaf(i));
+    internal::ParamStoreAccess::ReplaceLeaf(store, places[i], group.leaf(i), !options.any_spec);
   }
   return absl::OkStatus();
 }
 
-absl::Status Update(ParamStore* store, ParamStore&& group, AlignBy by) {
+absl::Status Update(ParamStore* store, ParamStore&& group, const UpdateOptions& options) {
   if (&group == store) return store->CheckNoBorrow("update from a group");
-  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<uint32_t> places, PlacesIn(*store, group, by));
+  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<uint32_t> places, PlacesIn(*store, group, options));
   std::vector<Leaf> leaves = std::move(group).TakeLeaves();
   for (uint32_t i = 0; i < leaves.size(); ++i) {
-    internal::ParamStoreAccess::ReplaceLeaf(store, places[i], std::move(leaves[i]));
+    internal::ParamStoreAccess::ReplaceLeaf(store, places[i], std::move(leaves[i]),
+                                            !options.any_spec);
   }
   return absl::OkStatus();
 }

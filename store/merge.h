@@ -3,7 +3,7 @@
 //   ParamStore all = Merge(std::move(biases), std::move(frozen), rest).value();
 //   FitReport report = CheckMerge(layout, {&biases, &rest});   // report.missing: the frozen leaves
 //   Update(&params, std::move(biases));                        // a changed group
-//   Update(&params, LoadNpz("biases.npz").value(), AlignBy::kDotted);   // head.bias to .head.bias
+//   Update(&params, LoadNpz("biases.npz").value(), {.by = AlignBy::kDotted});   // head.bias
 //
 // The order of the groups does not matter. Rvalues are moved without touching reference counts;
 // const groups are shared by value and unchanged.
@@ -87,15 +87,22 @@ requires(std::is_same_v<std::remove_cvref_t<Groups>, ParamStore>&&...)
   return internal::MergeInputs(nullptr, inputs, nullptr);
 }
 
+struct UpdateOptions {
+  // How leaves of a group on another Layout are matched with those of the store.
+  AlignBy by = AlignBy::kPath;
+  // Whether a leaf may be replaced by one of another dtype, shape or kind, such as one from Cast.
+  bool any_spec = false;
+};
+
 // Replaces leaves of `store` by those of `group`, which keep their generations. An rvalue group is
-// empty afterwards. `by` is how leaves of a group on another Layout are matched.
+// empty afterwards.
 // error InvalidArgument: leaves of the group are not in the store, two of them match the same leaf,
-// two leaves have the same dotted form, or dtypes, shapes or kinds differ; all are named
-// (FitReport). With AlignBy::kDotted, unexpected paths are in dotted form.
+// two leaves have the same dotted form, or (unless any_spec) dtypes, shapes or kinds differ; all are
+// named (FitReport). With AlignBy::kDotted, unexpected paths are in dotted form.
 // error FailedPrecondition: a borrow is open in one of the two. A failed call changes nothing.
 // O(group), by position, if the Layouts are equal.
-absl::Status Update(ParamStore* store, const ParamStore& group, AlignBy by = AlignBy::kPath);
-absl::Status Update(ParamStore* store, ParamStore&& group, AlignBy by = AlignBy::kPath);
+absl::Status Update(ParamStore* store, const ParamStore& group, const UpdateOptions& options = {});
+absl::Status Update(ParamStore* store, ParamStore&& group, const UpdateOptions& options = {});
 
 }  // namespace leafstore
 

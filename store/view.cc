@@ -113,7 +113,13 @@ absl::StatusOr<const Leaf*> View::leaf() const {
         "at ", def_.PathForMessage(node_), ": expected a leaf, found ", Describe(def_, node_)));
   }
   const uint32_t number = def_.leaf_begin(node_);
-  const Leaf* const leaf = by_slot_ ? store_->FindSlot(number) : FindLeaves({number})[0];
+  const Leaf* leaf = nullptr;
+  if (by_slot_) {
+    leaf = store_->FindSlot(number);
+  } else {
+    LEAFSTORE_ASSIGN_OR_RETURN(const std::string path, def_.PathText(node_));
+    leaf = store_->Find(path);
+  }
   if (leaf != nullptr) return leaf;
   return absl::NotFoundError(
       absl::StrCat("at ", def_.PathForMessage(node_), ": the leaf is not in this store"));

@@ -70,54 +70,56 @@ bool MatchLazily(size_t size, size_t end, uint64_t* steps, IsStar is_star, Match
 
 }  // namespace
 
+absl::StatusOr<GlobPattern::Segment> GlobPattern::ParseSegment(absl::string_view pattern,
+                                                               size_t* at) {
+  const size_t begin = *at;
+  size_t& i = *at;
+  Segment segment;
+  for (; i < pattern.size() && pattern[i] != '.'; ++i) {
+    const char c = pattern[i];
+    LEAFSTORE_RETURN_IF_ERROR(CheckIsLiteral(pattern, i));
+    if (c == '\\') {
+      if (++i == pattern.size()) {
+        return BadGlob(pattern, i - 1, "expected a character after the backslash, found the end");
+      }
+      segment.push_back({Piece::kCharacter, pattern[i]});
+    } else if (c == '?') {
+      segment.push_back({Piece::kAnyCharacter, 0});
+    } else if (c != '*') {
+      segment.push_back({Piece::kCharacter, c});
+    } else if (i + 1 < pattern.size() && pattern[i + 1] == '*') {
+      const bool alone = i == begin && (i + 2 == pattern.size() || pattern[i + 2] == '.');
+      if (!alone) return BadGlob(pattern, i, "expected `**` alone between dots");
+      ++i;
+    } else {
+      segment.push_back({Piece::kAnyText, 0});
+    }
+  }
+  if (i == begin) return BadGlob(pattern, i, "expected a key, found an empty one");
+  return segment;
+}
+
 absl::StatusOr<GlobPattern> GlobPattern::Parse(absl::string_view pattern) {
-  GlobPattern glob;
-  glob.text_ = std::string(pattern);
   if (pattern.empty()) {
     return BadGlob(pattern, 0, "expected a key, found no pattern; `**` matches every node");
   }
+  GlobPattern glob;
+  glob.text_ = std::string(pattern);
+  std::vector<Segment>& segments = glob.segments_;
   size_t i = 0;
-  while (true) {
-    const size_t begin = i;
-    Segment segment;
-    bool any_depth = false;
-    for (; i < pattern.size() && pattern[i] != '.'; ++i) {
-      const char c = pattern[i];
-      LEAFSTORE_RETURN_IF_ERROR(CheckIsLiteral(pattern, i));
-      if (c == '\\') {
-        if (++i == pattern.size()) {
-          return BadGlob(pattern, i - 1, "expected a character after the backslash, found the end");
-        }
-        segment.push_back({Piece::kCharacter, pattern[i]});
-      } else if (c == '?') {
-        segment.push_back({Piece::kAnyCharacter, 0});
-      } else if (c != '*') {
-        segment.push_back({Piece::kCharacter, c});
-      } else if (i + 1 < pattern.size() && pattern[i + 1] == '*') {
-        const bool alone = i == begin && (i + 2 == pattern.size() || pattern[i + 2] == '.');
-        if (!alone) return BadGlob(pattern, i, "expected `**` alone between dots");
-        any_depth = true;
-        ++i;
-      } else {
-        segment.push_back({Piece::kAnyText, 0});
-      }
-    }
-    if (i == begin) return BadGlob(pattern, i, "expected a key, found an empty one");
-    const bool repeated = any_depth && !glob.segments_.empty() &&
-                          (glob.any_depth_ >> (glob.segments_.size() - 1)) != 0;
-    if (!repeated) {
-      if (glob.segments_.size() == kMaxSegments) {
-        return BadGlob(pattern, begin,
-                       absl::StrCat("expected at most ", kMaxSegments, " segments"));
-      }
-      if (any_depth) glob.any_depth_ |= uint64_t{1} << glob.segments_.size();
-      glob.segments_.push_back(std::move(segment));
-    }
-    if (i == pattern.size()) break;
-    ++i;  // the dot
+  do {
     if (i == pattern.size()) return BadGlob(pattern, i, "expected a key, found the end");
-  }
-  glob.accepting_ = States{1} << glob.segments_.size();
+    const size_t begin = i;
+    LEAFSTORE_ASSIGN_OR_RETURN(Segment segment, ParseSegment(pattern, &i));
+    const bool any_depth = segment.empty();
+    if (any_depth && !segments.empty() && segments.back().empty()) continue;
+    if (segments.size() == kMaxSegments) {
+      return BadGlob(pattern, begin, absl::StrCat("expected at most ", kMaxSegments, " segments"));
+    }
+    if (any_depth) glob.any_depth_ |= uint64_t{1} << segments.size();
+    segments.push_back(std::move(segment));
+  } while (i++ < pattern.size());  // steps over the dot
+  glob.accepting_ = States{1} << segments.size();
   glob.of_integers_ = glob.FindSegmentsOfIntegers();
   return glob;
 }

@@ -92,6 +92,8 @@ class GlobPattern {
   };
   using Segment = std::vector<Piece>;
 
+  // Parses the segment that begins at `*at`, and moves that to its end: a dot or the pattern's end.
+  static absl::StatusOr<Segment> ParseSegment(absl::string_view pattern, size_t* at);
   bool MatchesKeys(const Path& path, bool or_above) const;
   bool IsAnyDepth(size_t segment) const { return (any_depth_ >> segment & 1) != 0; }
   std::optional<uint64_t> FindSegmentsOfIntegers() const;

@@ -69,17 +69,40 @@ std::vector<SlotSet> GroupSlots(const LeafSpecs& leaves, absl::Span<const uint32
   return sets;
 }
 
-absl::Status CheckNoneLeft(const Layout& layout, const SlotSet& left) {
+std::string SomePaths(const Layout& layout, const SlotSet& slots) {
   constexpr uint32_t kShown = 10;
-  if (left.empty()) return absl::OkStatus();
   std::vector<std::string> paths;
-  for (uint32_t i = 0; i < std::min(left.size(), kShown); ++i) {
-    paths.push_back(absl::StrCat("'", layout.PathForMessage(left.SlotAt(i)), "'"));
+  for (uint32_t i = 0; i < std::min(slots.size(), kShown); ++i) {
+    paths.push_back(absl::StrCat("'", layout.PathForMessage(slots.SlotAt(i)), "'"));
   }
-  if (left.size() > kShown) paths.push_back(absl::StrCat("and ", left.size() - kShown, " more"));
+  if (slots.size() > kShown) paths.push_back(absl::StrCat("and ", slots.size() - kShown, " more"));
+  return absl::StrJoin(paths, ", ");
+}
+
+absl::Status CheckNoneLeft(const Layout& layout, const SlotSet& left) {
+  if (left.empty()) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat("partition: expected every leaf in a group, found ", left.size(),
-                   " that no filter matches: ", absl::StrJoin(paths, ", ")));
+                   " that no filter matches: ", SomePaths(layout, left)));
+}
+
+absl::Status CheckCounts(const CompiledGroups& groups, const Layout& layout,
+                         absl::Span<const std::string> names, absl::Span<const int64_t> expected) {
+  if (expected.empty()) return absl::OkStatus();
+  if (expected.size() != names.size()) {
+    return absl::InvalidArgumentError(absl::StrCat("partition: expected a count for each of ",
+                                                   names.size(), " groups, found ",
+                                                   expected.size()));
+  }
+  for (size_t i = 0; i < names.size(); ++i) {
+    const SlotSet& group = groups.groups[i];
+    if (expected[i] < 0 || expected[i] == group.size()) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat("partition: ", GroupText(groups.named, names[i]), ": expected ", expected[i],
+                     expected[i] == 1 ? " leaf" : " leaves", ", found ", group.size(),
+                     group.empty() ? "" : ": ", SomePaths(layout, group)));
+  }
+  return absl::OkStatus();
 }
 
 // The first leaf below a match of a filter with an empty group, which belongs to another filter, or
@@ -121,20 +144,13 @@ std::string SuggestGlob(const GlobSuggestions& globs, const FilterExpr& expr) {
   return "";
 }
 
-// Checks that the group of each filter has a leaf. error InvalidArgument: names each filter whose
-// group is empty, and says that it matches nothing (with suggestions for a glob) or which filter
-// its matches belong to. O(filters); for the error, O(nodes * filters with empty groups).
-absl::Status CheckNoEmptyGroups(const CompiledGroups& groups, const LeafSpecs& leaves,
-                                absl::Span<const std::string> names) {
+// Returns the message for filters with empty groups, with a line for each: it matches nothing (with
+// suggestions for a glob), or its matches belong to another filter.
+std::string EmptyGroupsText(const CompiledGroups& groups, const LeafSpecs& leaves,
+                            absl::Span<const std::string> names, absl::Span<const size_t> indices) {
   constexpr size_t kMostNamed = 10;
-  std::vector<size_t> indices;
   std::vector<Filter> empty;
-  for (size_t i = 0; i < groups.filters.size(); ++i) {
-    if (!groups.groups[i].empty()) continue;
-    indices.push_back(i);
-    if (empty.size() < kMostNamed) empty.push_back(groups.filters[i]);
-  }
-  if (empty.empty()) return absl::OkStatus();
+  for (const size_t i : indices.subspan(0, kMostNamed)) empty.push_back(groups.filters[i]);
   const TreeDef& def = groups.def;
   const std::vector<FirstMatch> matches = FindFirstMatches(groups, leaves, empty);
   const GlobSuggestions globs = GlobSuggestions::Of(def);
@@ -161,7 +177,37 @@ absl::Status CheckNoEmptyGroups(const CompiledGroups& groups, const LeafSpecs& l
   if (indices.size() > empty.size()) {
     absl::StrAppend(&text, "\n  and ", indices.size() - empty.size(), " more");
   }
-  return absl::InvalidArgumentError(text);
+  return text;
+}
+
+// Checks that the group of each filter has a leaf. error InvalidArgument: names each filter whose
+// group is empty. O(filters); for the error, O(nodes * filters with empty groups).
+absl::Status CheckNoEmptyGroups(const CompiledGroups& groups, const LeafSpecs& leaves,
+                                absl::Span<const std::string> names) {
+  std::vector<size_t> empty;
+  for (size_t i = 0; i < groups.filters.size(); ++i) {
+    if (groups.groups[i].empty()) empty.push_back(i);
+  }
+  if (empty.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(EmptyGroupsText(groups, leaves, names, empty));
+}
+
+absl::Status CheckOptions(const CompiledGroups& groups, const LeafSpecs& leaves,
+                          absl::Span<const std::string> names, const GroupingOptions& options) {
+  if (options.exhaustive && names.size() > groups.filters.size()) {
+    LEAFSTORE_RETURN_IF_ERROR(CheckNoneLeft(leaves.layout(), groups.groups.back()));
+  }
+  LEAFSTORE_RETURN_IF_ERROR(CheckCounts(groups, leaves.layout(), names, options.expected_counts));
+  if (options.allow_empty.value_or(!groups.named)) return absl::OkStatus();
+  return CheckNoEmptyGroups(groups, leaves, names);
+}
+
+void AddFingerprints(const LeafSpecs& leaves, CompiledGroups* groups) {
+  for (uint32_t place = 0; place < leaves.size(); ++place) {
+    const uint64_t hash = SpecHash(leaves.slot(place), leaves.spec(place));
+    groups->group_fingerprints[groups->group_of_slot[leaves.slot(place)]] += hash;
+    groups->spec_fingerprint += hash;
+  }
 }
 
 }  // namespace
@@ -179,28 +225,19 @@ absl::StatusOr<CompiledGroups> CompileGroups(const LeafSpecs& leaves, std::vecto
   for (const Filter& filter : filters) LEAFSTORE_RETURN_IF_ERROR(filter.status());
   CompiledGroups out{.slots = leaves.slots(), .named = named, .first_match = options.first_match};
   LEAFSTORE_ASSIGN_OR_RETURN(out.def, leaves.layout().def());
-  const bool has_rest = names.size() > filters.size();
-  const uint32_t rest = has_rest ? static_cast<uint32_t>(filters.size()) : kNoGroup;
+  const uint32_t rest =
+      names.size() > filters.size() ? static_cast<uint32_t>(filters.size()) : kNoGroup;
   out.filters = std::move(filters);
   LEAFSTORE_RETURN_IF_ERROR(Assign(leaves, rest, &out));
   out.groups = GroupSlots(leaves, out.group_of_slot, names.size());
   LEAFSTORE_RETURN_IF_ERROR(CheckNoneLeft(leaves.layout(), out.groups.back()));
   out.groups.pop_back();
-  if (options.exhaustive && has_rest) {
-    LEAFSTORE_RETURN_IF_ERROR(CheckNoneLeft(leaves.layout(), out.groups.back()));
-  }
-  if (!options.allow_empty.value_or(!named)) {
-    LEAFSTORE_RETURN_IF_ERROR(CheckNoEmptyGroups(out, leaves, names));
-  }
+  LEAFSTORE_RETURN_IF_ERROR(CheckOptions(out, leaves, names, options));
   for (Slot slot = 0; !leaves.slots().is_all() && slot < leaves.layout().size(); ++slot) {
     if (!leaves.slots().Contains(slot)) out.group_of_slot[slot] = kNoGroup;
   }
   out.group_fingerprints.assign(names.size(), 0);
-  for (uint32_t place = 0; fingerprints && place < leaves.size(); ++place) {
-    const uint64_t hash = SpecHash(leaves.slot(place), leaves.spec(place));
-    out.group_fingerprints[out.group_of_slot[leaves.slot(place)]] += hash;
-    out.spec_fingerprint += hash;
-  }
+  if (fingerprints) AddFingerprints(leaves, &out);
   return out;
 }
 

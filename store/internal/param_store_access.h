@@ -15,8 +15,9 @@ struct ParamStoreAccess {
   static void SetFingerprint(uint64_t spec_fingerprint, ParamStore* store) {
     store->array_.get()->spec_fingerprint.store(spec_fingerprint, std::memory_order_relaxed);
   }
-  static void ReplaceLeaf(ParamStore* store, uint32_t place, Leaf leaf) {
-    store->ReplaceLeaf(place, std::move(leaf), /*same_spec=*/true);
+  // `same_spec`: the new leaf is known to have the spec of the old one.
+  static void ReplaceLeaf(ParamStore* store, uint32_t place, Leaf leaf, bool same_spec) {
+    store->ReplaceLeaf(place, std::move(leaf), same_spec);
   }
   // Returns whether another store shares the vector of handles.
   static bool SharesLeaves(const ParamStore& store) { return !store.array_.IsUnique(); }

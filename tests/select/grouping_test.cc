@@ -133,6 +133,8 @@ TEST(GroupingTest, BadNamedFilters_AreErrors) {
               StatusIs(kInvalid, HasSubstr("found \"a\" twice")));
   EXPECT_THAT(Grouping::Compile(store, {{"a", Glob("a..b")}}),
               StatusIs(kInvalid, HasSubstr("column 3")));
+  EXPECT_THAT(Grouping::Compile(store, {{"a", Glob("a")}}, {.expected_counts = {2}}),
+              StatusIs(kInvalid, "partition: group 'a': expected 2 leaves, found 1: '.a'"));
 }
 
 TEST(GroupingTest, CreatedFromIndices_SplitsAStoreWithTheseLeaves) {

@@ -146,6 +146,20 @@ TEST(PartitionTest, Exhaustive_NamesTenLeavesAtMost) {
                                        testing::Not(HasSubstr("[10]")))));
 }
 
+TEST(PartitionTest, ExpectedCounts_AreChecked) {
+  const std::vector<Filter> unnamed = {Glob("**.bias"), Glob("**.weight")};
+  EXPECT_THAT(Partition(SampleParams(), unnamed, {.expected_counts = {3, 3, 2}}), IsOk());
+  EXPECT_THAT(Partition(SampleParams(), unnamed, {.expected_counts = {-1, 3, -1}}), IsOk());
+  EXPECT_THAT(Partition(SampleParams(), unnamed, {.expected_counts = {3, 4, 2}}),
+              StatusIs(kInvalid,
+                       "partition: group 1: expected 4 leaves, found 3: '.head.weight', "
+                       "'.layers[0].weight', '.layers[1].weight'"));
+  EXPECT_THAT(Partition(SampleParams(), {Glob("x")}, {.expected_counts = {1, -1}}),
+              StatusIs(kInvalid, "partition: group 0: expected 1 leaf, found 0"));
+  EXPECT_THAT(Partition(SampleParams(), unnamed, {.expected_counts = {3, 3}}),
+              StatusIs(kInvalid, "partition: expected a count for each of 3 groups, found 2"));
+}
+
 TEST(PartitionTest, DisallowedEmptyGroups_NameEachFilter) {
   const ParamStore store = SampleParams();
   const StoreState before(store);

@@ -119,6 +119,22 @@ TEST(UpdateTest, OtherSpecs_AreAllReported) {
   EXPECT_EQ(StoreState(head), head_before);
 }
 
+TEST(UpdateTest, AnySpec_ReplacesLeavesByOthers) {
+  ParamStore store = SampleParams();
+  ParamStore head = HeadOf(store);
+  ASSERT_THAT(head.Upsert(PathFrom(".head.bias"), Floats({1})), IsOk());
+  ASSERT_THAT(head.Upsert(PathFrom(".head.weight"), Value(1)), IsOk());
+  const uint64_t fingerprint = store.spec_fingerprint();
+  ASSERT_THAT(Update(&store, head, {.any_spec = true}), IsOk());
+  EXPECT_EQ(*store.Find(".head.bias"), Leaf(Floats({1})));
+  EXPECT_EQ(*store.Find(".head.weight"), Leaf(Value(1)));
+  EXPECT_NE(store.spec_fingerprint(), fingerprint);
+  ASSERT_THAT(Update(&store, HeadOf(SampleParams()), {.any_spec = true}), IsOk());
+  EXPECT_EQ(store.spec_fingerprint(), fingerprint);
+  EXPECT_THAT(Update(&store, StoreAt({{".x", Value(1)}}), {.any_spec = true}),
+              StatusIs(kInvalid, HasSubstr("unexpected (1):\n  '.x'")));
+}
+
 TEST(UpdateTest, PathAndItsAlias_AreAnError) {
   ParamStore store = TiedParams();
   const StoreState before(store);
@@ -187,7 +203,7 @@ TEST(UpdateByDottedTest, Leaves_MatchByDottedForm) {
   const ParamStore file = StoreAt({{"['layers']['1']['bias']", Floats({7, 8})},
                                    {"['head.bias']", Floats({5, 6})},
                                    {"['layers.0.bias']", Floats({1, 2})}});
-  ASSERT_THAT(Update(&store, file, AlignBy::kDotted), IsOk());
+  ASSERT_THAT(Update(&store, file, {.by = AlignBy::kDotted}), IsOk());
   EXPECT_EQ(*store.Find(".head.bias"), Leaf(Floats({5, 6})));
   EXPECT_EQ(*store.Find(".layers[0].bias"), Leaf(Floats({1, 2})));
   EXPECT_EQ(*store.Find(".layers[1].bias"), Leaf(Floats({7, 8})));
@@ -203,7 +219,7 @@ TEST(UpdateByDottedTest, Mismatches_AreAllReported) {
                                    {"['steps']", Value("1")},
                                    {"['other']", Value(2)}});
   EXPECT_THAT(
-      Update(&store, file, AlignBy::kDotted),
+      Update(&store, file, {.by = AlignBy::kDotted}),
       StatusIs(kInvalid, AllOf(HasSubstr("unexpected (2):\n  'head.bais'; did you mean head.bias?\n"
                                          "  'other'\n"),
                                HasSubstr("duplicate (1):\n  '.head.weight' would be both "
@@ -215,7 +231,7 @@ TEST(UpdateByDottedTest, Mismatches_AreAllReported) {
 TEST(UpdateByDottedTest, AmbiguousDottedForm_IsAnError) {
   ParamStore store = StoreAt({{".a.b", Value(1)}, {"['a.b']", Value(2)}});
   EXPECT_THAT(
-      Update(&store, StoreAt({{"['a']['b']", Value(3)}}), AlignBy::kDotted),
+      Update(&store, StoreAt({{"['a']['b']", Value(3)}}), {.by = AlignBy::kDotted}),
       StatusIs(kInvalid, HasSubstr("ambiguous (1):\n  '['a']['b']' could be '.a.b' or '['a.b']'")));
 }
 
