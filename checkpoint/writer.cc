@@ -284,6 +284,7 @@ class CheckpointWriter::State {
 
   absl::Status Finish() {
     LEAFSTORE_RETURN_IF_ERROR(CheckUsable());
+    progress_.Finish();
     absl::Status error = WriteTail();
     if (error.ok()) error = file_->Close();
     if (error.ok()) error = file_->Commit();

@@ -164,19 +164,46 @@ class Loader {
   absl::Span<const std::byte> window_;
 };
 
+// Knows which files are mapped, so that views of them are made without reading bytes.
+class MappedFiles {
+ public:
+  explicit MappedFiles(const StoredLeaves& leaves) : leaves_(leaves) {}
+
+  // Returns whether the file of a leaf is mapped. error: it cannot be, as StoredLeaves::Named
+  // returns it.
+  absl::StatusOr<bool> HasFileOf(size_t index, const EntryInfo& entry) {
+    if (entry.base == base_) return is_mapped_;
+    const absl::StatusOr<const FileBytes*> file = leaves_.FileOf(entry.base);
+    if (!file.ok()) return leaves_.Named(index, nullptr, file.status());
+    const absl::StatusOr<const Buffer*> map = (*file)->Map();
+    if (!map.ok()) return leaves_.Named(index, *file, map.status());
+    base_ = entry.base;
+    return is_mapped_ = !(*map)->null();
+  }
+
+ private:
+  const StoredLeaves& leaves_;
+  std::optional<uint32_t> base_;  // the last one
+  bool is_mapped_ = false;
+};
+
 }  // namespace
 
 absl::StatusOr<std::vector<Leaf>> LoadStored(const StoredLeaves& leaves, size_t count,
                                              const IoOptions& io, bool verify) {
   // Divided into runs that are worth a thread.
-  const bool only_views = !verify && io.mode == ReadMode::kMap;
+  MappedFiles mapped(leaves);
   std::vector<size_t> ends;
   int64_t bytes = 0;
   for (size_t i = 0; i < count; ++i) {
     const EntryInfo entry = leaves.Find(i);
-    const bool is_view =
-        only_views && entry.codec == kCodecNone && entry.spec.dtype() != DType::kBool;
-    if (!is_view) bytes += entry.stored_size;
+    bool is_unread = !verify && entry.codec == kCodecNone && entry.stored_size > 0 &&
+                     entry.spec.dtype() != DType::kBool &&
+                     IsAligned(entry.spec.dtype(), entry.offset);
+    if (is_unread) {
+      LEAFSTORE_ASSIGN_OR_RETURN(is_unread, mapped.HasFileOf(i, entry));
+    }
+    if (!is_unread) bytes += entry.stored_size;
     if (bytes < kBytesPerThread && i + 1 < count) continue;
     ends.push_back(i + 1);
     bytes = 0;

@@ -73,6 +73,7 @@ class Verifier {
   absl::Status Verify() {
     LEAFSTORE_RETURN_IF_ERROR(VerifyOwn());
     LEAFSTORE_RETURN_IF_ERROR(VerifyBases());
+    progress_.Finish();
     return damage_.ToStatus();
   }
 

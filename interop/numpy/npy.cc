@@ -23,20 +23,41 @@ void SwapBytes(DType dtype, absl::Span<std::byte> bytes) {
   for (auto at = bytes.begin(); at != bytes.end(); at += size) std::reverse(at, at + size);
 }
 
-// Copies elements from Fortran order (the first index varies fastest) to row-major order. No extent
-// is 0.
+// Copies a matrix whose columns are contiguous, `from_step` apart, to one whose rows are, `to_step`
+// apart; in tiles that fit the cache.
+template <typename T>
+void Transpose(const T* from, int64_t rows, int64_t columns, int64_t from_step, T* to,
+               int64_t to_step) {
+  constexpr int64_t kTile = 32;
+  for (int64_t row0 = 0; row0 < rows; row0 += kTile) {
+    for (int64_t column0 = 0; column0 < columns; column0 += kTile) {
+      const int64_t row_end = std::min(rows, row0 + kTile);
+      const int64_t column_end = std::min(columns, column0 + kTile);
+      for (int64_t row = row0; row < row_end; ++row) {
+        for (int64_t column = column0; column < column_end; ++column) {
+          to[row * to_step + column] = from[row + column * from_step];
+        }
+      }
+    }
+  }
+}
+
+// Copies elements from Fortran order (the first index varies fastest) to row-major order. For each
+// choice of the indices between the first and the last, these two form a matrix. There are at least
+// two axes, and no extent is 0.
 template <typename T>
 void ToRowMajor(ShapeRef shape, const std::byte* from_bytes, std::byte* to_bytes) {
   const auto* from = reinterpret_cast<const T*>(from_bytes);
   auto* to = reinterpret_cast<T*>(to_bytes);
+  const size_t last = shape.size() - 1;
   Shape steps(shape.size(), 1);  // between elements of `from` along each axis
-  for (size_t axis = 1; axis < shape.size(); ++axis)
-    steps[axis] = steps[axis - 1] * shape[axis - 1];
+  for (size_t axis = 1; axis <= last; ++axis) steps[axis] = steps[axis - 1] * shape[axis - 1];
+  const int64_t to_step = steps[last] / shape[0] * shape[last];
   Shape index(shape.size(), 0);
-  for (size_t axis = 0; axis < shape.size(); ++to) {
-    *to = *from;
-    // Steps along the last axis, or if that is at its end along the one before, and so on.
-    for (axis = shape.size(); axis-- > 0;) {
+  for (size_t axis = last; axis > 0; to += shape[last]) {
+    Transpose(from, shape[0], shape[last], steps[last], to, to_step);
+    // Steps along the last axis in between, or if that is at its end along the one before, etc.
+    for (axis = last; --axis > 0;) {
       from += steps[axis];
       if (++index[axis] < shape[axis]) break;
       from -= steps[axis] * std::exchange(index[axis], 0);

@@ -129,6 +129,7 @@ absl::Status WriteOne(const std::string& path, absl::Span<const NamedTensor> ten
   internal::Progress progress(io.progress, internal::TotalBytes(tensors));
   LEAFSTORE_ASSIGN_OR_RETURN(internal::AtomicFile file,
                              internal::WritePlan(path, plan, io, &progress));
+  progress.Finish();
   return file.Commit();
 }
 

@@ -15,6 +15,7 @@
 #include "tests/checkpoint/models.h"
 #include "tests/core/status_matchers.h"
 #include "tests/io/temp_dir.h"
+#include "tests/io/unmapped_file.h"
 #include "tests/store/sample_models.h"
 
 namespace leafstore {
@@ -46,6 +47,24 @@ INSTANTIATE_TEST_SUITE_P(Modes, ReaderTest, testing::Values(ReadMode::kMap, Read
                          [](const auto& tested) {
                            return tested.param == ReadMode::kMap ? "Mapped" : "Read";
                          });
+
+// A file system need not map: mapping is asked for, but threads share the reads.
+TEST_P(ReaderTest, Load_OfAnUnmappedFileIsByThreads) {
+  std::vector<std::pair<Path, Leaf>> entries;
+  for (int i = 0; i < 4; ++i) {
+    entries.emplace_back(Path().Index(i), Filled(static_cast<float>(i), 5 << 18));
+  }
+  const ParamStore store = ParamStore::FromEntries(std::move(entries)).value();
+  Save(store);
+  UnmappedFile file(ReadFile(path_));
+  const CheckpointReader reader =
+      CheckpointReader::Open(
+          path_, {.io = {.mode = GetParam(), .threads = 2, .file_system = &file}, .verify = false})
+          .value();
+  const ParamStore found = reader.Load("params").value();
+  for (uint32_t place = 0; place < 4; ++place) EXPECT_EQ(found.leaf(place), store.leaf(place));
+  EXPECT_TRUE(file.had_two_readers());
+}
 
 TEST_P(ReaderTest, Open_OfAnUnreadableFile_IsAnError) {
   const ReadOptions options{.io = {.mode = GetParam()}};

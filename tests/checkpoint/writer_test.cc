@@ -383,6 +383,17 @@ TEST_F(WriterTest, Progress_AscendsToTheTotal) {
   EXPECT_EQ(done.back(), 20'000'100);
 }
 
+TEST_F(WriterTest, Progress_EndsWithAllBytesWhateverTheTotal) {
+  for (const int64_t total : {1000, 100, 1}) {
+    std::vector<std::pair<int64_t, int64_t>> told;
+    SaveOptions options{.total_bytes = total};
+    options.io.progress = [&](int64_t done, int64_t of) { told.emplace_back(done, of); };
+    ASSERT_THAT(SaveCheckpoint(path_, {{"a", OneTensor(60)}, {"b", OneTensor(40)}}, options),
+                IsOk());
+    EXPECT_THAT(told, ElementsAre(std::make_pair(int64_t{100}, total)));
+  }
+}
+
 TEST_F(WriterTest, WritersOfOnePath_AreIndependent) {
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i) {

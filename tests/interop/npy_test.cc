@@ -118,6 +118,28 @@ TEST(NpyTest, FortranOrder_IsConverted) {
   EXPECT_EQ(four.span<int16_t>()[1 * 12 + 2 * 4 + 1 * 2 + 1], 1 + 2 * 2 + 6 + 12);
 }
 
+TEST(NpyTest, FortranOrderOfLargeArrays_IsConverted) {
+  constexpr int kFirst = 37, kSecond = 3, kThird = 2, kLast = 41;
+  std::string bytes;
+  for (int i = 0; i < kFirst * kSecond * kThird * kLast; ++i) {
+    bytes.append(reinterpret_cast<const char*>(&i), 4);
+  }
+  const Tensor tensor =
+      LoadNpyBytes(
+          NpyFileOf("{'descr': '<i4', 'fortran_order': True, 'shape': (37, 3, 2, 41), }", bytes))
+          .value();
+  auto found = tensor.span<int32_t>().begin();
+  for (int i = 0; i < kFirst; ++i) {
+    for (int j = 0; j < kSecond; ++j) {
+      for (int k = 0; k < kThird; ++k) {
+        for (int l = 0; l < kLast; ++l) {
+          ASSERT_EQ(*found++, i + kFirst * (j + kSecond * (k + kThird * l)));
+        }
+      }
+    }
+  }
+}
+
 TEST(NpyTest, LargeFortranMatrices_AreConvertedInTiles) {
   constexpr int64_t kRows = 77;
   constexpr int64_t kColumns = 131;

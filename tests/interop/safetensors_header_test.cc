@@ -2,8 +2,11 @@
 #include <limits>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -26,6 +29,7 @@ namespace {
 
 using testing::AllOf;
 using testing::ElementsAre;
+using testing::ElementsAreArray;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Pair;
@@ -72,6 +76,32 @@ TEST(SafetensorsHeaderTest, Tensors_AreInTheOrderOfTheirBytes) {
   EXPECT_THAT(NamesIn(header), ElementsAre("a", "nothing", "b", "c"));
   EXPECT_EQ(header.byte_size(2), 3);
   EXPECT_EQ(header.spec(3), LeafSpec(DType::kU8, {4}));
+}
+
+// The reference sorts names within each dtype, so a file has a few runs of ascending names.
+TEST(SafetensorsHeaderTest, Names_AreUniqueInRunsOfAnyNumber) {
+  constexpr int kLength = 3;
+  for (const int runs : {1, 2, 3, 4, 5, 9}) {
+    std::vector<std::string> names;
+    for (int run = 0; run < runs; ++run) {
+      for (int i = 0; i < kLength; ++i) names.push_back(absl::StrCat("n", i, "of", runs - run));
+    }
+    const auto parse = [&names] {
+      std::vector<std::string> entries;
+      for (int i = 0; i < static_cast<int>(names.size()); ++i) {
+        entries.push_back(BytesEntry(names[static_cast<size_t>(i)], i, i + 1));
+      }
+      return Parse(absl::StrCat("{", absl::StrJoin(entries, ","), "}"),
+                   static_cast<int64_t>(names.size()));
+    };
+    EXPECT_THAT(NamesIn(parse().value()), ElementsAreArray(names));
+    for (size_t other = 0; other + 1 < names.size(); ++other) {
+      const std::string kept = std::exchange(names.back(), names[other]);
+      EXPECT_THAT(parse(), StatusIs(kDamage, HasSubstr(absl::StrCat("two called '", names[other]))))
+          << runs;
+      names.back() = kept;
+    }
+  }
 }
 
 TEST(SafetensorsHeaderTest, DTypeNames_CoverEveryDType) {

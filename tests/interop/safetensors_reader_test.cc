@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -16,6 +17,7 @@
 #include "tests/interop/safetensors_attacks.h"
 #include "tests/interop/safetensors_models.h"
 #include "tests/io/memory_file.h"
+#include "tests/io/unmapped_file.h"
 #include "tests/status_codes.h"
 
 namespace leafstore {
@@ -237,6 +239,45 @@ TEST_P(SafetensorsModeTest, InvalidBool_IsDataLoss) {
   EXPECT_THAT(reader.LoadTensor("m"), damaged);
   EXPECT_THAT(reader.Load(), damaged);
   EXPECT_THAT(reader.Verify(), damaged);
+}
+
+// Verify reads pieces of 4 MiB, whichever tensors they belong to.
+TEST_P(SafetensorsModeTest, Verify_ChecksBoolsInEveryPiece) {
+  constexpr int64_t kPiece = int64_t{4} << 20;
+  const std::string header =
+      absl::StrCat("{", BytesEntry("a", 0, 3), R"(,"b":{"dtype":"BOOL","shape":[)", 2 * kPiece,
+                   R"(],"data_offsets":[3,)", 2 * kPiece + 3, "]},",
+                   BytesEntry("c", 2 * kPiece + 3, 2 * kPiece + 5), "}");
+  const std::string valid = SafetensorsFileOf(header, 2 * kPiece + 5);
+  const size_t begin = valid.size() - 2 * kPiece - 5;
+  for (const int64_t at : {int64_t{3}, kPiece - 1, kPiece, 2 * kPiece - 1, 2 * kPiece + 2}) {
+    std::string bytes = valid;
+    std::fill(bytes.begin() + static_cast<ptrdiff_t>(begin), bytes.end(), '\1');
+    bytes[begin] = bytes[begin + 2] = bytes.back() = 2;  // no bools
+    EXPECT_THAT(OpenBytes(bytes, Options())->Verify(), IsOk());
+    bytes[begin + static_cast<size_t>(at)] = 2;
+    EXPECT_THAT(OpenBytes(bytes, Options())->Verify(),
+                StatusIs(kDamage, HasSubstr("x.safetensors: tensor 'b': expected bools")))
+        << at;
+  }
+}
+
+TEST_P(SafetensorsModeTest, Verify_ReadsManyTensorsTogetherByThreads) {
+  const TempDir dir;
+  std::vector<NamedTensor> tensors = {{"large", PatternTensor(DType::kU8, {10 << 20})}};
+  for (int i = 0; i < 500; ++i) {
+    tensors.push_back({absl::StrCat("t", i), PatternTensor(DType::kU8, {i})});
+  }
+  ASSERT_THAT(SaveSafetensors(dir.File("x"), tensors, {.io = {.durable = false}}), IsOk());
+  UnmappedFile file(ReadFile(dir.File("x")));
+  SafetensorsReadOptions options = Options();
+  options.io.threads = 2;
+  options.io.file_system = &file;
+  const SafetensorsReader reader = SafetensorsReader::Open("x", options).value();
+  const int before = file.reads();
+  EXPECT_THAT(reader.Verify(), IsOk());
+  EXPECT_EQ(file.reads() - before, 3);
+  EXPECT_TRUE(file.had_two_readers());
 }
 
 TEST_P(SafetensorsModeTest, MisalignedTensors_AreLoaded) {

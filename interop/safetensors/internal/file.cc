@@ -23,9 +23,6 @@ constexpr absl::string_view kFileOfDirectory = "model.safetensors";
 constexpr int64_t kFirstRead = int64_t{16} << 10;
 constexpr int64_t kLongHeader = int64_t{1} << 20;
 
-// The bytes that Verify reads at a time.
-constexpr int64_t kVerifyPiece = int64_t{4} << 20;
-
 absl::string_view AsText(absl::Span<const std::byte> bytes) {
   return absl::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size());
 }
@@ -249,22 +246,6 @@ absl::StatusOr<bool> SafetensorsFile::IsCanonical() const {
     if (AsText(found) != *expected) return false;
   }
   return true;
-}
-
-absl::Status SafetensorsFile::Verify() const {
-  for (uint32_t tensor = 0; tensor < size_; ++tensor) {
-    const EntryInfo info = entry(tensor);
-    Buffer scratch;
-    for (int64_t done = 0; done < info.stored_size; done += kVerifyPiece) {
-      LEAFSTORE_ASSIGN_OR_RETURN(
-          const auto bytes,
-          ShardOf(tensor).bytes->Get(info.offset + done,
-                                     std::min(info.stored_size - done, kVerifyPiece), &scratch));
-      if (info.spec.dtype() != DType::kBool || AreBools(bytes)) continue;
-      return Named(tensor, absl::DataLossError("expected bools, 0 or 1, found another byte"));
-    }
-  }
-  return absl::OkStatus();
 }
 
 const SafetensorsFile::Shard& SafetensorsFile::ShardOf(uint32_t tensor) const {

@@ -15,6 +15,10 @@ namespace {
 // The minimum bytes of JSON per entry; most entries are not much longer.
 constexpr size_t kBytesOfAnEntry = 48;
 
+// The most runs of ascending names that are merged; more are hashed. Writers sort the names within
+// each dtype, and most models have one or two dtypes.
+constexpr size_t kMostRuns = 4;
+
 std::string TensorForMessage(absl::string_view name) {
   return absl::StrCat("tensor ", QuotedForMessage(name));
 }
@@ -63,7 +67,7 @@ absl::Status SafetensorsHeaderBuilder::Add(absl::string_view name, absl::string_
   const std::optional<DType> dtype = again ? last_dtype_ : SafetensorsDTypeOf(dtype_name);
   last_dtype_ = dtype;
   const int64_t size = end - begin;
-  if (out_.size() > 0 && out_.name(out_.size() - 1) >= name) names_ascend_ = false;
+  if (out_.size() > 0 && out_.name(out_.size() - 1) >= name) runs_.push_back(out_.size());
   if (!dtype.has_value()) {
     if (!lenient_.unknown_dtypes) {
       return absl::UnimplementedError(absl::StrCat(TensorForMessage(name), ": its dtype ",
@@ -104,15 +108,34 @@ absl::StatusOr<SafetensorsHeader> SafetensorsHeaderBuilder::Finish() && {
 }
 
 absl::Status SafetensorsHeaderBuilder::CheckNames() const {
-  if (names_ascend_) return absl::OkStatus();  // as writers sort them, so they are unique
+  if (runs_.empty()) return absl::OkStatus();
+  const std::optional<uint32_t> again = runs_.size() < kMostRuns ? MergeNames() : HashNames();
+  if (!again.has_value()) return absl::OkStatus();
+  return DamagedJson("header", "tensors of different names",
+                     absl::StrCat("two called ", QuotedForMessage(out_.name(*again))));
+}
+
+std::optional<uint32_t> SafetensorsHeaderBuilder::MergeNames() const {
+  std::vector<uint32_t> order(out_.size());
+  std::iota(order.begin(), order.end(), 0);
+  for (size_t run = 0; run < runs_.size(); ++run) {
+    const uint32_t end = run + 1 < runs_.size() ? runs_[run + 1] : out_.size();
+    std::inplace_merge(order.begin(), order.begin() + runs_[run], order.begin() + end,
+                       [this](uint32_t a, uint32_t b) { return out_.name(a) < out_.name(b); });
+  }
+  const auto same = std::adjacent_find(order.begin(), order.end(), [this](uint32_t a, uint32_t b) {
+    return out_.name(a) == out_.name(b);
+  });
+  return same == order.end() ? std::nullopt : std::make_optional(*same);
+}
+
+std::optional<uint32_t> SafetensorsHeaderBuilder::HashNames() const {
   absl::flat_hash_set<absl::string_view> names;
   names.reserve(out_.size());
   for (uint32_t tensor = 0; tensor < out_.size(); ++tensor) {
-    if (names.insert(out_.name(tensor)).second) continue;
-    return DamagedJson("header", "tensors of different names",
-                       absl::StrCat("two called ", QuotedForMessage(out_.name(tensor))));
+    if (!names.insert(out_.name(tensor)).second) return tensor;
   }
-  return absl::OkStatus();
+  return std::nullopt;
 }
 
 std::vector<uint32_t> SafetensorsHeaderBuilder::Order() const {

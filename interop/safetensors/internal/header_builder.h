@@ -33,7 +33,11 @@ class SafetensorsHeaderBuilder {
   absl::StatusOr<SafetensorsHeader> Finish() &&;
 
  private:
+  // Checks that no two tensors have one name.
   absl::Status CheckNames() const;
+  // Return a tensor that has the name of another one, or nullopt.
+  std::optional<uint32_t> MergeNames() const;
+  std::optional<uint32_t> HashNames() const;
   // Returns the indices of the tensors in the order of their bytes; empty if they are in order.
   std::vector<uint32_t> Order() const;
   // Checks that the tensors, in this order, are contiguous and end with the file.
@@ -45,7 +49,7 @@ class SafetensorsHeaderBuilder {
   const int64_t data_size_;
   const SafetensorsLeniency& lenient_;
   SafetensorsHeader out_;  // in the order of the header, until Finish; offsets from data_begin_ on
-  bool names_ascend_ = true;
+  std::vector<uint32_t> runs_;  // where runs of ascending names begin, except the first
   std::optional<DType> last_dtype_;
   std::vector<bool> unknown_;  // per tensor: dtype is unknown; empty if all are known
 };

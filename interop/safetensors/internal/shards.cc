@@ -129,6 +129,7 @@ class ShardedSave {
                                  WritePlan(PathOf(names_[i]), plans[i], options_.io, &progress));
       written_.push_back(std::move(file));
     }
+    progress.Finish();
     if (!is_set()) return absl::OkStatus();
     LEAFSTORE_ASSIGN_OR_RETURN(
         AtomicFile file,
