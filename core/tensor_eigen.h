@@ -108,8 +108,9 @@ auto View(Source& source, int rank, const Make& make)
 // ---- views ----
 
 // Returns all elements in row-major order as one column (a StatusOr of an Eigen::Map of an array),
-// whatever the rank. error InvalidArgument: T is not the dtype's type. error FailedPrecondition, for
-// every view: the tensor is null, or the borrow is closed. O(1), as the other views.
+// whatever the rank. error InvalidArgument: T is not the dtype's type.
+// error FailedPrecondition, for every view: the tensor is null, or the borrow is closed. O(1), as
+// the other views.
 template <typename T, internal::Viewable Source>
 auto EigenArray(Source&& tensor) {
   return internal::View<T>(tensor, internal::kAnyRank, [](auto elements, ShapeRef) {
@@ -136,8 +137,8 @@ auto EigenMatrix(Source&& tensor) {
   });
 }
 
-// Returns a row-major tensor, an Eigen::TensorMap. error InvalidArgument: T is not the dtype's type,
-// or the rank is not Rank.
+// Returns a row-major tensor, an Eigen::TensorMap. error InvalidArgument: T is not the dtype's
+// type, or the rank is not Rank.
 template <typename T, int Rank, internal::Viewable Source>
 auto EigenTensor(Source&& tensor) {
   using Element = std::conditional_t<internal::kIsWritable<Source>, T, const T>;
