@@ -93,14 +93,17 @@ absl::StatusOr<double> GlobalNorm(const Groups& groups);
 // Returns the factor that scales gradients of the L2 norm `norm` to a norm of at most `max_norm`:
 // min(1, max_norm / (norm + 1e-6)), as in torch.nn.utils.clip_grad_norm_. As the grad_scale of a
 // step (optim/), it clips the gradients while they are read, without writing them.
-// error InvalidArgument: `max_norm` is not positive, or `norm` is not finite or is negative (no
-// step is possible with such gradients).
+// error InvalidArgument: `max_norm` is not positive, or `norm` is negative.
+// error FailedPrecondition: `norm` is NaN or infinite. No step is possible with such gradients; a
+// training loop may leave the step out.
 absl::StatusOr<double> ClipScale(double norm, double max_norm);
 
 // Scales everything that GlobalNorm counts by ClipScale if that is below 1, and returns the norm
 // before scaling. f64 is multiplied in double; f32, c64, f16 and bf16 in float. If nothing has to
-// be scaled, nothing is written and no generation changes. error InvalidArgument: as ClipScale; or
-// a tensor that must be scaled has an 8, 6 or 4 bit type: names the path. O(bytes).
+// be scaled, nothing is written and no generation changes. O(bytes).
+// error InvalidArgument: `max_norm` is not positive; or a tensor that must be scaled has an 8, 6 or
+//       4 bit type: names the path.
+// error FailedPrecondition: the norm is NaN or infinite, or a borrow is open.
 absl::StatusOr<double> ClipByGlobalNorm(ParamStore* store, double max_norm);
 absl::StatusOr<double> ClipByGlobalNorm(Packed* packed, double max_norm);
 

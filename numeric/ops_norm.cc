@@ -185,10 +185,13 @@ absl::StatusOr<double> ClipScale(double norm, double max_norm) {
     return absl::InvalidArgumentError(
         absl::StrCat("max_norm: expected a number over 0, found ", max_norm));
   }
-  if (!std::isfinite(norm) || norm < 0) {
-    return absl::InvalidArgumentError(
+  const auto wrong_norm = [norm](absl::StatusCode code) {
+    return absl::Status(
+        code,
         absl::StrCat("norm of the gradients: expected a finite number from 0 on, found ", norm));
-  }
+  };
+  if (!std::isfinite(norm)) return wrong_norm(absl::StatusCode::kFailedPrecondition);
+  if (norm < 0) return wrong_norm(absl::StatusCode::kInvalidArgument);
   return std::min(1.0, max_norm / (norm + 1e-6));
 }
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <cstdlib>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
@@ -309,6 +310,32 @@ absl::StatusOr<std::vector<TensorStats>> StatsOfLeaves(const ParamStore& store,
   stats.reserve(store.size());
   for (const Leaf& leaf : store.leaves()) {
     stats.push_back(leaf.is_tensor() ? StatsOfTensors({&leaf.tensor()}, options) : TensorStats());
+  }
+  return stats;
+}
+
+absl::StatusOr<TensorStats> StatsOfSubtree(const ParamStore& store, absl::string_view path,
+                                           const StatsOptions& options) {
+  LEAFSTORE_RETURN_IF_ERROR(CheckStore(store, options));
+  LEAFSTORE_ASSIGN_OR_RETURN(const TreeDef def, store.layout().def());
+  LEAFSTORE_ASSIGN_OR_RETURN(const NodeId found, def.Find(path));
+  const NodeId node = def.Resolve(found);
+  const Slot end = def.leaf_begin(def.end(node));
+  std::vector<const Tensor*> tensors;
+  for (Slot slot = def.leaf_begin(node); slot < end; ++slot) {
+    const Leaf* leaf = store.FindSlot(slot);
+    if (leaf != nullptr && leaf->is_tensor()) tensors.push_back(&leaf->tensor());
+  }
+  return StatsOfTensors(tensors, options);
+}
+
+absl::StatusOr<std::vector<TensorStats>> StatsOfGroups(const Groups& groups,
+                                                       const StatsOptions& options) {
+  std::vector<TensorStats> stats;
+  for (const Group& group : groups) {
+    LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore store, group.Snapshot());
+    LEAFSTORE_ASSIGN_OR_RETURN(TensorStats of_group, StatsOf(store, options));
+    stats.push_back(std::move(of_group));
   }
   return stats;
 }

@@ -33,8 +33,10 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 
 #include "leafstore/core/tensor.h"
+#include "leafstore/select/groups.h"
 #include "leafstore/store/param_store.h"
 
 namespace leafstore {
@@ -106,6 +108,14 @@ absl::StatusOr<TensorStats> StatsOf(const ParamStore& store, const StatsOptions&
 // range, each histogram has the range of its leaf.
 absl::StatusOr<std::vector<TensorStats>> StatsOfLeaves(const ParamStore& store,
                                                        const StatsOptions& options = {});
+// Computes the combined statistics of the store's leaves at and below the node at `path`.
+// error NotFound, InvalidArgument: as TreeDef::Find; or as Layout::def.
+absl::StatusOr<TensorStats> StatsOfSubtree(const ParamStore& store, absl::string_view path,
+                                           const StatsOptions& options = {});
+// Computes the statistics of each group, packed or not, by index.
+absl::StatusOr<std::vector<TensorStats>> StatsOfGroups(const Groups& groups,
+                                                       const StatsOptions& options = {});
+
 }  // namespace leafstore
 
 #endif  // LEAFSTORE_NUMERIC_STATS_H_

@@ -95,6 +95,13 @@ absl::Status Optimizer::LoadState(const std::vector<NamedStore>& state) {
   return absl::OkStatus();
 }
 
+absl::Status Optimizer::LoadState(std::vector<NamedStore>&& state) {
+  const std::vector<NamedStore>& readable = state;
+  LEAFSTORE_RETURN_IF_ERROR(LoadState(readable));
+  state.clear();
+  return absl::OkStatus();
+}
+
 std::vector<NamedStore> Optimizer::Rep::LeftBy(absl::Span<const Rep* const> takers) const {
   std::vector<bool> taken(spec.size(), false);
   for (const Rep* taker : takers) {

@@ -130,14 +130,18 @@ class Optimizer {
   // error FailedPrecondition: a borrow is open. O(leaves); packed: O(bytes). Shares the bytes of
   // `state`: while that lives, the next step needs new memory.
   absl::Status LoadState(const std::vector<NamedStore>& state);
+  // Like LoadState above, but moves `state`, so that the next step needs no new memory. `state` is
+  // empty afterwards, or unchanged after an error.
+  absl::Status LoadState(std::vector<NamedStore>&& state);
 
   // Switches to another group, for example after a new partition. Leaves in both groups keep their
   // state and step count. Returns the state of leaves that left the group, in stores like those of
   // state() (none if no leaf left), for another optimizer to adopt. A leaf new to the group takes
   // its state and step count from `adopt` if it is there, and otherwise begins with zeros and step
-  // count 0. `adopt` is the state of one optimizer. A state with other moments, stores with other
-  // names, and leaves that are not needed are ignored. Leaves are matched by slot, or by path if
-  // the Layouts differ.
+  // count 0. `adopt` may hold the states of several optimizers one after the other, each ended by
+  // its "step"; of a leaf in several, the first counts. States with other moments, stores with
+  // other names, and leaves that are not needed are ignored. Leaves are matched by slot, or by path
+  // if the Layouts differ.
   // error InvalidArgument: as Create; or state to keep or adopt differs in dtype or shape from the
   //       parameter (names all), or lacks some of its stores.
   // error FailedPrecondition, ResourceExhausted: as Create.

@@ -169,6 +169,13 @@ absl::Status OptimizerSet::LoadState(const std::vector<NamedStore>& state) {
   return absl::OkStatus();
 }
 
+absl::Status OptimizerSet::LoadState(std::vector<NamedStore>&& state) {
+  const std::vector<NamedStore>& readable = state;
+  LEAFSTORE_RETURN_IF_ERROR(LoadState(readable));
+  state.clear();
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::vector<NamedStore>> OptimizerSet::Regroup(
     const Grouping& grouping, Groups* groups, const std::vector<NamedStore>& adopt) {
   LEAFSTORE_ASSIGN_OR_RETURN(Groups next_groups, groups->Regroup(grouping));

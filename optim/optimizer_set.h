@@ -84,10 +84,12 @@ class OptimizerSet {
   // Replaces the state with one that state() returned. error InvalidArgument: as
   // Optimizer::LoadState, for all groups together; or stores of a group that has no optimizer.
   absl::Status LoadState(const std::vector<NamedStore>& state);
+  // Like LoadState above, but moves `state`: it is empty afterwards, or unchanged after an error.
+  absl::Status LoadState(std::vector<NamedStore>&& state);
 
   // Switches this set and `groups` (Groups::Regroup) to another Grouping; the rules stay. State of
-  // leaves that no optimizer here has is taken from `adopt`: the result of an earlier Regroup, or
-  // the state() of another set. Returns the state of leaves that are in no group with a rule now,
+  // leaves that no optimizer here has is taken from `adopt`: the results of earlier Regroups, one
+  // after the other, or the state() of another set. Returns the state of leaves that are in no group with a rule now,
   // named as state() names it. O(leaves); packed: O(bytes).
   // Errors as Create (but a rule without a group is not an error: it is unused), as Groups::Regroup
   // and as Optimizer::Regroup; `groups` is then unchanged.

@@ -30,10 +30,10 @@ Schedule StepDecay(double lr, int64_t every, double gamma) {
   };
 }
 
-Schedule WarmupCosine(double peak, int64_t warmup_steps, int64_t total_steps, double end) {
-  warmup_steps = std::max<int64_t>(warmup_steps, 0);
-  const Schedule warmup = LinearWarmup(peak, warmup_steps);
-  const Schedule cosine = Cosine(peak, total_steps - warmup_steps, end);
+Schedule WarmupCosine(const WarmupCosineOptions& options) {
+  const int64_t warmup_steps = std::max<int64_t>(options.warmup_steps, 0);
+  const Schedule warmup = LinearWarmup(options.peak, warmup_steps);
+  const Schedule cosine = Cosine(options.peak, options.total_steps - warmup_steps, options.end);
   return [warmup_steps, warmup, cosine](int64_t step) {
     return step < warmup_steps ? warmup(step) : cosine(step - warmup_steps);
   };

@@ -80,8 +80,8 @@ struct GroupingOptions {
   std::optional<bool> allow_empty = {};
   // Makes leaves in the rest error InvalidArgument, which names their paths.
   bool exhaustive = false;
-  // The leaf count that each group must have, by index; -1 for any. Empty: any counts. Another count
-  // is error InvalidArgument: names the group, both counts, and paths of the group.
+  // The leaf count that each group must have, by index; -1 for any. Empty: any counts. Another
+  // count is error InvalidArgument: names the group, both counts, and paths of the group.
   std::vector<int64_t> expected_counts = {};
 };
 

@@ -168,8 +168,8 @@ absl::StatusOr<Slot> Layout::GetDotted(absl::string_view dotted) const {
                                                    "'; use one of these"));
   }
   if (!found.empty()) return found[0];
-  std::vector<absl::string_view> names;
-  for (const auto& [name, slots] : loose_->dotted()) names.push_back(name);
+  std::vector<std::string> names;  // in the order of slots, so that the message is always the same
+  for (Slot slot = 0; slot < size(); ++slot) names.push_back(Dotted(slot));
   return absl::NotFoundError(
       absl::StrCat("no leaf at '", dotted, "'", internal::DidYouMean(dotted, names)));
 }

@@ -97,8 +97,8 @@ struct UpdateOptions {
 // Replaces leaves of `store` by those of `group`, which keep their generations. An rvalue group is
 // empty afterwards.
 // error InvalidArgument: leaves of the group are not in the store, two of them match the same leaf,
-// two leaves have the same dotted form, or (unless any_spec) dtypes, shapes or kinds differ; all are
-// named (FitReport). With AlignBy::kDotted, unexpected paths are in dotted form.
+// two leaves have the same dotted form, or (unless any_spec) dtypes, shapes or kinds differ; all
+// are named (FitReport). With AlignBy::kDotted, unexpected paths are in dotted form.
 // error FailedPrecondition: a borrow is open in one of the two. A failed call changes nothing.
 // O(group), by position, if the Layouts are equal.
 absl::Status Update(ParamStore* store, const ParamStore& group, const UpdateOptions& options = {});

@@ -76,8 +76,8 @@ class View {
   uint32_t size() const { return def_.child_count(node_); }
 
   // Returns the leaf. error: status(); InvalidArgument: the node is not a leaf; NotFound: the store
-  // does not have it; ResourceExhausted: as TreeDef::PathText, if the store has another Layout. O(1);
-  // on another Layout, expected O(length of the path).
+  // does not have it; ResourceExhausted: as TreeDef::PathText, if the store has another Layout.
+  // O(1); on another Layout, expected O(length of the path).
   absl::StatusOr<const Leaf*> leaf() const;
   // Return the leaf's tensor or value. error as leaf(); InvalidArgument: the leaf is of the other
   // kind.

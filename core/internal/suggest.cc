@@ -36,7 +36,8 @@ void StripCommonEnds(absl::string_view* a, absl::string_view* b) {
   b->remove_suffix(tail);
 }
 
-// Computes distances up to a limit. Only three rows of the table are kept.
+// Computes distances up to a limit. Only three rows of the table are kept, and of each row only the
+// band around the diagonal: outside it two prefixes differ in length by more than the limit allows.
 class DistanceTable {
  public:
   // Returns the distance of two names of at most kMaxSuggestionSize bytes, or kFar if it exceeds
@@ -50,7 +51,7 @@ class DistanceTable {
     }
     int best_of_last = 0;
     for (size_t row = 1; row <= a.size(); ++row) {
-      const int best = FillRow(a, b, row);
+      const int best = FillRow(a, b, row, most);
       // A swap of neighbours skips a row, so one row beyond the limit is not yet the end.
       if (best > limit && best_of_last > limit) return kFar;
       best_of_last = best;
@@ -65,14 +66,16 @@ class DistanceTable {
  private:
   using Row = std::array<int, kMaxSuggestionSize + 1>;
 
-  // Fills a row and returns its least entry. The rows before it must be filled.
-  int FillRow(absl::string_view a, absl::string_view b, size_t row) {
+  // Fills the band of a row and returns its least entry. The rows before it must be filled.
+  int FillRow(absl::string_view a, absl::string_view b, size_t row, size_t band) {
+    const size_t begin = row > band ? row - band : 1;
+    const size_t end = std::min(row + band, b.size());
     Row& current = rows_[row % 3];
     const Row& last = rows_[(row + 2) % 3];
     const Row& before_last = rows_[(row + 1) % 3];
-    current[0] = static_cast<int>(row) * kSlip;
-    int best = current[0];
-    for (size_t column = 1; column <= b.size(); ++column) {
+    current[begin - 1] = row <= band ? static_cast<int>(row) * kSlip : kFar;
+    int best = current[begin - 1];
+    for (size_t column = begin; column <= end; ++column) {
       const char x = a[row - 1];
       const char y = b[column - 1];
       int cost = std::min({last[column] + kSlip, current[column - 1] + kSlip,
@@ -83,7 +86,8 @@ class DistanceTable {
       current[column] = cost;
       best = std::min(best, cost);
     }
-    entries_ += static_cast<int64_t>(b.size()) + 1;
+    if (end < b.size()) current[end + 1] = kFar;  // the next row reads it
+    entries_ += static_cast<int64_t>(end - begin) + 2;
     return best;
   }
 

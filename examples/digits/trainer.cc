@@ -56,6 +56,10 @@ absl::Status CheckSameRun(const Progress& found, const Progress& expected,
                      settings.seed, " and otherwise these settings, found one of ",
                      found.settings.epochs, " with seed ", found.settings.seed));
   }
+  if (found.step < 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": expected a step from 0 on, found ", found.step));
+  }
   if (found.images == expected.images) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(path, ": expected a run with ", expected.images,
                                                  " images to train on, found one with ",
@@ -96,7 +100,7 @@ absl::StatusOr<Trainer> Trainer::Resume(const Settings& settings, const Split* d
   LEAFSTORE_ASSIGN_OR_RETURN(trainer.groups_, checkpoint.LoadGroups("params"));
   LEAFSTORE_RETURN_IF_ERROR(trainer.Init());
   LEAFSTORE_ASSIGN_OR_RETURN(auto optimizer_state, checkpoint.LoadItems("optimizer"));
-  LEAFSTORE_RETURN_IF_ERROR(trainer.optimizers_.LoadState(optimizer_state));
+  LEAFSTORE_RETURN_IF_ERROR(trainer.optimizers_.LoadState(std::move(optimizer_state)));
   return trainer;
 }
 
@@ -105,9 +109,10 @@ int64_t Trainer::StepsPerEpoch() const {
 }
 
 double Trainer::LearningRate() const {
-  return WarmupCosine(settings().learning_rate, /*warmup_steps=*/StepsPerEpoch(),
-                      /*total_steps=*/StepsPerEpoch() * settings().epochs,
-                      /*end=*/settings().learning_rate / 100)(step());
+  return WarmupCosine({.peak = settings().learning_rate,
+                       .warmup_steps = StepsPerEpoch(),
+                       .total_steps = StepsPerEpoch() * settings().epochs,
+                       .end = settings().learning_rate / 100})(step());
 }
 
 // Returns the next images of this epoch.
@@ -130,8 +135,10 @@ absl::Status Trainer::Step(int threads) {
   LEAFSTORE_ASSIGN_OR_RETURN(
       const Result result,
       network_.Train(Network::View(groups_), NextBatch(), threads, &gradients_));
-  LEAFSTORE_RETURN_IF_ERROR(ClipByGlobalNorm(&gradients_, settings().max_gradient_norm).status());
-  LEAFSTORE_RETURN_IF_ERROR(optimizers_.Step(&groups_, gradients_, {.lr = LearningRate()}));
+  LEAFSTORE_ASSIGN_OR_RETURN(const double norm, GlobalNorm(gradients_));
+  LEAFSTORE_ASSIGN_OR_RETURN(const double scale, ClipScale(norm, settings().max_gradient_norm));
+  LEAFSTORE_RETURN_IF_ERROR(
+      optimizers_.Step(&groups_, gradients_, {.lr = LearningRate(), .grad_scale = scale}));
   progress_.trained += result;
   ++progress_.step;
   return absl::OkStatus();

@@ -55,7 +55,7 @@ class Trainer {
   // Starts a new run. `data` must outlive it.
   static absl::StatusOr<Trainer> Start(const Settings& settings, const Split* data);
   // Resumes the run of a checkpoint. error: as CheckpointReader; InvalidArgument: the run has other
-  // settings or other images.
+  // settings or other images, or its step is negative.
   static absl::StatusOr<Trainer> Resume(const Settings& settings, const Split* data,
                                         const leafstore::CheckpointReader& checkpoint);
 

@@ -30,7 +30,9 @@ std::optional<int64_t> StepOf(const Leaf& leaf) {
   return *step;
 }
 
-absl::Status WrongNames(MomentNameSpan names, const std::vector<NamedStore>& given) {
+using GivenSpan = absl::Span<const NamedStore>;
+
+absl::Status WrongNames(MomentNameSpan names, GivenSpan given) {
   const auto quoted = [](std::string* out, absl::string_view name) {
     absl::StrAppend(out, "'", name, "'");
   };
@@ -57,8 +59,7 @@ using Source = std::vector<SourceStore>;
 
 // error InvalidArgument: `given` lacks a store for one of `names` or for "step", or has two.
 // error FailedPrecondition: a borrow of `given` is open.
-absl::StatusOr<Source> SourceIn(const GroupSpec& spec, MomentNameSpan names,
-                                const std::vector<NamedStore>& given) {
+absl::StatusOr<Source> SourceIn(const GroupSpec& spec, MomentNameSpan names, GivenSpan given) {
   Source source;
   for (size_t i = 0; i <= names.size(); ++i) {
     const absl::string_view name = i < names.size() ? names[i] : kStepName;
@@ -73,8 +74,22 @@ absl::StatusOr<Source> SourceIn(const GroupSpec& spec, MomentNameSpan names,
   return source;
 }
 
+// Splits `given` into the states of single optimizers: each ends with its "step". A single state
+// may be in any order.
+std::vector<GivenSpan> StatesIn(GivenSpan given) {
+  const auto is_step = [](const NamedStore& one) { return one.name == kStepName; };
+  std::vector<GivenSpan> states;
+  while (std::count_if(given.begin(), given.end(), is_step) > 1) {
+    const auto step = std::find_if(given.begin(), given.end(), is_step);
+    states.push_back(given.first(static_cast<size_t>(step - given.begin()) + 1));
+    given.remove_prefix(states.back().size());
+  }
+  states.push_back(given);
+  return states;
+}
+
 // Returns whether the state of an optimizer has some of these moments, so that it is adopted.
-bool HasMoments(MomentNameSpan names, const std::vector<NamedStore>& given) {
+bool HasMoments(MomentNameSpan names, GivenSpan given) {
   if (names.empty()) return given.size() == 1 && given[0].name == kStepName;
   return std::any_of(given.begin(), given.end(), [names](const NamedStore& one) {
     return std::find(names.begin(), names.end(), one.name) != names.end();
@@ -234,9 +249,11 @@ absl::StatusOr<OptimizerState> GatherState(const GroupSpec& spec, MomentNameSpan
                                            const Packed* pack) {
   std::vector<Source> matching;
   for (const std::vector<NamedStore>* given : sources) {
-    if (!HasMoments(names, *given)) continue;
-    LEAFSTORE_ASSIGN_OR_RETURN(Source source, SourceIn(spec, names, *given));
-    matching.push_back(std::move(source));
+    for (const GivenSpan state : StatesIn(*given)) {
+      if (!HasMoments(names, state)) continue;
+      LEAFSTORE_ASSIGN_OR_RETURN(Source source, SourceIn(spec, names, state));
+      matching.push_back(std::move(source));
+    }
   }
   if (matching.empty() && pack != nullptr) {  // all zeros
     OptimizerState state;

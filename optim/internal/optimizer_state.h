@@ -41,7 +41,8 @@ absl::StatusOr<OptimizerState> RestoreState(const GroupSpec& spec, MomentNameSpa
                                             const std::vector<NamedStore>& given,
                                             const Packed* pack);
 
-// Returns for each leaf its state in the first of `sources` that has it, or zeros. States with
+// Returns for each leaf its state in the first of `sources` that has it, or zeros. A source may
+// hold the states of several optimizers one after the other, each ended by its "step". States with
 // other moments are ignored, and so are stores with other names beside the right ones.
 // error InvalidArgument: a state has only some of the names, or one of them twice; or leaves are of
 // another dtype or shape. error FailedPrecondition: as RestoreState.

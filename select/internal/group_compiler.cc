@@ -144,6 +144,12 @@ std::string SuggestGlob(const GlobSuggestions& globs, const FilterExpr& expr) {
   return "";
 }
 
+// Returns "filter of group 'bias' (**.bias)", or without names "filter 0 (**.bias)".
+std::string FilterText(const CompiledGroups& groups, size_t filter, const std::string& name) {
+  return absl::StrCat("filter ", groups.named ? absl::StrCat("of ", GroupText(true, name)) : name,
+                      " (", groups.filters[filter].ToString(), ")");
+}
+
 // Returns the message for filters with empty groups, with a line for each: it matches nothing (with
 // suggestions for a glob), or its matches belong to another filter.
 std::string EmptyGroupsText(const CompiledGroups& groups, const LeafSpecs& leaves,
@@ -154,20 +160,16 @@ std::string EmptyGroupsText(const CompiledGroups& groups, const LeafSpecs& leave
   const TreeDef& def = groups.def;
   const std::vector<FirstMatch> matches = FindFirstMatches(groups, leaves, empty);
   const GlobSuggestions globs = GlobSuggestions::Of(def);
-  const auto name = [&](size_t filter) {
-    return absl::StrCat("filter ", groups.named ? "of " : "",
-                        groups.named ? GroupText(true, names[filter]) : names[filter], " (",
-                        groups.filters[filter].ToString(), ")");
-  };
+  const auto filter_text = [&](size_t i) { return FilterText(groups, i, names[i]); };
   std::string text = absl::StrCat("partition: expected a leaf in the group of every filter, found ",
                                   indices.size(), " empty:");
   for (size_t i = 0; i < empty.size(); ++i) {
     const auto& [leaf, node] = matches[i];
-    absl::StrAppend(&text, "\n  ", name(indices[i]));
+    absl::StrAppend(&text, "\n  ", filter_text(indices[i]));
     // A Callable may return another result than before; then the leaf may be in no filter's group.
     if (leaf != kNoSlot && groups.group_of_slot[leaf] < groups.filters.size()) {
       absl::StrAppend(&text, " matches '", def.PathForMessage(def.node_of_leaf(leaf)),
-                      "', which belongs to ", name(groups.group_of_slot[leaf]));
+                      "', which belongs to ", filter_text(groups.group_of_slot[leaf]));
     } else if (node != kNoNode) {
       absl::StrAppend(&text, " matches no leaf, only '", def.PathForMessage(node), "'");
     } else {

@@ -107,5 +107,18 @@ TEST(TrainerTest, Resume_OtherSettingsOrImages_IsAnError) {
                 reader.path() + ": expected a run with 30 images to train on, found one with 40"));
 }
 
+TEST(TrainerTest, Resume_NegativeStep_IsAnError) {
+  const TempDir dir;
+  const Split data = SomeImages(40);
+  const std::string path = dir.File("bad.leaf");
+  ASSERT_TRUE(leafstore::SaveCheckpoint(
+                  path, {{"progress", Progress{.settings = kSettings, .images = 40, .step = -1}}},
+                  {.io = {.durable = false}})
+                  .ok());
+  const CheckpointReader reader = CheckpointReader::Open(path).value();
+  EXPECT_EQ(Trainer::Resume(kSettings, &data, reader).status(),
+            absl::InvalidArgumentError(reader.path() + ": expected a step from 0 on, found -1"));
+}
+
 }  // namespace
 }  // namespace digits

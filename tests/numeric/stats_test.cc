@@ -14,6 +14,8 @@
 
 #include "leafstore/core/buffer.h"
 #include "leafstore/pack/pack.h"
+#include "leafstore/select/grouping.h"
+#include "leafstore/select/groups.h"
 #include "leafstore/store/flatten.h"
 #include "leafstore/treedef/tree/tree.h"
 
@@ -328,6 +330,40 @@ TEST(StatsTest, StatsOfLeaves_AreByPlace) {
   EXPECT_EQ(stats[3].mean, 15);
 }
 
+TEST(StatsTest, StatsOfSubtree_CoverItsLeaves) {
+  const ParamStore model = HeadAndTable();
+  const TensorStats head = StatsOfSubtree(model, ".head").value();
+  EXPECT_EQ(head.tensors, 2);
+  EXPECT_EQ(head.count, 3);
+  EXPECT_EQ(head.mean, 2);
+  EXPECT_EQ(StatsOfSubtree(model, ".head.bias").value().count, 1);
+  EXPECT_EQ(StatsOfSubtree(model, "").value().count, 5);
+  EXPECT_EQ(StatsOfSubtree(model, ".name").value().tensors, 0);
+  EXPECT_THAT(StatsOfSubtree(model, ".haed"),
+              StatusIs(absl::StatusCode::kNotFound, HasSubstr("did you mean .head?")));
+  EXPECT_EQ(
+      StatsOfSubtree(StoreOf({{"a", Floats({1, 2})}, {"b", Floats({9})}}), ".a").value().count, 2)
+      << "without a TreeDef";
+}
+
+TEST(StatsTest, StatsOfGroups_AreByIndex) {
+  const ParamStore model = HeadAndTable();
+  Groups groups = Grouping::Create(model.layout(), {1, 0, 0, 1}, {"w", "b", "empty"})
+                      .value()
+                      .Split(model)
+                      .value();
+  for (const bool packed : {false, true}) {
+    if (packed) {
+      ASSERT_THAT(groups.Pack("w"), IsOk());
+    }
+    const std::vector<TensorStats> stats = StatsOfGroups(groups).value();
+    ASSERT_EQ(stats.size(), 3u);
+    EXPECT_EQ(stats[0].count, 2);
+    EXPECT_EQ(stats[1].count, 3);
+    EXPECT_EQ(stats[2].count, 0);
+  }
+}
+
 TEST(StatsTest, GapsOfAPack_DoNotCount) {
   const Packed packed = Packed::Create(HeadAndTable(), DType::kF32).value();
   const TensorStats stats = StatsOf(packed.store().value()).value();
@@ -342,6 +378,7 @@ TEST(StatsTest, OpenBorrow_IsAnError) {
       StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("take statistics of a store"));
   EXPECT_THAT(StatsOf(model), is_open);
   EXPECT_THAT(StatsOfLeaves(model), is_open);
+  EXPECT_THAT(StatsOfSubtree(model, ""), is_open);
 }
 
 TEST(StatsTest, ToString_IsOneLine) {

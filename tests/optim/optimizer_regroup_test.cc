@@ -83,6 +83,30 @@ TEST_F(OptimizerRegroupTest, ReturnedState_IsAdoptedByAnotherOptimizer) {
   EXPECT_EQ(OnlyOf(third.state(), ".b"), OnlyOf(before, ".b"));
 }
 
+TEST_F(OptimizerRegroupTest, Adopt_AcceptsTheStatesOfSeveralOptimizers) {
+  ParamStore group = GroupOf(model_, {"c"});
+  Optimizer other = Optimizer::Create(AdamW{}, group).value();
+  ASSERT_THAT(other.Step(&group, RandomLike(model_, 5), {.lr = 0.1}), IsOk());
+  const Optimizer sgd = Optimizer::Create(Sgd{.momentum = 0.9}, model_).value();
+  const Contents of_c = ContentsOf(other.state());
+  for (const bool sgd_first : {false, true}) {
+    std::vector<NamedStore> all;
+    const auto add = [&all](std::vector<NamedStore> state) {
+      for (NamedStore& one : state) all.push_back(std::move(one));
+    };
+    if (sgd_first) add(sgd.state());
+    add(adam_.state());
+    add(other.state());
+    if (!sgd_first) add(sgd.state());
+    Optimizer fresh = Optimizer::Create(Adam{}, GroupOf(model_, {"s"})).value();
+    ASSERT_THAT(fresh.Regroup(GroupOf(model_, {"a", "c"}), all), IsOk());
+    EXPECT_EQ(OnlyOf(fresh.state(), ".a"), OnlyOf(adam_.state(), ".a"));
+    EXPECT_EQ(OnlyOf(fresh.state(), ".c"), of_c);
+    EXPECT_EQ(StepOf(fresh, ".a"), 3);
+    EXPECT_EQ(StepOf(fresh, ".c"), 1);
+  }
+}
+
 TEST_F(OptimizerRegroupTest, Adopt_IgnoresStoresWithOtherNames) {
   std::vector<NamedStore> state = adam_.state();
   state.insert(state.begin(), {"averages", model_.Snapshot().value()});

@@ -132,7 +132,9 @@ TEST_F(OptimizerSetTest, LoadedState_MatchesAnUninterruptedRun) {
   ASSERT_THAT(set_.Step(&groups_, RandomLike(model_, 1), {.lr = 0.1}), IsOk());
   Groups groups = grouping_.Split(groups_.Merge().value()).value();
   OptimizerSet resumed = OptimizerSet::Create(rules_, groups).value();
-  ASSERT_THAT(resumed.LoadState(set_.state()), IsOk());
+  std::vector<NamedStore> state = set_.state();
+  ASSERT_THAT(resumed.LoadState(std::move(state)), IsOk());
+  EXPECT_TRUE(state.empty());  // NOLINT: specified
   ASSERT_THAT(resumed.Step(&groups, RandomLike(model_, 2), {.lr = 0.1}), IsOk());
   ASSERT_THAT(set_.Step(&groups_, RandomLike(model_, 2), {.lr = 0.1}), IsOk());
   EXPECT_EQ(ContentsOf(groups["bias"]), ContentsOf(groups_["bias"]));
@@ -220,6 +222,17 @@ TEST_F(OptimizerSetTest, Regroup_KeepsStateAndFreezesAndUnfreezes) {
                                         {"rest/exp_avg_sq:.d", before.at("rest/exp_avg_sq:.d")},
                                         {"rest/step:.d", Leaf(Value(2))}}));
   // And back again, with the state that was returned.
+  ASSERT_THAT(set_.Regroup(grouping_, &groups_, left), IsOk());
+  EXPECT_EQ(ContentsOf(set_.state()), before);
+}
+
+TEST_F(OptimizerSetTest, Regroup_AdoptsWhatSeveralRegroupsReturned) {
+  ASSERT_THAT(set_.Step(&groups_, RandomLike(model_, 1), {.lr = 0.1}), IsOk());
+  const Contents before = ContentsOf(set_.state());
+  // "b" and "d" are frozen one after the other: both leave the group "rest".
+  std::vector<NamedStore> left = set_.Regroup(GroupingOf({0, 1, 1, 2}), &groups_).value();
+  std::vector<NamedStore> more = set_.Regroup(GroupingOf({0, 1, 1, 1}), &groups_).value();
+  for (NamedStore& one : more) left.push_back(std::move(one));
   ASSERT_THAT(set_.Regroup(grouping_, &groups_, left), IsOk());
   EXPECT_EQ(ContentsOf(set_.state()), before);
 }

@@ -103,13 +103,13 @@ TEST(OptimizerStateTest, StateLoadedInEveryStep_MatchesAnUninterruptedRun) {
   }
 }
 
-TEST(OptimizerStateTest, LoadState_SoleHolder_StepsInPlace) {
+TEST(OptimizerStateTest, LoadState_Rvalue_StepsInPlace) {
   ParamStore params = Model({{"w", F32({2}, {1, 2})}});
   Optimizer adam = Optimizer::Create(Adam{}, params).value();
   std::vector<NamedStore> state = Optimizer::Create(Adam{}, params)->state();
   const std::byte* bytes = state[0].store.leaf(0).tensor().raw_data();
-  ASSERT_THAT(adam.LoadState(state), IsOk());
-  state.clear();
+  ASSERT_THAT(adam.LoadState(std::move(state)), IsOk());
+  EXPECT_TRUE(state.empty());  // NOLINT: specified
   ASSERT_THAT(adam.Step(&params, Model({{"w", F32({2}, {1, 2})}}), {.lr = 0.1}), IsOk());
   EXPECT_EQ(adam.state()[0].store.leaf(0).tensor().raw_data(), bytes);
 }
@@ -153,6 +153,9 @@ class LoadStateErrorTest : public testing::Test {
     ASSERT_THAT(adam_.Step(&params_, RandomLike(params_, 3), {.lr = 0.1}), IsOk());
     const Contents before = ContentsOf(adam_.state());
     EXPECT_THAT(adam_.LoadState(state), StatusIs(code, words));
+    const size_t stores = state.size();
+    EXPECT_THAT(adam_.LoadState(std::move(state)), StatusIs(code, words));
+    EXPECT_EQ(state.size(), stores) << "unchanged after an error";  // NOLINT: specified
     EXPECT_EQ(ContentsOf(adam_.state()), before);
   }
   std::vector<NamedStore> Stores(ParamStore exp_avg, ParamStore exp_avg_sq, ParamStore step) {

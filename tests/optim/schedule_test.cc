@@ -43,7 +43,7 @@ TEST(ScheduleTest, StepDecay_MultipliesEveryNSteps) {
 }
 
 TEST(ScheduleTest, WarmupCosine_IsWarmupThenCosine) {
-  const Schedule lr = WarmupCosine(1, 2, 12, 0.1);
+  const Schedule lr = WarmupCosine({.peak = 1, .warmup_steps = 2, .total_steps = 12, .end = 0.1});
   EXPECT_EQ(lr(0), 0.5);
   EXPECT_EQ(lr(1), 1);
   EXPECT_EQ(lr(2), 1);
@@ -56,7 +56,7 @@ TEST(ScheduleTest, NegativeSteps_CountAsZero) {
   EXPECT_EQ(LinearWarmup(1, 4)(-1), 0.25);
   EXPECT_EQ(Cosine(1, 4)(-7), 1);
   EXPECT_EQ(StepDecay(1, 2)(-7), 1);
-  EXPECT_EQ(WarmupCosine(1, 4, 8)(-7), 0.25);
+  EXPECT_EQ(WarmupCosine({.peak = 1, .warmup_steps = 4, .total_steps = 8})(-7), 0.25);
 }
 
 }  // namespace

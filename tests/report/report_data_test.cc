@@ -15,10 +15,10 @@
 #include <nlohmann/json.hpp>
 
 #include "leafstore/numeric/stats.h"
+#include "leafstore/select/grouping.h"
 #include "leafstore/tools/report/report_numbers.h"
 #include "leafstore/tools/report/report_tree.h"
 
-#include "tests/numeric/group_stats.h"
 #include "tests/report/sample_reports.h"
 
 namespace leafstore {
@@ -159,7 +159,8 @@ TEST_F(ReportDataTest, SavedGroups_HaveTotalsAndStatistics) {
                                                              {"first", Glob("layers.0")},
                                                              {"other", Rest()}})
                                 .value();
-  const std::vector<TensorStats> stats = StatsOfGroups(model.params, grouping);
+  const std::vector<TensorStats> stats =
+      StatsOfGroups(grouping.Split(model.params).value()).value();
   ASSERT_EQ(item["groups"].size(), 3u);
   for (uint32_t group = 0; group < 3; ++group) {
     const json found = item["groups"][group];

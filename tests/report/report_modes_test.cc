@@ -9,8 +9,8 @@
 
 #include "leafstore/numeric/diff.h"
 #include "leafstore/numeric/stats.h"
+#include "leafstore/select/grouping.h"
 
-#include "tests/numeric/group_stats.h"
 #include "tests/report/browser_fixture.h"
 #include "tests/report/sample_reports.h"
 
@@ -73,7 +73,7 @@ TEST_F(ReportBrowserTest, Directory_ShowsNormsOverItsSteps) {
   const std::string reading = Eval("document.querySelector('#steps-charts .reading').textContent");
   const Grouping grouping =
       Grouping::Compile(stores[1], {{"bias", Glob("**.bias")}, {"rest", Rest()}}).value();
-  const std::vector<TensorStats> groups = StatsOfGroups(stores[1], grouping);
+  const std::vector<TensorStats> groups = StatsOfGroups(grouping.Split(stores[1]).value()).value();
   EXPECT_THAT(reading, testing::StartsWith("Step 20: "));
   for (uint32_t group = 0; group < 2; ++group) {
     const size_t at = reading.find(grouping.name(group) + " ") + grouping.name(group).size() + 1;

@@ -14,8 +14,8 @@
 #include <nlohmann/json.hpp>
 
 #include "leafstore/numeric/stats.h"
+#include "leafstore/select/grouping.h"
 
-#include "tests/numeric/group_stats.h"
 #include "tests/report/browser_fixture.h"
 #include "tests/report/sample_reports.h"
 
@@ -105,7 +105,7 @@ TEST_F(ReportBrowserTest, Groups_HaveTotalsAndFilterTheTable) {
                                                       {"attention", Glob("layers.*.attn.**")},
                                                       {"rest", Rest()}})
                                 .value();
-  const std::vector<TensorStats> stats = StatsOfGroups(store, grouping);
+  const std::vector<TensorStats> stats = StatsOfGroups(grouping.Split(store).value()).value();
   for (uint32_t group = 0; group < 3; ++group) {
     const std::string rows =
         absl::StrCat("document.querySelectorAll('.groups tbody')[", group, "]");

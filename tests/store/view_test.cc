@@ -80,6 +80,15 @@ TEST_F(ViewTest, OtherLayout_IsReadByPath) {
   EXPECT_THAT(view["bias"].leaf(), StatusIs(kNotFound, HasSubstr("at .bias: the leaf is not in")));
 }
 
+TEST_F(ViewTest, OtherLayoutWhosePathsFormNoTree_IsReadByPath) {
+  const Flattened linear = Flatten(Linear()).value();
+  const ParamStore loose = StoreOf({{"bias", Floats({1})}, {"weight", Floats({9})}});
+  ParamStore no_tree = loose.Snapshot().value();
+  ASSERT_THAT(no_tree.Insert(Path().Attribute("bias").Index(0), Floats({2})), IsOk());
+  EXPECT_EQ(**View(linear.def, no_tree)["weight"].tensor(), Floats({9}));
+  EXPECT_EQ(**View(linear.def, no_tree)["bias"].tensor(), Floats({1}));
+}
+
 TEST_F(ViewTest, StoreAlone_HasItsOwnStructure) {
   EXPECT_EQ(**View(flat_.params)["activation"].value(), Value("gelu"));
   const ParamStore loose = StoreOf({{"weight", Floats({9})}});
