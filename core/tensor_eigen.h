@@ -108,7 +108,9 @@ auto View(Source& source, int rank, const Make& make)
 // ---- views ----
 
 // Returns all elements in row-major order as one column (a StatusOr of an Eigen::Map of an array),
-// whatever the rank. O(1), as the other views.
+// whatever the rank. error InvalidArgument: T is not the dtype's type.
+// error FailedPrecondition, for every view: the tensor is null, or the borrow is closed. O(1), as
+// the other views.
 template <typename T, internal::Viewable Source>
 auto EigenArray(Source&& tensor) {
   return internal::View<T>(tensor, internal::kAnyRank, [](auto elements, ShapeRef) {
@@ -117,7 +119,7 @@ auto EigenArray(Source&& tensor) {
   });
 }
 
-// Returns a column vector, of rank 1.
+// Returns a column vector. error InvalidArgument: T is not the dtype's type, or the rank is not 1.
 template <typename T, internal::Viewable Source>
 auto EigenVector(Source&& tensor) {
   return internal::View<T>(tensor, 1, [](auto elements, ShapeRef shape) {
@@ -125,7 +127,8 @@ auto EigenVector(Source&& tensor) {
   });
 }
 
-// Returns a row-major matrix, of rank 2.
+// Returns a row-major matrix. error InvalidArgument: T is not the dtype's type, or the rank is not
+// 2.
 template <typename T, internal::Viewable Source>
 auto EigenMatrix(Source&& tensor) {
   using Matrix = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
@@ -134,7 +137,8 @@ auto EigenMatrix(Source&& tensor) {
   });
 }
 
-// Returns a row-major tensor, an Eigen::TensorMap.
+// Returns a row-major tensor, an Eigen::TensorMap. error InvalidArgument: T is not the dtype's
+// type, or the rank is not Rank.
 template <typename T, int Rank, internal::Viewable Source>
 auto EigenTensor(Source&& tensor) {
   using Element = std::conditional_t<internal::kIsWritable<Source>, T, const T>;

@@ -1,5 +1,6 @@
 #include "leafstore/treedef/bind/binding_eigen.h"
 
+#include <concepts>
 #include <utility>
 #include <vector>
 
@@ -11,7 +12,31 @@
 #include "tests/core/status_matchers.h"
 #include "tests/treedef/model_testing.h"
 
+namespace user {
+
+// A type with conversions to and from tensors, and a partial specialisation of LeafTraits.
+struct Pair {
+  float a = 0, b = 0;
+};
+inline leafstore::Tensor ToTensor(const Pair& pair) {
+  return leafstore::ToTensor(Eigen::Vector2f(pair.a, pair.b)).value();
+}
+inline absl::Status FromTensor(const leafstore::Tensor& tensor, Pair* out) {
+  out->a = tensor.span<float>()[0];
+  out->b = tensor.span<float>()[1];
+  return absl::OkStatus();
+}
+
+}  // namespace user
+
 namespace leafstore {
+
+template <std::same_as<user::Pair> T>
+struct LeafTraits<T> {
+  static absl::StatusOr<Leaf> ToLeaf(const T& pair) { return Leaf(ToTensor(pair)); }
+  static absl::Status FromLeaf(const Leaf& leaf, T* out) { return FromTensor(leaf.tensor(), out); }
+};
+
 namespace {
 
 using testing::ElementsAre;
@@ -95,6 +120,10 @@ TEST(BindingEigenTest, Unflatten_IntoAnyMatrix_ReplacesIt) {
     EXPECT_EQ(back->three, model.three);
     EXPECT_EQ(FlattenTree(*back).value().leaves, flat.leaves);
   }
+}
+
+TEST(BindingEigenTest, TraitsOfAUsersType_AreNotAmbiguous) {
+  EXPECT_THAT(Lines(FlattenTree(std::vector<user::Pair>(1)).value()), ElementsAre("[0] = f32[2]"));
 }
 
 TEST(BindingEigenTest, EmptyMatrix_IsATensorWithoutElements) {

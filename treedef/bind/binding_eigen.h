@@ -19,6 +19,8 @@
 #ifndef LEAFSTORE_TREEDEF_BIND_BINDING_EIGEN_H_
 #define LEAFSTORE_TREEDEF_BIND_BINDING_EIGEN_H_
 
+#include <type_traits>
+
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
@@ -27,11 +29,21 @@
 #include "leafstore/treedef/bind/internal/leaf_traits.h"
 
 namespace leafstore {
+
+namespace internal {
+
 template <typename T>
-requires requires(const T& value, T* out) {
-  ToTensor(value);
-  FromTensor(Tensor(), out);
-}
+inline constexpr bool kIsEigenTensor = false;
+template <typename T, int Rank, int Options, typename Index>
+inline constexpr bool kIsEigenTensor<Eigen::Tensor<T, Rank, Options, Index>> = true;
+
+// A matrix, a vector, an array or a tensor of Eigen, and no user's type with the same functions.
+template <typename T>
+concept EigenObject = std::is_base_of_v<Eigen::PlainObjectBase<T>, T> || kIsEigenTensor<T>;
+
+}  // namespace internal
+
+template <internal::EigenObject T>
 struct LeafTraits<T> {
   static absl::StatusOr<Leaf> ToLeaf(const T& value) { return ToTensor(value); }
   static absl::Status FromLeaf(const Leaf& leaf, T* out) {
