@@ -188,6 +188,64 @@ absl::StatusOr<ManifestItem> DecodeItem(const proto::Item& in, const std::vector
   return item;
 }
 
+absl::StatusOr<std::vector<TreeDef>> DecodeTreeDefs(const proto::Manifest& in) {
+  std::vector<TreeDef> defs;
+  absl::flat_hash_set<TreeDef> different;
+  for (const proto::TreeDef& message : in.treedefs()) {
+    LEAFSTORE_ASSIGN_OR_RETURN(TreeDef def, DecodeTreeDefMessage(message, {}));
+    if (!different.insert(def).second) {
+      return WrongMessage("manifest", "each structure once", "one twice");
+    }
+    defs.push_back(std::move(def));
+  }
+  return defs;
+}
+
+absl::StatusOr<std::vector<ManifestItem>> DecodeItems(const proto::Manifest& in) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<TreeDef> defs, DecodeTreeDefs(in));
+  std::vector<ManifestItem> items;
+  absl::flat_hash_set<absl::string_view> names;
+  size_t used = 0;
+  for (const proto::Item& item : in.items()) {
+    if (!names.insert(item.name()).second) {
+      return WrongMessage("manifest", "items of different names",
+                          absl::StrCat("two called ", Quoted(item.name())));
+    }
+    LEAFSTORE_ASSIGN_OR_RETURN(ManifestItem decoded, DecodeItem(item, defs, &used));
+    items.push_back(std::move(decoded));
+  }
+  if (used == defs.size()) return items;
+  return WrongMessage("manifest", absl::StrCat(used, " structures, all in use"), defs.size());
+}
+
+// The number of each structure in the manifest, from 1 on.
+using TreeDefNumbers = absl::flat_hash_map<TreeDef, uint32_t>;
+
+// Encodes the structure of an item, once for all items that share it, or its paths.
+absl::Status EncodeLayout(const Layout& layout, TreeDefNumbers* numbers, proto::Manifest* message,
+                          proto::Item* out) {
+  if (!layout.has_def()) {
+    EncodePaths(layout, out->mutable_paths());
+    return absl::OkStatus();
+  }
+  LEAFSTORE_ASSIGN_OR_RETURN(const TreeDef def, layout.def());
+  const auto [it, is_new] = numbers->try_emplace(def, static_cast<uint32_t>(numbers->size() + 1));
+  out->set_treedef(it->second);
+  return is_new ? EncodeTreeDefMessage(def, message->add_treedefs()) : absl::OkStatus();
+}
+
+absl::Status EncodeItem(const ManifestItem& item, TreeDefNumbers* numbers,
+                        proto::Manifest* message) {
+  proto::Item* out = message->add_items();
+  out->set_name(item.name);
+  LEAFSTORE_RETURN_IF_ERROR(EncodeLayout(item.layout, numbers, message, out));
+  EncodeLeaves(item.slots, item.leaves, out->mutable_leaves());
+  EncodeSegments(item.segments, out->mutable_segments());
+  if (item.grouping.has_value()) EncodeGrouping(*item.grouping, out->mutable_labels());
+  if (!item.metadata.empty()) EncodeMetadata(item.metadata, out->mutable_metadata());
+  return absl::OkStatus();
+}
+
 }  // namespace
 }  // namespace internal
 
@@ -205,24 +263,9 @@ bool IsPlainFileName(absl::string_view name) {
 
 absl::StatusOr<std::string> EncodeManifest(const Manifest& manifest) {
   proto::Manifest message;
-  absl::flat_hash_map<TreeDef, uint32_t> indices;  // plus 1
+  internal::TreeDefNumbers numbers;
   for (const ManifestItem& item : manifest.items) {
-    proto::Item* out = message.add_items();
-    out->set_name(item.name);
-    if (item.layout.has_def()) {
-      LEAFSTORE_ASSIGN_OR_RETURN(const TreeDef def, item.layout.def());
-      const auto [it, is_new] = indices.try_emplace(def, static_cast<uint32_t>(indices.size() + 1));
-      if (is_new) {
-        LEAFSTORE_RETURN_IF_ERROR(internal::EncodeTreeDefMessage(def, message.add_treedefs()));
-      }
-      out->set_treedef(it->second);
-    } else {
-      internal::EncodePaths(item.layout, out->mutable_paths());
-    }
-    internal::EncodeLeaves(item.slots, item.leaves, out->mutable_leaves());
-    internal::EncodeSegments(item.segments, out->mutable_segments());
-    if (item.grouping.has_value()) internal::EncodeGrouping(*item.grouping, out->mutable_labels());
-    if (!item.metadata.empty()) internal::EncodeMetadata(item.metadata, out->mutable_metadata());
+    LEAFSTORE_RETURN_IF_ERROR(internal::EncodeItem(item, &numbers, &message));
   }
   if (!manifest.metadata.empty()) {
     internal::EncodeMetadata(manifest.metadata, message.mutable_metadata());
@@ -243,30 +286,8 @@ absl::StatusOr<std::string> EncodeManifest(const Manifest& manifest) {
 absl::StatusOr<Manifest> DecodeManifest(absl::string_view bytes) {
   proto::Manifest in;
   LEAFSTORE_RETURN_IF_ERROR(internal::ParseMessage(bytes, "manifest", &in));
-  std::vector<TreeDef> defs;
-  absl::flat_hash_set<TreeDef> different;
-  for (const proto::TreeDef& message : in.treedefs()) {
-    LEAFSTORE_ASSIGN_OR_RETURN(TreeDef def, internal::DecodeTreeDefMessage(message, {}));
-    if (!different.insert(def).second) {
-      return internal::WrongMessage("manifest", "each structure once", "one twice");
-    }
-    defs.push_back(std::move(def));
-  }
   Manifest manifest;
-  absl::flat_hash_set<absl::string_view> names;
-  size_t used = 0;
-  for (const proto::Item& item : in.items()) {
-    if (!names.insert(item.name()).second) {
-      return internal::WrongMessage("manifest", "items of different names",
-                                    absl::StrCat("two called ", Value(item.name()).ToString()));
-    }
-    LEAFSTORE_ASSIGN_OR_RETURN(ManifestItem decoded, internal::DecodeItem(item, defs, &used));
-    manifest.items.push_back(std::move(decoded));
-  }
-  if (used != defs.size()) {
-    return internal::WrongMessage("manifest", absl::StrCat(used, " structures, all in use"),
-                                  defs.size());
-  }
+  LEAFSTORE_ASSIGN_OR_RETURN(manifest.items, internal::DecodeItems(in));
   LEAFSTORE_ASSIGN_OR_RETURN(manifest.metadata,
                              internal::DecodeMetadata(in.metadata(), "manifest"));
   LEAFSTORE_ASSIGN_OR_RETURN(manifest.metrics, internal::DecodeMetrics(in.metrics()));

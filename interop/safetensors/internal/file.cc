@@ -165,42 +165,6 @@ absl::Status SafetensorsFile::Finish() {
   return options_.ignore_structure ? absl::OkStatus() : WithPath(ReadStructure());
 }
 
-// Checks that the index and the shards have the same tensors in the same files. Skipped tensors are
-// checked like the others.
-absl::Status SafetensorsFile::CheckIndex(const SafetensorsIndex& index) const {
-  std::vector<std::pair<absl::string_view, uint32_t>> found;
-  int64_t size = tensor_bytes_;
-  for (uint32_t file = 0; file < shards_.size(); ++file) {
-    const SafetensorsHeader& header = shards_[file].header;
-    for (uint32_t i = 0; i < header.size(); ++i) found.emplace_back(header.name(i), file);
-    for (const std::string& name : header.skipped()) found.emplace_back(name, file);
-    size += header.skipped_bytes();
-  }
-  std::sort(found.begin(), found.end());
-  const auto [wanted, at] = std::mismatch(
-      index.tensors.begin(), index.tensors.end(), found.begin(), found.end(),
-      [](const auto& a, const auto& b) { return a.first == b.first && a.second == b.second; });
-  if (wanted != index.tensors.end() && (at == found.end() || wanted->first <= at->first)) {
-    const auto same = std::lower_bound(found.begin(), found.end(),
-                                       std::make_pair(absl::string_view(wanted->first), 0U));
-    const bool elsewhere = same != found.end() && same->first == wanted->first;
-    return DamagedJson(
-        absl::StrCat("index, tensor ", QuotedForMessage(wanted->first)),
-        absl::StrCat("it in ", index.files[wanted->second]),
-        elsewhere ? absl::StrCat("it in ", index.files[same->second]) : "none there");
-  }
-  if (at != found.end()) {
-    return DamagedJson("index", absl::StrCat("all tensors of ", index.files[at->second]),
-                       absl::StrCat("none called ", QuotedForMessage(at->first)));
-  }
-  if (index.total_size.has_value() && *index.total_size != size &&
-      !options_.lenient.any_total_size) {
-    return absl::DataLossError(absl::StrCat("index: expected a total_size of ", size,
-                                            ", as the shards have, found ", *index.total_size));
-  }
-  return absl::OkStatus();
-}
-
 absl::Status SafetensorsFile::ReadStructure() {
   const std::string key(kSafetensorsStructureKey);
   std::optional<std::string> text;
@@ -319,6 +283,20 @@ absl::StatusOr<SafetensorsLeaves> SafetensorsFile::LeavesOfNames() const {
   return made;
 }
 
+absl::StatusOr<uint32_t> SafetensorsFile::FindAs(absl::string_view wanted,
+                                                 const LeafSpec& expected) const {
+  const std::optional<uint32_t> tensor = Find(wanted);
+  if (!tensor.has_value()) {
+    return DamagedStructure(absl::StrCat("a tensor ", QuotedForMessage(wanted)),
+                            "none in the file");
+  }
+  const LeafSpec found = entry(*tensor).spec;
+  if (found == expected) return *tensor;
+  return DamagedStructure(
+      absl::StrCat("tensor ", QuotedForMessage(wanted), " to be ", expected.ToString()),
+      found.ToString());
+}
+
 absl::StatusOr<SafetensorsLeaves> SafetensorsFile::LeavesOfStructure() const {
   const StoreSpec& spec = structure_->spec;
   absl::StatusOr<std::vector<std::string>> names =
@@ -335,18 +313,9 @@ absl::StatusOr<SafetensorsLeaves> SafetensorsFile::LeavesOfStructure() const {
       made.values_.push_back(spec.leaves.value(place));
       continue;
     }
-    const auto quoted = [&] { return QuotedForMessage((*names)[place]); };
-    const std::optional<uint32_t> tensor = Find((*names)[place]);
-    if (!tensor.has_value()) {
-      return DamagedStructure(absl::StrCat("a tensor ", quoted()), "none in the file");
-    }
-    const LeafSpec expected = spec.leaves.spec(place);
-    const LeafSpec found = entry(*tensor).spec;
-    if (!(found == expected)) {
-      return DamagedStructure(absl::StrCat("tensor ", quoted(), " to be ", expected.ToString()),
-                              found.ToString());
-    }
-    made.indices_.push_back(*tensor);
+    LEAFSTORE_ASSIGN_OR_RETURN(const uint32_t tensor,
+                               FindAs((*names)[place], spec.leaves.spec(place)));
+    made.indices_.push_back(tensor);
   }
   // Names are unique, so equal counts mean equal sets.
   if (spec.leaves.tensor_count() != size_) {

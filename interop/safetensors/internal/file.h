@@ -80,8 +80,12 @@ class SafetensorsFile {
   absl::Status OpenShard(const std::string& path);
   // Finishes opening after the last shard.
   absl::Status Finish();
+  // Checks that the index and the shards have the same tensors in the same files. Skipped tensors
+  // are checked like the others.
   absl::Status CheckIndex(const SafetensorsIndex& index) const;
   absl::Status ReadStructure();
+  // Returns the tensor that the structure says has this name and spec. error DataLoss: none has.
+  absl::StatusOr<uint32_t> FindAs(absl::string_view wanted, const LeafSpec& expected) const;
   absl::StatusOr<SafetensorsLeaves> LeavesOfStructure() const;
   absl::StatusOr<SafetensorsLeaves> LeavesOfNames() const;
 

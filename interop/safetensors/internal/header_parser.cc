@@ -202,38 +202,36 @@ class HeaderParser {
     return absl::OkStatus();
   }
 
+  static constexpr absl::string_view kFields[] = {"dtype\"", "shape\"", "data_offsets\""};
+  static absl::string_view FieldName(size_t i) { return absl::StripSuffix(kFields[i], "\""); }
+
   absl::Status ParseEntry(absl::string_view name, Value value) {
-    constexpr absl::string_view kFields[] = {"dtype\"", "shape\"", "data_offsets\""};
     typename Json::Object object;
     if (!json_.Get(value, &object)) {
       return DamagedJson(Tensor(name), "an object with dtype, shape and data_offsets",
                          json_.Kind(value));
     }
-    absl::string_view dtype;
-    int64_t offsets[2] = {0, 0};
-    bool found[3] = {};
-    const auto field_name = [&](size_t i) { return absl::StripSuffix(kFields[i], "\""); };
-    absl::Status status = json_.ForEachField(object, [&](auto key, auto field) -> absl::Status {
-      const size_t i = json_.IsKey(key, kFields[0])   ? 0
-                       : json_.IsKey(key, kFields[1]) ? 1
-                       : json_.IsKey(key, kFields[2]) ? 2
-                                                      : 3;
-      if (i == 3) return UnknownField(name, key);
-      if (std::exchange(found[i], true)) {
-        return DamagedJson(Tensor(name), absl::StrCat("one field ", field_name(i)), "two");
-      }
-      if (i == 1) return ParseShape(name, field);
-      if (i == 2) return ParseOffsets(name, field, offsets);
-      decltype(key) string{};
-      if (json_.GetString(field, &string)) return json_.GetText(string, &dtype);
-      return DamagedJson(Tensor(name), "a string as dtype", json_.Kind(field));
-    });
-    if (!status.ok()) return status;
-    for (size_t i = 0; i < 3; ++i) {
-      if (found[i]) continue;
-      return DamagedJson(Tensor(name), absl::StrCat("a field ", field_name(i)), "none");
+    std::fill(found_, found_ + 3, false);
+    LEAFSTORE_RETURN_IF_ERROR(json_.ForEachField(
+        object, [&](auto key, auto field) { return ParseField(name, key, field); }));
+    const auto i = static_cast<size_t>(std::find(found_, found_ + 3, false) - found_);
+    if (i == 3) return builder_->Add(name, dtype_, shape_, offsets_[0], offsets_[1]);
+    return DamagedJson(Tensor(name), absl::StrCat("a field ", FieldName(i)), "none");
+  }
+
+  template <typename Key>
+  absl::Status ParseField(absl::string_view name, Key key, Value field) {
+    size_t i = 0;
+    while (i < 3 && !json_.IsKey(key, kFields[i])) ++i;
+    if (i == 3) return UnknownField(name, key);
+    if (std::exchange(found_[i], true)) {
+      return DamagedJson(Tensor(name), absl::StrCat("one field ", FieldName(i)), "two");
     }
-    return builder_->Add(name, dtype, shape_, offsets[0], offsets[1]);
+    if (i == 1) return ParseShape(name, field);
+    if (i == 2) return ParseOffsets(name, field);
+    Key string{};
+    if (json_.GetString(field, &string)) return json_.GetText(string, &dtype_);
+    return DamagedJson(Tensor(name), "a string as dtype", json_.Kind(field));
   }
 
   template <typename Key>
@@ -258,7 +256,7 @@ class HeaderParser {
     });
   }
 
-  absl::Status ParseOffsets(absl::string_view name, Value value, int64_t* offsets) {
+  absl::Status ParseOffsets(absl::string_view name, Value value) {
     const auto wrong = [&](absl::string_view expected) {
       return DamagedJson(Tensor(name, "data_offsets"), expected, json_.Text(value));
     };
@@ -267,7 +265,7 @@ class HeaderParser {
     size_t count = 0;
     bool are_counts = true;
     LEAFSTORE_RETURN_IF_ERROR(json_.ForEachElement(array, [&](Value offset) -> absl::Status {
-      if (count < 2 && !json_.GetCount(offset, &offsets[count])) are_counts = false;
+      if (count < 2 && !json_.GetCount(offset, &offsets_[count])) are_counts = false;
       ++count;
       return absl::OkStatus();
     }));
@@ -278,7 +276,10 @@ class HeaderParser {
   const Json json_;
   const SafetensorsLeniency& lenient_;
   SafetensorsHeaderBuilder* const builder_;
-  Shape shape_;  // of the current entry
+  absl::string_view dtype_;  // this and the rest: of the current entry
+  Shape shape_;
+  int64_t offsets_[2] = {0, 0};
+  bool found_[3] = {};  // in the order of kFields
 };
 
 absl::Status ParseStream(absl::string_view text, const SafetensorsLeniency& lenient,
