@@ -89,9 +89,8 @@ class OptimizerSet {
 
   // Switches this set and `groups` (Groups::Regroup) to another Grouping; the rules stay. State of
   // leaves that no optimizer here has is taken from `adopt`: the results of earlier Regroups, one
-  // after the other, or the state() of another set. Returns the state of leaves that are in no group with
-  // a rule now,
-  // named as state() names it. O(leaves); packed: O(bytes).
+  // after the other, or the state() of another set. Returns the state of leaves that are in
+  // no group with a rule now, named as state() names it. O(leaves); packed: O(bytes).
   // Errors as Create (but a rule without a group is not an error: it is unused), as Groups::Regroup
   // and as Optimizer::Regroup; `groups` is then unchanged.
   absl::StatusOr<std::vector<NamedStore>> Regroup(const Grouping& grouping, Groups* groups,
