@@ -167,8 +167,9 @@ absl::StatusOr<std::vector<int64_t>> StepFiles::StepsToTry(const RestoreQuery& q
   if (query.best) return StepsByMetric();
   LEAFSTORE_ASSIGN_OR_RETURN(std::vector<int64_t> steps, Steps());
   if (query.step.has_value()) {
-    if (std::binary_search(steps.begin(), steps.end(), *query.step))
+    if (std::binary_search(steps.begin(), steps.end(), *query.step)) {
       return std::vector<int64_t>{*query.step};
+    }
     return NoSuchStep(path_, *query.step, steps);
   }
   std::reverse(steps.begin(), steps.end());
