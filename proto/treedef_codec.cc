@@ -247,10 +247,10 @@ class TreeDefDecoder {
 
 absl::Status EncodeTreeDefMessage(const TreeDef& def, proto::TreeDef* out) {
   constexpr size_t kMaxColumn = size_t{1} << 30;  // protobuf counts entries with an int
-  if (def.node_count() > kMaxColumn || def.all_tags().size() > kMaxColumn) {
+  if (def.node_count() > kMaxColumn || internal::TagsOf(def).size() > kMaxColumn) {
     return absl::ResourceExhaustedError(
         absl::StrCat("treedef: expected at most ", kMaxColumn, " nodes or tags, found ",
-                     std::max<size_t>(def.node_count(), def.all_tags().size())));
+                     std::max<size_t>(def.node_count(), internal::TagsOf(def).size())));
   }
   std::string* kinds = out->mutable_kinds();
   kinds->reserve(def.node_count());
@@ -260,7 +260,7 @@ absl::Status EncodeTreeDefMessage(const TreeDef& def, proto::TreeDef* out) {
     EncodeNode(def, node, &any_type_name, out);
   }
   if (!any_type_name) out->clear_type_names();
-  for (const auto& tag : def.all_tags()) {
+  for (const internal::TreeDefTag& tag : internal::TagsOf(def)) {
     out->add_tag_nodes(tag.node);
     out->add_tag_strings(tag.string);
   }

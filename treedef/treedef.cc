@@ -39,6 +39,8 @@ namespace internal {
 TreeDefRep::TreeDefRep() : derived(std::make_unique<Derived>()) {}
 TreeDefRep::~TreeDefRep() = default;
 
+const std::vector<TreeDefTag>& TagsOf(const TreeDef& def) { return def.columns().tags; }
+
 }  // namespace internal
 
 absl::string_view NodeKindName(NodeKind kind) {

@@ -55,6 +55,8 @@ namespace internal {
 class TreeDefInterner;
 absl::StatusOr<const PathTable*> PathsOf(const TreeDef& def);
 const PathTable* KnownPathsOf(const TreeDef& def);
+// Returns all tags, by node, then by tag. Valid while `def` or a copy of it lives. O(1).
+const std::vector<TreeDefTag>& TagsOf(const TreeDef& def);
 
 }  // namespace internal
 
@@ -158,8 +160,6 @@ class TreeDef {
   bool HasSameKeys(NodeId a, NodeId b) const;
   // Returns the id of the type name; kNoString for a node without one.
   uint32_t type_name_string(NodeId node) const;
-  // Returns all tags, each with its `node` and the id of its `string`, by node, then by tag.
-  const auto& all_tags() const { return columns().tags; }
 
   // Returns the bytes of this structure in memory, including its strings, but without the indices
   // that lookups have built.
@@ -169,6 +169,7 @@ class TreeDef {
   friend class internal::TreeDefInterner;
   friend absl::StatusOr<const internal::PathTable*> internal::PathsOf(const TreeDef& def);
   friend const internal::PathTable* internal::KnownPathsOf(const TreeDef& def);
+  friend const std::vector<internal::TreeDefTag>& internal::TagsOf(const TreeDef& def);
   explicit TreeDef(std::shared_ptr<const internal::TreeDefRep> rep) : rep_(std::move(rep)) {}
 
   const internal::TreeDefColumns& columns() const { return rep_->columns; }
