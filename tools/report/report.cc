@@ -3,6 +3,7 @@
 #include <system_error>
 
 #include "absl/algorithm/container.h"
+#include "absl/strings/strip.h"
 
 #include "leafstore/io/file_system.h"
 #include "leafstore/io/internal/atomic_file.h"
