@@ -1,45 +1,18 @@
 #include "leafstore/store/internal/fit_reporter.h"
 
-#include "absl/strings/str_cat.h"
+#include <utility>
 
 #include "leafstore/treedef/internal/path_cursor.h"
 
 namespace leafstore::internal {
-namespace {
 
-// Returns "..." and the last keys. A Layout without a TreeDef bounds the total length of its paths.
-std::string LastKeys(const Layout& layout, Slot slot) {
-  if (!layout.has_def()) return layout.PathText(slot);
-  constexpr int kKeys = 4;
-  const TreeDef def = layout.def().value();
-  std::string text;
-  NodeId node = def.node_of_leaf(slot);
-  for (int i = 0; i < kKeys && node != kRootNode; ++i, node = def.parent(node)) {
-    text.insert(0, KeyForMessage(def.key(node)));
-  }
-  return node == kRootNode ? text : absl::StrCat("...", text);
-}
-
-}  // namespace
-
-// Prints paths in full until their total length exceeds a limit, as a tree with few strings can
-// have gigabytes of paths.
+// Shortens paths after their total length exceeds a limit, as a tree with few strings can have
+// gigabytes of paths.
 std::string FitReporter::Text(const Layout& layout, Slot slot) {
-  std::string text = total_text_ < MaxTotalText(0) ? layout.PathText(slot) : LastKeys(layout, slot);
+  std::string text =
+      total_text_ < MaxTotalText(0) ? layout.PathText(slot) : layout.PathForMessage(slot);
   total_text_ += text.size();
   return text;
-}
-
-void FitReporter::AddMissing(const Layout& layout, Slot slot) {
-  report_.missing.push_back(Text(layout, slot));
-}
-
-void FitReporter::AddUnexpected(const Layout& layout, Slot slot) {
-  report_.unexpected.push_back(Text(layout, slot));
-}
-
-void FitReporter::AddDuplicate(const Layout& layout, Slot slot) {
-  report_.duplicate.push_back({Text(layout, slot), "", ""});
 }
 
 void FitReporter::AddMismatch(const Layout& layout, Slot slot, std::string expected,
