@@ -156,10 +156,10 @@ absl::Status ParamStore::SetAt(uint32_t place, Leaf leaf) {
 absl::Status ParamStore::SetLeaf(uint32_t place, Leaf leaf, bool same_spec) {
   if (leaf.null()) return NullLeaf(layout_.PathForMessage(slot(place)));
   LEAFSTORE_RETURN_IF_ERROR(CheckNoBorrow("set a leaf"));
-  if (const LeafSpec spec = this->leaf(place).spec(); same_spec && !(spec == leaf.spec())) {
-    return absl::InvalidArgumentError(absl::StrCat("at ", layout_.PathForMessage(slot(place)),
-                                                   ": expected ", spec.ToString(), ", found ",
-                                                   leaf.spec().ToString()));
+  if (same_spec && !this->leaf(place).HasSameSpec(leaf)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("at ", layout_.PathForMessage(slot(place)), ": expected ",
+                     this->leaf(place).spec().ToString(), ", found ", leaf.spec().ToString()));
   }
   // The new leaf may also be held elsewhere, under an older generation.
   if (leaf.is_tensor()) {

@@ -75,7 +75,7 @@ absl::Status AddLooseRuns(const GroupSpec& spec, const OptimizerState& state,
   const auto group_place = [](const GroupSpec::LoosePlace& at) { return at.group; };
   for (const GroupSpec::LoosePlace& at : spec.loose()) {
     const Leaf* leaf = grads.At(at.group);
-    if (leaf == nullptr || !(leaf->spec() == open[0].leaf(at.store).spec())) {
+    if (leaf == nullptr || !leaf->HasSameSpec(open[0].leaf(at.store))) {
       return grads.Wrong(spec.loose(), group_place);
     }
     const Tensor& grad = leaf->tensor();
