@@ -11,7 +11,7 @@
 //
 // Paths are canonical, unless the function that returns the report documents otherwise, and in the
 // order of the expected leaves. A field names each path once. After 64 MiB of text (a very deep
-// tree), further paths are shortened as for messages.
+// tree), further paths are shortened to their last keys.
 #ifndef LEAFSTORE_STORE_FIT_REPORT_H_
 #define LEAFSTORE_STORE_FIT_REPORT_H_
 

@@ -179,7 +179,7 @@ absl::StatusOr<ParamStore> MergeInputs(std::optional<LeafSpecs> expected,
                                        const MergeOptions& options) {
   if (!expected) {
     LEAFSTORE_RETURN_IF_ERROR(CheckSameLayout(inputs));
-    expected = inputs[0].group->layout();
+    expected.emplace(inputs[0].group->layout());
   }
   for (const MergeInput& input : inputs) {
     LEAFSTORE_RETURN_IF_ERROR(input.group->CheckNoBorrow("merge"));

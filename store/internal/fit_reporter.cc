@@ -2,15 +2,33 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+
 #include "leafstore/treedef/internal/path_cursor.h"
 
 namespace leafstore::internal {
+namespace {
 
-// Shortens paths after their total length exceeds a limit, as a tree with few strings can have
-// gigabytes of paths.
+// Returns "..." and the last keys, which takes less time than PathForMessage on a deep tree. A
+// Layout without a TreeDef bounds the total length of its paths.
+std::string LastKeys(const Layout& layout, Slot slot) {
+  if (!layout.has_def()) return layout.PathText(slot);
+  constexpr int kKeys = 4;
+  const TreeDef def = layout.def().value();
+  std::string text;
+  NodeId node = def.node_of_leaf(slot);
+  for (int i = 0; i < kKeys && node != kRootNode; ++i, node = def.parent(node)) {
+    text.insert(0, KeyForMessage(def.key(node)));
+  }
+  return node == kRootNode ? text : absl::StrCat("...", text);
+}
+
+}  // namespace
+
+// Prints paths in full until their total length exceeds a limit, as a tree with few strings can
+// have gigabytes of paths.
 std::string FitReporter::Text(const Layout& layout, Slot slot) {
-  std::string text =
-      total_text_ < MaxTotalText(0) ? layout.PathText(slot) : layout.PathForMessage(slot);
+  std::string text = total_text_ < MaxTotalText(0) ? layout.PathText(slot) : LastKeys(layout, slot);
   total_text_ += text.size();
   return text;
 }
