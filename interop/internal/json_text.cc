@@ -81,7 +81,7 @@ absl::string_view JsonReader::Kind(simdjson::simdjson_result<simdjson::ondemand:
   return kKinds[is_known ? static_cast<size_t>(known) : 0];
 }
 
-std::string JsonReader::ForMessage(Value value) const {
+std::string JsonReader::ForMessage(Value& value) const {
   absl::string_view text = From(value.raw_json_token().data());
   // A scalar, or a list of scalars.
   text = text.substr(

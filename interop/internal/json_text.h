@@ -2,7 +2,9 @@
 #ifndef LEAFSTORE_INTEROP_INTERNAL_JSON_TEXT_H_
 #define LEAFSTORE_INTEROP_INTERNAL_JSON_TEXT_H_
 
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -65,16 +67,16 @@ class JsonReader {
   absl::Status GetKey(Field& field, absl::string_view* out) const {
     return has_escapes_ ? Unescaped(field.unescaped_key(), out) : InPlace(field.key(), out);
   }
-  absl::Status GetString(Value value, absl::string_view* out) const {
+  absl::Status GetString(Value& value, absl::string_view* out) const {
     return has_escapes_ ? Unescaped(value.get_string(), out)
                         : InPlace(value.get_raw_json_string(), out);
   }
-  static bool IsString(Value value) {
+  static bool IsString(Value& value) {
     return value.type().value_unsafe() == simdjson::ondemand::json_type::string;
   }
   // Returns whether the value is an integer from 0 to 2^63 - 1. `-0` is not, as in the reference's
   // parser (serde_json).
-  static bool GetCount(Value value, int64_t* out) {
+  static bool GetCount(Value& value, int64_t* out) {
     uint64_t count = 0;
     if (value.get_uint64().get(count) != simdjson::SUCCESS) return false;
     *out = static_cast<int64_t>(count);
@@ -85,9 +87,9 @@ class JsonReader {
 
   // Returns "an object", "a string", "null", ... Static storage.
   static absl::string_view Kind(simdjson::simdjson_result<simdjson::ondemand::json_type> type);
-  static absl::string_view Kind(Value value) { return Kind(value.type()); }
+  static absl::string_view Kind(Value& value) { return Kind(value.type()); }
   // Formats a value for a message: as in the text, or as its kind if it is long.
-  std::string ForMessage(Value value) const;
+  std::string ForMessage(Value& value) const;
 
  private:
   template <typename Visit>
@@ -105,8 +107,8 @@ class JsonReader {
   template <typename Child, typename Parent, typename Visit>
   absl::Status ForEachOf(Parent parent, const Visit& visit) const {
     for (auto next : parent) {
-      Child child;
-      if (std::move(next).get(child) != simdjson::SUCCESS) return NotJson();
+      if (next.error() != simdjson::SUCCESS) return NotJson();
+      Child&& child = std::move(next).value_unsafe();  // a copy would take as long as the parsing
       LEAFSTORE_RETURN_IF_ERROR(visit(child));
     }
     return absl::OkStatus();
@@ -122,8 +124,10 @@ class JsonReader {
     simdjson::ondemand::raw_json_string string;
     if (std::move(raw).get(string) != simdjson::SUCCESS) return NotJson();
     const absl::string_view rest = From(string.raw());
-    *out = rest.substr(0, rest.find('"'));
-    return out->size() < rest.size() ? absl::OkStatus() : NotJson();
+    const void* const quote = std::memchr(rest.data(), '"', rest.size());
+    if (quote == nullptr) return NotJson();
+    *out = rest.substr(0, static_cast<size_t>(static_cast<const char*>(quote) - rest.data()));
+    return absl::OkStatus();
   }
   absl::Status Unescaped(simdjson::simdjson_result<std::string_view> raw,
                          absl::string_view* out) const;

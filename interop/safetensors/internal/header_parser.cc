@@ -37,7 +37,7 @@ class SafetensorsHeaderParser {
   }
 
  private:
-  absl::Status ParseMetadata(Value value) {
+  absl::Status ParseMetadata(Value& value) {
     constexpr absl::string_view kWhere = "header, __metadata__";
     const absl::string_view kind = JsonReader::Kind(value);
     JsonReader::Object object;
@@ -72,7 +72,7 @@ class SafetensorsHeaderParser {
     return absl::OkStatus();
   }
 
-  absl::Status ParseEntry(absl::string_view name, Value value) {
+  absl::Status ParseEntry(absl::string_view name, Value& value) {
     JsonReader::Object object;
     if (value.get_object().get(object) != simdjson::SUCCESS) {
       return DamagedJson(TensorForMessage(name), "an object with dtype, shape and data_offsets",
@@ -88,8 +88,7 @@ class SafetensorsHeaderParser {
   }
 
   absl::Status ParseField(absl::string_view name, Field& field) {
-    size_t i = 0;
-    while (i < 3 && !field.key().unsafe_is_equal(kFields[i])) ++i;
+    size_t i = FieldInPlace(field.key());
     if (i == 3) {  // another, or with escapes
       absl::string_view key;
       LEAFSTORE_RETURN_IF_ERROR(json_.GetKey(field, &key));
@@ -114,13 +113,13 @@ class SafetensorsHeaderParser {
                        JsonReader::Kind(field.value()));
   }
 
-  absl::Status ParseShape(absl::string_view name, Value value) {
+  absl::Status ParseShape(absl::string_view name, Value& value) {
     JsonReader::Array array;
     if (value.get_array().get(array) != simdjson::SUCCESS) {
       return DamagedJson(TensorForMessage(name), "a list as shape", JsonReader::Kind(value));
     }
     shape_.clear();
-    return json_.ForEach(array, [&](Value extent) -> absl::Status {
+    return json_.ForEach(array, [&](Value& extent) -> absl::Status {
       shape_.push_back(0);
       if (JsonReader::GetCount(extent, &shape_.back())) return absl::OkStatus();
       return DamagedJson(TensorForMessage(name, "shape"), "integers from 0 to 2^63 - 1",
@@ -128,7 +127,7 @@ class SafetensorsHeaderParser {
     });
   }
 
-  absl::Status ParseOffsets(absl::string_view name, Value value) {
+  absl::Status ParseOffsets(absl::string_view name, Value& value) {
     const auto wrong = [&](absl::string_view expected) {
       return DamagedJson(TensorForMessage(name, "data_offsets"), expected, json_.ForMessage(value));
     };
@@ -136,7 +135,7 @@ class SafetensorsHeaderParser {
     if (value.get_array().get(array) != simdjson::SUCCESS) return wrong("a list of two integers");
     size_t count = 0;
     bool are_counts = true;
-    LEAFSTORE_RETURN_IF_ERROR(json_.ForEach(array, [&](Value offset) -> absl::Status {
+    LEAFSTORE_RETURN_IF_ERROR(json_.ForEach(array, [&](Value& offset) -> absl::Status {
       if (count < 2 && !JsonReader::GetCount(offset, &offsets_[count])) are_counts = false;
       ++count;
       return absl::OkStatus();
@@ -146,6 +145,12 @@ class SafetensorsHeaderParser {
   }
 
   static constexpr std::string_view kFields[] = {"dtype", "shape", "data_offsets"};
+  // Returns the index of a key in kFields; 3 if it is another one, or has escapes.
+  static size_t FieldInPlace(simdjson::ondemand::raw_json_string key) {
+    if (key.unsafe_is_equal(kFields[0])) return 0;
+    if (key.unsafe_is_equal(kFields[1])) return 1;
+    return key.unsafe_is_equal(kFields[2]) ? 2 : 3;
+  }
 
   JsonReader& json_;
   const SafetensorsLeniency& lenient_;
