@@ -1,18 +1,6 @@
 #include "leafstore/core/leaf.h"
 
 namespace leafstore {
-namespace internal {
-
-ValueLeaf::ValueLeaf(Value v) : value(std::move(v)) {
-  dtype = DType{};
-  rank = 0;
-  flags = kIsValue;
-  generation = NextGeneration();
-  data = nullptr;
-  storage = nullptr;
-}
-
-}  // namespace internal
 
 int64_t Leaf::byte_size() const {
   return is_tensor() ? tensor().byte_size() : static_cast<int64_t>(value().byte_size());

@@ -28,7 +28,9 @@ namespace internal {
 
 // A static leaf: the reference-counted header that tensors also have, then the value.
 struct ValueLeaf : LeafHeader {
-  explicit ValueLeaf(Value v);
+  explicit ValueLeaf(Value v)
+      : LeafHeader{{}, DType{}, 0, kIsValue, NextGeneration(), nullptr, nullptr},
+        value(std::move(v)) {}
   Value value;
 };
 

@@ -88,13 +88,8 @@ size_t HeaderSize(size_t rank) { return sizeof(LeafHeader) + rank * sizeof(int64
 
 LeafHeader* InitHeader(void* memory, uint8_t flags, DType dtype, ShapeRef shape, std::byte* data,
                        Storage* storage) {
-  auto* header = new (memory) LeafHeader;
-  header->dtype = dtype;
-  header->rank = static_cast<uint8_t>(shape.size());
-  header->flags = flags;
-  header->generation = NextGeneration();
-  header->data = data;
-  header->storage = storage;
+  const auto rank = static_cast<uint8_t>(shape.size());
+  auto* header = new (memory) LeafHeader{{}, dtype, rank, flags, NextGeneration(), data, storage};
   std::copy(shape.begin(), shape.end(), header->dims());
   return header;
 }

@@ -299,8 +299,14 @@ struct TensorAccess {
   static bool IsBorrowed(const Tensor& tensor) {
     return tensor.header_->Has(internal::LeafHeader::kBorrowed);
   }
-  // Returns the bytes of a tensor that MakeWritable was called on.
-  static std::byte* data(Tensor* tensor) { return tensor->header_->data; }
+  // Returns the bytes of a tensor that MakeWritable was called on, or that was just made.
+  static absl::Span<std::byte> bytes(Tensor* tensor) {
+    return absl::MakeSpan(tensor->header_->data, static_cast<size_t>(tensor->byte_size()));
+  }
+  template <typename T>
+  static absl::Span<T> span(Tensor* tensor) {
+    return tensor->Elements<T>();
+  }
   // Like Tensor::Mutate, but adds one to `open_borrows` while the borrow is open.
   static absl::StatusOr<MutableTensor> Mutate(Tensor* tensor, std::atomic<int64_t>* open_borrows);
   // Returns whether `buffer` is writable and all its holders are tensors among `leaves`, each held

@@ -13,10 +13,7 @@ namespace leafstore {
 namespace {
 
 std::string KeyText(const KeyRef& key) {
-  if (key.kind == KeyKind::kIndex) return absl::StrCat(key.index);
-  std::string text;
-  AppendQuoted(key.name, &text);
-  return text;
+  return key.kind == KeyKind::kIndex ? absl::StrCat(key.index) : Quoted(key.name);
 }
 
 // Returns a description such as "a list of 3".

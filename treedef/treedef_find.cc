@@ -20,53 +20,74 @@
 
 namespace leafstore {
 
-using internal::Children;
+using internal::ChildLists;
+using internal::NameForMessage;
 using internal::StringOf;
 using internal::TreeDefColumns;
 
 namespace {
 
-// Returns the position of the first child for which `is_less` is false.
-template <typename Less>
-uint32_t FirstNotLess(const Children& children, const Less& is_less) {
-  uint32_t begin = 0;
-  uint32_t end = children.size();
-  while (begin < end) {
-    const uint32_t middle = begin + (end - begin) / 2;
-    if (is_less(children[middle])) {
-      begin = middle + 1;
-    } else {
-      end = middle;
-    }
+// O(nodes).
+ChildLists MakeChildLists(const TreeDefColumns& columns) {
+  const uint32_t nodes = static_cast<uint32_t>(columns.kinds.size());
+  ChildLists lists;
+  lists.begins.resize(nodes);
+  uint32_t listed = 0;
+  for (NodeId node = 0; node < nodes; ++node) {
+    lists.begins[node] = listed;
+    if (!internal::HasAdjacentChildren(columns, node)) listed += columns.child_counts[node];
   }
-  return begin;
+  lists.children.resize(listed);
+  for (NodeId node = 1; node < nodes; ++node) {
+    const NodeId parent = columns.parents[node];
+    if (internal::HasAdjacentChildren(columns, parent)) continue;
+    // Children of structs and dicts do not store their position: count it in `begins`.
+    lists.children[lists.begins[parent]++] = node;
+  }
+  for (NodeId node = 0; node < nodes; ++node) {
+    if (!internal::HasAdjacentChildren(columns, node))
+      lists.begins[node] -= columns.child_counts[node];
+  }
+  return lists;
 }
 
-uint32_t LowerBound(const TreeDefColumns& columns, const Children& children,
-                    absl::string_view name) {
-  return FirstNotLess(children,
-                      [&](NodeId child) { return StringOf(columns, columns.keys[child]) < name; });
-}
+// The children of one node by position. Makes the child lists if they are needed.
+class Children {
+ public:
+  Children(const internal::TreeDefRep& rep, NodeId node)
+      : first_(node + 1), size_(rep.columns.child_counts[node]) {
+    if (internal::HasAdjacentChildren(rep.columns, node)) return;
+    const ChildLists& lists =
+        rep.derived->child_lists.Get([&rep] { return MakeChildLists(rep.columns); });
+    listed_ = lists.children.data() + lists.begins[node];
+  }
 
-NodeId FindByName(const TreeDefColumns& columns, const Children& children, absl::string_view name) {
-  const uint32_t position = LowerBound(columns, children, name);
-  if (position == children.size()) return kNoNode;
-  const NodeId child = children[position];
-  return StringOf(columns, columns.keys[child]) == name ? child : kNoNode;
-}
+  uint32_t size() const { return size_; }
+  NodeId operator[](uint32_t position) const {
+    return listed_ == nullptr ? first_ + position : listed_[position];
+  }
 
-NodeId FindByInt(const TreeDefColumns& columns, const Children& children, int64_t index) {
-  const auto int_of = [&columns](NodeId child) { return columns.ints[columns.keys[child]]; };
-  const uint32_t position =
-      FirstNotLess(children, [&](NodeId child) { return int_of(child) < index; });
-  if (position == children.size() || int_of(children[position]) != index) return kNoNode;
-  return children[position];
-}
+  // Returns the position of the first child for which `is_less` is false.
+  template <typename Less>
+  uint32_t FirstNotLess(const Less& is_less) const {
+    uint32_t begin = 0;
+    uint32_t end = size_;
+    while (begin < end) {
+      const uint32_t middle = begin + (end - begin) / 2;
+      if (is_less((*this)[middle])) {
+        begin = middle + 1;
+      } else {
+        end = middle;
+      }
+    }
+    return begin;
+  }
 
-NodeId FindByPosition(const Children& children, int64_t index) {
-  if (index < 0 || index >= children.size()) return kNoNode;
-  return children[static_cast<uint32_t>(index)];
-}
+ private:
+  NodeId first_;
+  uint32_t size_;
+  const NodeId* listed_ = nullptr;
+};
 
 bool HasNamedChildren(const TreeDef& def, NodeId node) {
   return def.kind(node) == NodeKind::kStruct ||
@@ -175,7 +196,9 @@ class DottedSearch {
     const absl::string_view rest = name_.substr(at);
     for (size_t size = 0; size <= rest.size(); ++size) {
       size = std::min(rest.find('.', size), rest.size());
-      const uint32_t position = LowerBound(rep_.columns, children, rest.substr(0, size));
+      const absl::string_view part = rest.substr(0, size);
+      const uint32_t position =
+          children.FirstNotLess([&](NodeId child) { return KeyName(child) < part; });
       if (position == children.size()) return;
       const absl::string_view key = KeyName(children[position]);
       const size_t same =
@@ -223,21 +246,19 @@ class DottedSearch {
   }
 
   absl::Status Ambiguous() const {
-    return absl::InvalidArgumentError(
-        absl::StrCat("dotted name ", Shown(name_), ": expected one node, found ",
-                     Shown(TextOf(found_[0])), " and ", Shown(TextOf(found_[1]))));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "dotted name ", NameForMessage(name_), ": expected one node, found ",
+        NameForMessage(TextOf(found_[0])), " and ", NameForMessage(TextOf(found_[1]))));
   }
 
   absl::Status NotFound() const {
     const NodeId node = def_.Resolve(deepest_);
     const absl::string_view rest = name_.substr(deepest_at_);
     return absl::NotFoundError(
-        absl::StrCat("dotted name ", Shown(name_), ": at ", def_.PathForMessage(node),
-                     ": expected a child ", Shown(rest), ", found ", WhatItIs(def_, node),
+        absl::StrCat("dotted name ", NameForMessage(name_), ": at ", def_.PathForMessage(node),
+                     ": expected a child ", NameForMessage(rest), ", found ", WhatItIs(def_, node),
                      SuggestChild(def_, node, rest.substr(0, rest.find('.')), AppendDottedKey)));
   }
-
-  static std::string Shown(absl::string_view text) { return internal::NameForMessage(text); }
 
   const TreeDef& def_;
   const internal::TreeDefRep& rep_;
@@ -253,22 +274,23 @@ class DottedSearch {
 }  // namespace
 
 NodeId TreeDef::FindChild(NodeId node, const KeyRef& key) const {
-  const bool by_name = key.kind != KeyKind::kIndex;
-  switch (kind(node)) {
-    case NodeKind::kStruct:
-      if (key.kind != KeyKind::kAttribute) return kNoNode;
-      return FindByName(columns(), Children(*rep_, node), key.name);
-    case NodeKind::kDict:
-      if (key.kind == KeyKind::kAttribute || by_name == has_int_keys(node)) return kNoNode;
-      if (by_name) return FindByName(columns(), Children(*rep_, node), key.name);
-      return FindByInt(columns(), Children(*rep_, node), key.index);
-    case NodeKind::kList:
-    case NodeKind::kTuple:
-    case NodeKind::kCustom:
-      return by_name ? kNoNode : FindByPosition(Children(*rep_, node), key.index);
-    default:
-      return kNoNode;
+  const TreeDefColumns& c = columns();
+  const KeyKind kind = internal::KindOfKeys(c, node);
+  if (key.kind != kind) return kNoNode;
+  const Children children(*rep_, node);
+  if (!HasKeys(c.kinds[node])) {
+    const bool exists = key.index >= 0 && key.index < children.size();
+    return exists ? children[static_cast<uint32_t>(key.index)] : kNoNode;
   }
+  const auto key_of = [&c, kind](NodeId child) {
+    const uint32_t stored = c.keys[child];
+    return kind == KeyKind::kIndex ? KeyRef::Index(c.ints[stored])
+                                   : KeyRef{kind, StringOf(c, stored), 0};
+  };
+  const uint32_t position =
+      children.FirstNotLess([&](NodeId child) { return key_of(child) < key; });
+  if (position == children.size() || key_of(children[position]) != key) return kNoNode;
+  return children[position];
 }
 
 absl::StatusOr<NodeId> TreeDef::Find(const Path& path) const {

@@ -51,8 +51,8 @@ class PathTable {
   PathTable& operator=(PathTable&&) = default;
 
   uint32_t size() const { return static_cast<uint32_t>(offsets_.size()); }
-  // Returns the text with index `number`, which must be less than size(). Valid while this table,
-  // or the one it was moved to, lives.
+  // Returns a text; `number` must be less than size(). Valid while this table, or the one it was
+  // moved to, lives.
   absl::string_view text(uint32_t number) const { return TextAt(arena_.get(), offsets_[number]); }
   // Returns the position of the path with this text (any bytes), or kNotFound. O(length), expected.
   uint32_t Find(absl::string_view text) const {
@@ -97,9 +97,8 @@ class PathTable {
 
   // Allocates memory for `paths` texts of `text_bytes` bytes in all.
   PathTable(size_t paths, size_t text_bytes);
-  // Adds a text; memory for it must have been allocated.
   void Append(absl::string_view text);
-  // Indexes the texts. error AlreadyExists: a text occurs twice.
+  // error AlreadyExists: a text occurs twice.
   absl::Status BuildIndex();
 
   std::unique_ptr<char[]> arena_;

@@ -22,9 +22,6 @@ namespace leafstore::internal {
 struct ChildLists {
   std::vector<uint32_t> begins;
   std::vector<NodeId> children;
-
-  // O(nodes).
-  static ChildLists Make(const TreeDefColumns& columns);
 };
 
 // Returns whether the children of `node` have consecutive ids.
@@ -35,22 +32,6 @@ inline bool HasAdjacentChildren(const TreeDefColumns& columns, NodeId node) {
 struct TreeDefRep::Derived {
   Lazy<ChildLists> child_lists;
   Lazy<absl::StatusOr<PathTable>> paths;
-};
-
-// The children of one node by position. Makes the child lists if they are needed.
-class Children {
- public:
-  Children(const TreeDefRep& rep, NodeId node);
-
-  uint32_t size() const { return size_; }
-  NodeId operator[](uint32_t position) const {
-    return listed_ == nullptr ? first_ + position : listed_[position];
-  }
-
- private:
-  NodeId first_;
-  uint32_t size_;
-  const NodeId* listed_ = nullptr;
 };
 
 }  // namespace leafstore::internal

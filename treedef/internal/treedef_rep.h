@@ -86,19 +86,20 @@ inline absl::string_view StringOf(const TreeDefColumns& columns, uint32_t id) {
   return absl::string_view(columns.strings.data() + begin, columns.string_begins[id + 1] - begin);
 }
 
+// Returns the kind of the keys of a node's children; kIndex for one without children.
+inline KeyKind KindOfKeys(const TreeDefColumns& columns, NodeId node) {
+  if (columns.kinds[node] == NodeKind::kStruct) return KeyKind::kAttribute;
+  const bool has_items = columns.kinds[node] == NodeKind::kDict && columns.aux[node] == 0;
+  return has_items ? KeyKind::kItem : KeyKind::kIndex;
+}
+
 inline KeyRef KeyOf(const TreeDefColumns& columns, NodeId node) {
   if (node == kRootNode) return KeyRef::Index(0);
   const NodeId parent = columns.parents[node];
   const uint32_t stored = columns.keys[node];
-  switch (columns.kinds[parent]) {
-    case NodeKind::kStruct:
-      return KeyRef::Attribute(StringOf(columns, stored));
-    case NodeKind::kDict:
-      if (columns.aux[parent] != 0) return KeyRef::Index(columns.ints[stored]);
-      return KeyRef::Item(StringOf(columns, stored));
-    default:
-      return KeyRef::Index(stored);
-  }
+  const KeyKind kind = KindOfKeys(columns, parent);
+  if (kind != KeyKind::kIndex) return {kind, StringOf(columns, stored), 0};
+  return KeyRef::Index(HasKeys(columns.kinds[parent]) ? columns.ints[stored] : stored);
 }
 
 }  // namespace leafstore::internal

@@ -224,12 +224,6 @@ std::string Flattener::PathForMessage() {
   return path;
 }
 
-Unflattener::Unflattener(const TreeDef& def, absl::Span<const Leaf> leaves)
-    : def_(def), leaves_(leaves) {}
-
-Unflattener::Unflattener(const TreeDef& def, std::vector<Leaf>* leaves)
-    : def_(def), leaves_(*leaves), given_(leaves) {}
-
 absl::Status Unflattener::CheckLeaves() {
   if (leaves_.size() != def_.leaf_count()) {
     return absl::FailedPreconditionError(
