@@ -194,7 +194,7 @@ class Tensor {
 
   // Compares dtype, shape and bytes (so NaN equals itself, 0 and -0 differ). Null equals null.
   // O(bytes); O(1) if the generations are equal.
-  friend bool operator==(const Tensor& a, const Tensor& b) { return a.Equals(b); }
+  friend bool operator==(const Tensor& a, const Tensor& b);
 
  private:
   friend class Leaf;
@@ -219,7 +219,6 @@ class Tensor {
     return absl::MakeSpan(reinterpret_cast<T*>(header_->data),
                           static_cast<size_t>(element_count()));
   }
-  bool Equals(const Tensor& other) const;
 
   internal::LeafHeader* header_ = nullptr;
 };

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "leafstore/treedef/internal/path_table.h"
-#include "leafstore/treedef/internal/treedef_derived.h"
 #include "leafstore/treedef/treedef_builder.h"
 
 namespace leafstore {

@@ -15,7 +15,7 @@
 #include "leafstore/core/internal/suggest.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/treedef/internal/path_cursor.h"
-#include "leafstore/treedef/internal/treedef_derived.h"
+#include "leafstore/treedef/internal/path_table.h"
 #include "leafstore/treedef/treedef.h"
 
 namespace leafstore {
@@ -131,67 +131,57 @@ absl::Status NoChild(const TreeDef& def, NodeId node, const KeyRef& key) {
 class DottedSearch {
  public:
   DottedSearch(const TreeDef& def, const internal::TreeDefRep& rep, absl::string_view name)
-      : def_(def), rep_(rep), name_(name) {}
-
-  absl::StatusOr<NodeId> Run() {
-    Search();
-    if (found_.empty()) return NotFound();
-    if (found_.size() == 2) return Ambiguous();
-    return steps_[found_[0]].node;
-  }
-  // Returns the nodes that have the name, at most two.
-  std::vector<NodeId> Nodes() {
-    Search();
-    std::vector<NodeId> nodes;
-    for (const uint32_t step : found_) nodes.push_back(steps_[step].node);
-    return nodes;
-  }
-
- private:
-  void Search() {
-    if (name_.empty()) found_.push_back(0);
-    Enter({kRootNode, 0, kNoStep});
+      : def_(def), rep_(rep), name_(name) {
+    if (name_.empty()) found_.push_back(kRootNode);
+    Enter({kRootNode, 0});
     while (!open_.empty() && found_.size() < 2) {
-      const uint32_t step = open_.back();
+      const Step step = open_.back();
       open_.pop_back();
       Expand(step);
     }
   }
 
-  static constexpr uint32_t kNoStep = 0xffffffff;
+  // Returns the nodes that have the name, at most two.
+  const std::vector<NodeId>& found() const { return found_; }
 
+  absl::StatusOr<NodeId> Result() const {
+    if (found_.empty()) return NotFound();
+    if (found_.size() == 1) return found_[0];
+    return absl::InvalidArgumentError(
+        absl::StrCat("dotted name ", NameForMessage(name_), ": expected one node, found ",
+                     def_.PathForMessage(found_[0]), " and ", def_.PathForMessage(found_[1])));
+  }
+
+ private:
   // A node that was reached, and where the name of its child would begin.
   struct Step {
     NodeId node;
     size_t at;
-    uint32_t from;
   };
 
   void Enter(const Step& step) {
     // Aliases can lead to a node along many paths; the search continues from it in the same way.
     if (def_.has_aliases() && !seen_.insert({def_.Resolve(step.node), step.at}).second) return;
-    steps_.push_back(step);
-    open_.push_back(static_cast<uint32_t>(steps_.size() - 1));
+    open_.push_back(step);
   }
 
   // Enters all children whose key is the rest of the name, or the rest up to a dot.
-  void Expand(uint32_t from) {
-    const Step step = steps_[from];
+  void Expand(const Step& step) {
     if (step.at > deepest_at_) {
       deepest_at_ = step.at;
       deepest_ = step.node;
     }
     const NodeId node = def_.Resolve(step.node);
     if (HasNamedChildren(def_, node)) {
-      ExpandNames(from, node, step.at);
+      ExpandNames(node, step.at);
     } else if (IsContainer(def_.kind(node))) {
-      ExpandNumber(from, node, step.at);
+      ExpandNumber(node, step.at);
     }
   }
 
   // Tries keys from the shortest to the longest: each key that begins like the rest of the name up
   // to a dot is at or after the lower bound of that part, and none does if the lower bound does not.
-  void ExpandNames(uint32_t from, NodeId node, size_t at) {
+  void ExpandNames(NodeId node, size_t at) {
     const Children children(rep_, node);
     const absl::string_view rest = name_.substr(at);
     for (size_t size = 0; size <= rest.size(); ++size) {
@@ -204,51 +194,31 @@ class DottedSearch {
       const size_t same =
           std::mismatch(key.begin(), key.end(), rest.begin(), rest.end()).first - key.begin();
       if (same < size) return;
-      if (same == key.size() && EndsAt(at + same)) Arrive(children[position], from, at + same);
+      if (same == key.size() && EndsAt(at + same)) Arrive(children[position], at + same);
       size = same;  // no key ends between
     }
   }
 
-  void ExpandNumber(uint32_t from, NodeId node, size_t at) {
+  void ExpandNumber(NodeId node, size_t at) {
     const size_t end = std::min(name_.find('.', at), name_.size());
     const absl::string_view digits = name_.substr(at, end - at);
     int64_t index = 0;
     if (!absl::SimpleAtoi(digits, &index) || absl::StrCat(index) != digits) return;
     const NodeId child = def_.FindChild(node, KeyRef::Index(index));
-    if (child != kNoNode) Arrive(child, from, end);
+    if (child != kNoNode) Arrive(child, end);
   }
 
-  void Arrive(NodeId node, uint32_t from, size_t end) {
+  void Arrive(NodeId node, size_t end) {
     if (end < name_.size()) {
-      Enter({node, end + 1, from});
-      return;
+      Enter({node, end + 1});
+    } else if (std::find(found_.begin(), found_.end(), node) == found_.end()) {
+      found_.push_back(node);
     }
-    for (uint32_t other : found_) {
-      if (steps_[other].node == node) return;
-    }
-    steps_.push_back({node, end, from});
-    found_.push_back(static_cast<uint32_t>(steps_.size() - 1));
   }
 
   bool EndsAt(size_t end) const { return end == name_.size() || name_[end] == '.'; }
   absl::string_view KeyName(NodeId node) const {
     return StringOf(rep_.columns, rep_.columns.keys[node]);
-  }
-
-  // Returns the canonical text of the path that led to a step.
-  std::string TextOf(uint32_t step) const {
-    std::vector<NodeId> way;
-    for (; steps_[step].from != kNoStep; step = steps_[step].from) way.push_back(steps_[step].node);
-    if (way.empty()) return "(root)";
-    internal::PathCursor path(PathForm::kCanonical);
-    for (size_t i = way.size(); i > 0; --i) path.Push(def_.key(way[i - 1]));
-    return path.text();
-  }
-
-  absl::Status Ambiguous() const {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "dotted name ", NameForMessage(name_), ": expected one node, found ",
-        NameForMessage(TextOf(found_[0])), " and ", NameForMessage(TextOf(found_[1]))));
   }
 
   absl::Status NotFound() const {
@@ -263,9 +233,8 @@ class DottedSearch {
   const TreeDef& def_;
   const internal::TreeDefRep& rep_;
   const absl::string_view name_;
-  std::vector<Step> steps_;
-  std::vector<uint32_t> open_;   // steps to go on from
-  std::vector<uint32_t> found_;  // steps whose nodes have the name
+  std::vector<Step> open_;     // to go on from
+  std::vector<NodeId> found_;  // that have the name
   absl::flat_hash_set<std::pair<NodeId, size_t>> seen_;
   NodeId deepest_ = kRootNode;
   size_t deepest_at_ = 0;
@@ -313,11 +282,11 @@ absl::StatusOr<NodeId> TreeDef::FindDotted(absl::string_view dotted) const {
     return absl::ResourceExhaustedError(absl::StrCat(
         "a dotted name: expected at most ", Path::kMaxTextSize, " bytes, found ", dotted.size()));
   }
-  return DottedSearch(*this, *rep_, dotted).Run();
+  return DottedSearch(*this, *rep_, dotted).Result();
 }
 
 std::vector<NodeId> TreeDef::NodesOfDotted(absl::string_view dotted) const {
-  return DottedSearch(*this, *rep_, dotted).Nodes();
+  return DottedSearch(*this, *rep_, dotted).found();
 }
 
 }  // namespace leafstore

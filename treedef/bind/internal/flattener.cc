@@ -15,10 +15,6 @@ absl::Status TooDeep(absl::string_view path) {
                                                    kMaxStructDepth, " deep, found deeper ones"));
 }
 
-absl::Status WithPath(absl::string_view path, const absl::Status& error) {
-  return WithContext(error, absl::StrCat("at ", path));
-}
-
 bool HasNames(const TreeDef& def, NodeId node, SortedNames names) {
   NodeId child = def.first_child(node);
   for (const absl::string_view name : names) {
@@ -182,7 +178,9 @@ absl::Status Flattener::Differs(absl::string_view found) const {
                                                  path == expected ? "" : " at " + path));
 }
 
-absl::Status Flattener::At(const absl::Status& error) { return WithPath(PathForMessage(), error); }
+absl::Status Flattener::At(const absl::Status& error) {
+  return WithContext(error, absl::StrCat("at ", PathForMessage()));
+}
 
 absl::Status Flattener::NullLeaf() {
   return At(absl::InvalidArgumentError(
@@ -270,7 +268,7 @@ absl::Status Unflattener::ExpectedKey(absl::string_view what) const {
 }
 
 absl::Status Unflattener::At(const absl::Status& error) const {
-  return WithPath(def_.PathForMessage(cursor_), error);
+  return WithContext(error, absl::StrCat("at ", def_.PathForMessage(cursor_)));
 }
 
 bool Unflattener::FindOwner(NodeId node) {
