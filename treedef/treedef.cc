@@ -31,8 +31,6 @@ namespace internal {
 TreeDefRep::TreeDefRep() : derived(std::make_unique<Derived>()) {}
 TreeDefRep::~TreeDefRep() = default;
 
-const std::vector<TreeDefTag>& TagsOf(const TreeDef& def) { return def.columns().tags; }
-
 }  // namespace internal
 
 absl::string_view NodeKindName(NodeKind kind) {
@@ -84,20 +82,6 @@ uint32_t TreeDef::key_string(NodeId node) const {
   const bool named =
       node != kRootNode && internal::KindOfKeys(columns(), parent(node)) != KeyKind::kIndex;
   return named ? columns().keys[node] : kNoString;
-}
-
-bool TreeDef::HasSameKeys(NodeId a, NodeId b) const {
-  const internal::TreeDefColumns& c = columns();
-  if (a == b) return true;
-  if (c.child_counts[a] != c.child_counts[b]) return false;
-  if (internal::HasAdjacentChildren(c, a) && internal::HasAdjacentChildren(c, b)) {
-    return std::equal(&c.keys[a] + 1, &c.keys[a] + 1 + c.child_counts[a], &c.keys[b] + 1);
-  }
-  NodeId in_b = first_child(b);
-  for (NodeId in_a = first_child(a); in_a != end(a); in_a = end(in_a), in_b = end(in_b)) {
-    if (c.keys[in_a] != c.keys[in_b]) return false;
-  }
-  return true;
 }
 
 uint32_t TreeDef::type_name_string(NodeId node) const {

@@ -90,8 +90,7 @@ class Children {
 };
 
 bool HasNamedChildren(const TreeDef& def, NodeId node) {
-  return def.kind(node) == NodeKind::kStruct ||
-         (def.kind(node) == NodeKind::kDict && !def.has_int_keys(node));
+  return internal::KindOfKeys(internal::RepOf(def).columns, node) != KeyKind::kIndex;
 }
 
 // The maximum count of children that are considered as suggestions.
@@ -130,8 +129,8 @@ absl::Status NoChild(const TreeDef& def, NodeId node, const KeyRef& key) {
 // contain dots; all are tried, depth first, until two nodes are found.
 class DottedSearch {
  public:
-  DottedSearch(const TreeDef& def, const internal::TreeDefRep& rep, absl::string_view name)
-      : def_(def), rep_(rep), name_(name) {
+  DottedSearch(const TreeDef& def, absl::string_view name)
+      : def_(def), rep_(internal::RepOf(def)), name_(name) {
     if (name_.empty()) found_.push_back(kRootNode);
     Enter({kRootNode, 0});
     while (!open_.empty() && found_.size() < 2) {
@@ -282,11 +281,11 @@ absl::StatusOr<NodeId> TreeDef::FindDotted(absl::string_view dotted) const {
     return absl::ResourceExhaustedError(absl::StrCat(
         "a dotted name: expected at most ", Path::kMaxTextSize, " bytes, found ", dotted.size()));
   }
-  return DottedSearch(*this, *rep_, dotted).Result();
+  return DottedSearch(*this, dotted).Result();
 }
 
 std::vector<NodeId> TreeDef::NodesOfDotted(absl::string_view dotted) const {
-  return DottedSearch(*this, *rep_, dotted).found();
+  return DottedSearch(*this, dotted).found();
 }
 
 }  // namespace leafstore

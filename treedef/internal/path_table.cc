@@ -108,7 +108,7 @@ absl::StatusOr<PathTable> PathTable::Create(absl::Span<const std::string> texts)
 
 absl::StatusOr<const PathTable*> PathsOf(const TreeDef& def) {
   if (const PathTable* known = KnownPathsOf(def)) return known;
-  const TreeDefRep& rep = *def.rep_;
+  const TreeDefRep& rep = RepOf(def);
   const absl::StatusOr<PathTable>& paths =
       rep.derived->paths.Get([&def] { return PathTable::Create(def); });
   if (!paths.ok()) return paths.status();

@@ -103,7 +103,7 @@ absl::StatusOr<const PathTable*> PathsOf(const TreeDef& def);
 
 // Returns what PathsOf made, or null if it was not called yet. A lookup begins with this. O(1).
 inline const PathTable* KnownPathsOf(const TreeDef& def) {
-  return def.rep_->path_table.load(std::memory_order_acquire);
+  return RepOf(def).path_table.load(std::memory_order_acquire);
 }
 
 // The parts of TreeDefRep that are made on first use. Each is made once, by the first thread that
