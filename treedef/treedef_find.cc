@@ -29,24 +29,14 @@ namespace {
 
 // O(nodes).
 ChildLists MakeChildLists(const TreeDefColumns& columns) {
-  const uint32_t nodes = static_cast<uint32_t>(columns.kinds.size());
   ChildLists lists;
-  lists.begins.resize(nodes);
-  uint32_t listed = 0;
-  for (NodeId node = 0; node < nodes; ++node) {
-    lists.begins[node] = listed;
-    if (!internal::HasAdjacentChildren(columns, node)) listed += columns.child_counts[node];
-  }
-  lists.children.resize(listed);
-  for (NodeId node = 1; node < nodes; ++node) {
-    const NodeId parent = columns.parents[node];
-    if (internal::HasAdjacentChildren(columns, parent)) continue;
-    // Children of structs and dicts do not store their position: count it in `begins`.
-    lists.children[lists.begins[parent]++] = node;
-  }
-  for (NodeId node = 0; node < nodes; ++node) {
-    if (!internal::HasAdjacentChildren(columns, node))
-      lists.begins[node] -= columns.child_counts[node];
+  lists.begins.reserve(columns.kinds.size());
+  for (NodeId node = 0; node < columns.kinds.size(); ++node) {
+    lists.begins.push_back(static_cast<uint32_t>(lists.children.size()));
+    if (internal::HasAdjacentChildren(columns, node)) continue;
+    for (NodeId child = node + 1; child != columns.ends[node]; child = columns.ends[child]) {
+      lists.children.push_back(child);
+    }
   }
   return lists;
 }
