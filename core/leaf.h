@@ -68,6 +68,11 @@ class Leaf {
     return is_tensor() ? LeafSpec(tensor().dtype(), tensor().shape()) : LeafSpec(value().kind());
   }
   LeafSpec spec() && = delete;  // would dangle
+  // Returns whether spec() == other.spec(), without making two LeafSpecs in memory.
+  bool HasSameSpec(const Leaf& other) const {
+    if (!is_tensor() || !other.is_tensor()) return spec() == other.spec();
+    return tensor().dtype() == other.tensor().dtype() && tensor().shape() == other.tensor().shape();
+  }
 
   // Prefetches what the accessors read, for loops over many leaves.
   void Prefetch() const { __builtin_prefetch(header()); }

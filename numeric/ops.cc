@@ -61,7 +61,7 @@ absl::Status CheckAlike(const ParamStore& a, const ParamStore& b) {
   LEAFSTORE_RETURN_IF_ERROR(CheckSamePlaces(a, b));
   if (a.spec_fingerprint() == b.spec_fingerprint()) return absl::OkStatus();
   for (uint32_t place = 0; place < a.size(); ++place) {
-    if (a.leaf(place).spec() == b.leaf(place).spec()) continue;
+    if (a.leaf(place).HasSameSpec(b.leaf(place))) continue;
     return absl::InvalidArgumentError(
         absl::StrCat("at ", a.PathText(place), ": expected ", a.leaf(place).spec().ToString(),
                      " as in the first store, found ", b.leaf(place).spec().ToString()));

@@ -256,7 +256,7 @@ absl::StatusOr<std::vector<uint32_t>> PlacesIn(const ParamStore& store, const Pa
   const absl::Span<const Leaf> found = group.leaves();
   for (uint32_t place = 0; !options.any_spec && place < group.size(); ++place) {
     if (where[place] == kNoPlace) continue;
-    if (expected[where[place]].spec() == found[place].spec()) continue;
+    if (expected[where[place]].HasSameSpec(found[place])) continue;
     reporter.CheckSpec(group.layout(), group.slot(place), expected[where[place]].spec(),
                        found[place].spec());
   }

@@ -134,7 +134,7 @@ absl::Status ParamStore::CheckNoBorrow(absl::string_view what) const {
 }
 
 absl::Status ParamStore::CheckSpec(uint32_t place, const Leaf& leaf) const {
-  if (this->leaf(place).spec() == leaf.spec()) return absl::OkStatus();
+  if (this->leaf(place).HasSameSpec(leaf)) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat("at ", layout_.PathForMessage(slot(place)),
                                                  ": expected ", this->leaf(place).spec().ToString(),
                                                  ", found ", leaf.spec().ToString()));

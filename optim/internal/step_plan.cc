@@ -76,7 +76,7 @@ absl::Status AddLooseRuns(const GroupSpec& spec, const OptimizerState& state,
     const uint32_t place = spec.loose()[i];
     const uint32_t in_store = spec.loose_in_store()[i];
     const Leaf* leaf = grads.At(place);
-    if (leaf == nullptr || !(leaf->spec() == open[0].leaf(in_store).spec())) {
+    if (leaf == nullptr || !leaf->HasSameSpec(open[0].leaf(in_store))) {
       return grads.Wrong(spec.loose());
     }
     const Tensor& grad = leaf->tensor();
