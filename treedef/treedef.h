@@ -175,7 +175,9 @@ struct TreeDef::Cut {
   std::vector<uint32_t> leaves;
 };
 
-inline const internal::TreeDefRep& internal::RepOf(const TreeDef& def) { return *def.rep_; }
+namespace internal {
+inline const TreeDefRep& RepOf(const TreeDef& def) { return *def.rep_; }
+}  // namespace internal
 
 }  // namespace leafstore
 
