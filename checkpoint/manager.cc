@@ -7,7 +7,6 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 
-#include "leafstore/checkpoint/internal/retention.h"
 #include "leafstore/checkpoint/internal/step_files.h"
 #include "leafstore/checkpoint/save_history.h"
 #include "leafstore/core/error_reason.h"

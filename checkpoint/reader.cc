@@ -6,34 +6,12 @@
 
 #include "leafstore/checkpoint/internal/checkpoint_file.h"
 #include "leafstore/checkpoint/internal/choose_leaves.h"
-#include "leafstore/checkpoint/internal/segments.h"
 #include "leafstore/core/internal/suggest.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/core/value.h"
 
 namespace leafstore {
 namespace {
-
-// Adds the names of the file and the item to the error of `result`.
-template <typename T>
-absl::StatusOr<T> WithItem(const internal::CheckpointFile& file, const ManifestItem& item,
-                           absl::StatusOr<T> result) {
-  if (result.ok()) return result;
-  return file.WithItem(item, result.status());
-}
-
-// Calls `use` with the leaves of an item.
-template <typename T, typename Use>
-absl::StatusOr<T> WithSource(const internal::CheckpointFile& file, absl::string_view name,
-                             const Use& use) {
-  LEAFSTORE_ASSIGN_OR_RETURN(const ManifestItem* item, file.GetItem(name));
-  const auto spec = [item](uint32_t place) { return item->leaves.spec(place); };
-  const auto load = [&file, item](absl::Span<const uint32_t> places) {
-    return file.LoadLeaves(*item, places);
-  };
-  const auto named = [&](const absl::Status& status) { return file.WithItem(*item, status); };
-  return use(internal::LeafSource{{item->layout, item->slots, spec}, load, named});
-}
 
 // Returns the parts of all item names that precede a slash.
 std::vector<std::string> Prefixes(const Manifest& manifest) {
@@ -103,13 +81,14 @@ absl::StatusOr<CheckpointItemInfo> CheckpointReader::GetItem(absl::string_view n
 
 absl::StatusOr<TreeDef> CheckpointReader::GetDef(absl::string_view item) const {
   LEAFSTORE_ASSIGN_OR_RETURN(const ManifestItem* found, file_->GetItem(item));
-  return WithItem(*file_, *found, found->layout.def());
+  absl::StatusOr<TreeDef> def = found->layout.def();
+  return def.ok() ? def : file_->WithItem(*found, def.status());
 }
 
 absl::StatusOr<ParamStore> CheckpointReader::Load(absl::string_view item,
                                                   const LoadOptions& options) const {
-  return WithSource<ParamStore>(
-      *file_, item, [&](const auto& source) { return internal::LoadChosen(source, options); });
+  LEAFSTORE_ASSIGN_OR_RETURN(const ManifestItem* found, file_->GetItem(item));
+  return internal::LoadChosen(internal::ItemLeaves(*file_, *found), options);
 }
 
 absl::StatusOr<std::vector<NamedStore>> CheckpointReader::LoadItems(
@@ -127,8 +106,8 @@ absl::StatusOr<std::vector<NamedStore>> CheckpointReader::LoadItems(
 
 absl::StatusOr<Leaf> CheckpointReader::LoadLeaf(absl::string_view item,
                                                 absl::string_view path) const {
-  return WithSource<Leaf>(*file_, item,
-                          [&](const auto& source) { return internal::LoadLeaf(source, path); });
+  LEAFSTORE_ASSIGN_OR_RETURN(const ManifestItem* found, file_->GetItem(item));
+  return internal::LoadLeaf(internal::ItemLeaves(*file_, *found), path);
 }
 
 absl::StatusOr<Groups> CheckpointReader::LoadGroups(absl::string_view item) const {
@@ -139,21 +118,22 @@ absl::StatusOr<Groups> CheckpointReader::LoadGroups(absl::string_view item) cons
                                        "without"));
   }
   LEAFSTORE_ASSIGN_OR_RETURN(ParamStore store, Load(item));
-  return WithItem(*file_, *found, found->grouping->Split(std::move(store)));
+  absl::StatusOr<Groups> groups = found->grouping->Split(std::move(store));
+  return groups.ok() ? std::move(groups) : file_->WithItem(*found, groups.status());
 }
 
 absl::StatusOr<Grouping> CheckpointReader::CompileGrouping(absl::string_view item,
                                                            std::vector<NamedFilter> filters,
                                                            const GroupingOptions& options) const {
-  return WithSource<Grouping>(*file_, item, [&](const auto& source) {
-    return internal::CompileGrouping(source, std::move(filters), options);
-  });
+  LEAFSTORE_ASSIGN_OR_RETURN(const ManifestItem* found, file_->GetItem(item));
+  return internal::CompileGrouping(internal::ItemLeaves(*file_, *found), std::move(filters),
+                                   options);
 }
 
 absl::StatusOr<RestoreReport> CheckpointReader::LoadInto(absl::string_view item, ParamStore* store,
                                                          const RestoreOptions& options) const {
-  return WithSource<RestoreReport>(
-      *file_, item, [&](const auto& source) { return internal::LoadInto(source, store, options); });
+  LEAFSTORE_ASSIGN_OR_RETURN(const ManifestItem* found, file_->GetItem(item));
+  return internal::LoadInto(internal::ItemLeaves(*file_, *found), store, options);
 }
 
 absl::Status CheckpointReader::InItem(absl::string_view item, const absl::Status& status) const {

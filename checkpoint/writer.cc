@@ -8,7 +8,7 @@
 
 #include "leafstore/checkpoint/internal/format.h"
 #include "leafstore/checkpoint/internal/increment.h"
-#include "leafstore/checkpoint/internal/tensor_writer.h"
+#include "leafstore/checkpoint/internal/zstd_codec.h"
 #include "leafstore/core/error_reason.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/io/internal/atomic_file.h"
@@ -19,14 +19,90 @@
 #include "leafstore/store/internal/fit_reporter.h"
 
 namespace leafstore {
+
+using internal::AtomicFile;
+using internal::ChecksumStream;
+using internal::FileStream;
+using internal::Increment;
+using internal::Progress;
+using internal::StoredLocation;
+using internal::ZstdCompressor;
+
 namespace {
+
+// Tensors are hashed and copied in chunks of this size, so that each is in the cache when it is
+// copied.
+constexpr size_t kChunk = size_t{256} << 10;
+
+// The size of the smallest tensor that is compressed. For smaller ones, the frame header costs more
+// than it saves.
+constexpr size_t kSmallestCompressed = 256;
 
 absl::Span<const std::byte> AsBytes(absl::string_view text) {
   return absl::MakeConstSpan(reinterpret_cast<const std::byte*>(text.data()), text.size());
 }
 
+// Appends the bytes of tensors to the stream of a file. Each tensor becomes a segment with a
+// checksum, uncompressed or as zstd frames.
+class TensorWriter {
+ public:
+  static absl::StatusOr<TensorWriter> Create(std::optional<int> zstd_level) {
+    LEAFSTORE_ASSIGN_OR_RETURN(ChecksumStream checksum, ChecksumStream::Create());
+    TensorWriter writer(std::move(checksum));
+    if (zstd_level.has_value()) {
+      LEAFSTORE_ASSIGN_OR_RETURN(writer.compressor_, ZstdCompressor::Create(*zstd_level));
+    }
+    return writer;
+  }
+
+  // Appends the segment of a tensor and returns its location, in file 0. A tensor without bytes has
+  // no segment. `progress` counts the bytes before compression.
+  absl::StatusOr<StoredLocation> Write(const Tensor& tensor, FileStream* stream,
+                                       Progress* progress) {
+    StoredLocation where;
+    where.checksum = internal::kChecksumOfNothing;
+    if (tensor.bytes().empty()) return where;
+    // Aligned by the uncompressed size: the compressed size is not known before it is written.
+    LEAFSTORE_RETURN_IF_ERROR(stream->PadTo(internal::SegmentAlignmentFor(tensor.byte_size())));
+    const int64_t offset = stream->position();
+    checksum_.Reset();
+    LEAFSTORE_ASSIGN_OR_RETURN(where.codec, WriteContent(tensor.bytes(), stream, progress));
+    where.offset = static_cast<uint64_t>(offset);
+    where.checksum = checksum_.Value();
+    where.stored_size = stream->position() - offset;
+    return where;
+  }
+
+ private:
+  explicit TensorWriter(ChecksumStream checksum) : checksum_(std::move(checksum)) {}
+
+  // Appends the stored bytes of a tensor, compressed or not, and returns the codec.
+  absl::StatusOr<uint8_t> WriteContent(absl::Span<const std::byte> bytes, FileStream* stream,
+                                       Progress* progress) {
+    bool compress = compressor_.has_value() && bytes.size() >= kSmallestCompressed;
+    for (bool is_first = true; !bytes.empty(); is_first = false) {
+      absl::Span<const std::byte> chunk =
+          bytes.subspan(0, compress ? internal::kZstdFrameContent : kChunk);
+      const size_t size = chunk.size();
+      if (compress) {
+        LEAFSTORE_ASSIGN_OR_RETURN(chunk, compressor_->Compress(chunk));
+        compress = !is_first || chunk.size() <= size - size / 16;
+        if (!compress) continue;
+      }
+      checksum_.Append(chunk);
+      LEAFSTORE_RETURN_IF_ERROR(stream->Append(chunk));
+      progress->Add(static_cast<int64_t>(size));
+      bytes.remove_prefix(size);
+    }
+    return compress ? internal::kCodecZstd : internal::kCodecNone;
+  }
+
+  ChecksumStream checksum_;  // of the tensor that is being written
+  std::optional<ZstdCompressor> compressor_;
+};
+
 // Adds an entry to all columns.
-void AddSegment(const internal::StoredLocation& location, SegmentColumns* segments) {
+void AddSegment(const StoredLocation& location, ManifestItem::Segments* segments) {
   segments->offsets.push_back(location.offset);
   segments->checksums.push_back(location.checksum);
   segments->stored_sizes.push_back(location.stored_size);
@@ -40,7 +116,7 @@ bool AllZero(const std::vector<T>& column) {
 }
 
 // Clears columns that have only default entries, so that they are not written.
-void ClearDefaults(SegmentColumns* segments) {
+void ClearDefaults(ManifestItem::Segments* segments) {
   if (AllZero(segments->bases)) segments->bases.clear();
   if (!AllZero(segments->codecs)) return;
   segments->codecs.clear();
@@ -67,16 +143,6 @@ absl::StatusOr<ParamStore> OnLayout(const Layout& layout, ParamStore store) {
   }
   return ParamStore::Create(layout, SlotSet::FromSorted(layout.size(), std::move(slots)),
                             std::move(leaves));
-}
-
-absl::Status CheckStatics(const ParamStore& store) {
-  for (uint32_t place = 0; place < store.size(); ++place) {
-    const Leaf& leaf = store.leaf(place);
-    if (leaf.is_tensor() || leaf.value().IsValid()) continue;
-    return absl::InvalidArgumentError(absl::StrCat(
-        "'", store.PathText(place), "': expected a str in UTF-8, found ", leaf.value().ToString()));
-  }
-  return absl::OkStatus();
 }
 
 }  // namespace
@@ -147,16 +213,14 @@ class CheckpointWriter::State {
   }
 
   absl::Status Begin() {
-    if (path_.empty()) return absl::InvalidArgumentError("expected a path to save to, found ''");
     LEAFSTORE_RETURN_IF_ERROR(CheckMetadata(manifest_.metadata));
     LEAFSTORE_RETURN_IF_ERROR(CheckMetrics(manifest_.metrics));
     if (options_.history != nullptr) {
       LEAFSTORE_ASSIGN_OR_RETURN(increment_,
-                                 internal::Increment::Create(options_.history, path_, options_.io));
+                                 Increment::Create(options_.history, path_, options_.io));
     }
-    LEAFSTORE_ASSIGN_OR_RETURN(tensors_, internal::TensorWriter::Create(options_.zstd_level));
-    LEAFSTORE_ASSIGN_OR_RETURN(internal::AtomicFile created,
-                               internal::AtomicFile::Create(path_, options_.io));
+    LEAFSTORE_ASSIGN_OR_RETURN(tensors_, TensorWriter::Create(options_.zstd_level));
+    LEAFSTORE_ASSIGN_OR_RETURN(AtomicFile created, AtomicFile::Create(path_, options_.io));
     file_.emplace(std::move(created));
     return file_->stream().Append(internal::EncodePreamble({}));
   }
@@ -164,25 +228,25 @@ class CheckpointWriter::State {
   // Adds an item for each store, after all of them have been checked.
   absl::Status AddStores(std::vector<NamedStore> stores, const std::optional<TreeDef>& def,
                          const ItemOptions& options) {
-    for (size_t i = 0; i < stores.size(); ++i) {
-      LEAFSTORE_RETURN_IF_ERROR(CheckItemName(stores[i].name));
-      const auto same_name = [&](const auto& other) { return other.name == stores[i].name; };
-      if (std::any_of(stores.begin(), stores.begin() + static_cast<ptrdiff_t>(i), same_name) ||
+    std::vector<ManifestItem> items;
+    for (NamedStore& one : stores) {
+      LEAFSTORE_RETURN_IF_ERROR(CheckItemName(one.name));
+      const auto same_name = [&](const ManifestItem& item) { return item.name == one.name; };
+      if (std::any_of(items.begin(), items.end(), same_name) ||
           std::any_of(manifest_.items.begin(), manifest_.items.end(), same_name)) {
         return absl::AlreadyExistsError(absl::StrCat(
-            "expected items of different names, found two '", stores[i].name, "' for ", path_));
+            "expected items of different names, found two '", one.name, "' for ", path_));
       }
       LEAFSTORE_RETURN_IF_ERROR(CheckMetadata(options.metadata));
-      LEAFSTORE_RETURN_IF_ERROR(stores[i].store.CheckNoBorrow("save"));
-      const Layout layout = def.has_value() ? Layout(*def) : stores[i].store.layout();
-      if (absl::Status status = Prepare(layout, options, &stores[i].store); !status.ok()) {
-        return WithContext(status, absl::StrCat("item '", stores[i].name, "'"));
-      }
+      LEAFSTORE_RETURN_IF_ERROR(one.store.CheckNoBorrow("save"));
+      LEAFSTORE_ASSIGN_OR_RETURN(StoreSpec spec,
+                                 WithContext(Prepare(def, options.grouping, &one.store),
+                                             absl::StrCat("item '", one.name, "'")));
+      items.push_back({std::move(spec), one.name, {}, options.metadata});
     }
-    for (NamedStore& one : stores) {
-      if (absl::Status error = SaveItem(std::move(one), options); !error.ok()) {
-        return Abandon(std::move(error));
-      }
+    for (size_t i = 0; i < items.size(); ++i) {
+      absl::Status error = SaveItem(std::move(items[i]), std::move(stores[i].store).TakeLeaves());
+      if (!error.ok()) return Abandon(std::move(error));
     }
     return absl::OkStatus();
   }
@@ -208,27 +272,23 @@ class CheckpointWriter::State {
   }
 
  private:
-  // Checks a store and puts it on the saved Layout.
-  static absl::Status Prepare(const Layout& layout, const ItemOptions& options, ParamStore* store) {
-    LEAFSTORE_RETURN_IF_ERROR(CheckStatics(*store));
-    if (options.grouping.has_value() && options.grouping->layout() != layout) {
-      return absl::InvalidArgumentError(
-          "expected a grouping on the Layout that is saved, found another");
+  // Puts a store on the saved Layout. Returns its spec, which has been checked.
+  static absl::StatusOr<StoreSpec> Prepare(const std::optional<TreeDef>& def,
+                                           const std::optional<Grouping>& grouping,
+                                           ParamStore* store) {
+    if (def.has_value()) {
+      LEAFSTORE_ASSIGN_OR_RETURN(*store, OnLayout(Layout(*def), std::move(*store)));
     }
-    LEAFSTORE_ASSIGN_OR_RETURN(*store, OnLayout(layout, std::move(*store)));
-    return absl::OkStatus();
+    StoreSpec spec = StoreSpec::Of(*store, grouping);
+    LEAFSTORE_RETURN_IF_ERROR(spec.Check());
+    return spec;
   }
 
-  absl::Status SaveItem(NamedStore item, const ItemOptions& options) {
-    ManifestItem out{std::move(item.name), item.store.layout(), item.store.slots(),
-                     LeafColumns::Of(item.store.leaves())};
-    out.grouping = options.grouping;
-    out.metadata = options.metadata;
+  absl::Status SaveItem(ManifestItem out, std::vector<Leaf> leaves) {
     bytes_known_ += out.leaves.total_bytes();
     if (options_.total_bytes == 0) progress_.SetTotal(bytes_known_);
     out.segments.offsets.reserve(out.leaves.tensor_count());
     out.segments.checksums.reserve(out.leaves.tensor_count());
-    std::vector<Leaf> leaves = std::move(item.store).TakeLeaves();
     for (Leaf& leaf : leaves) {
       if (leaf.is_tensor()) {
         LEAFSTORE_RETURN_IF_ERROR(SaveTensor(leaf.tensor(), &out.segments));
@@ -241,8 +301,8 @@ class CheckpointWriter::State {
   }
 
   // Writes the tensor, or finds it in an earlier file.
-  absl::Status SaveTensor(const Tensor& tensor, SegmentColumns* segments) {
-    std::optional<internal::StoredLocation> where;
+  absl::Status SaveTensor(const Tensor& tensor, ManifestItem::Segments* segments) {
+    std::optional<StoredLocation> where;
     if (increment_.has_value()) where = increment_->Find(tensor);
     if (where.has_value()) {
       progress_.Add(tensor.byte_size());
@@ -257,7 +317,7 @@ class CheckpointWriter::State {
   absl::Status WriteTail() {
     if (increment_.has_value()) manifest_.bases = increment_->bases();
     LEAFSTORE_ASSIGN_OR_RETURN(const std::string bytes, EncodeManifest(manifest_));
-    internal::FileStream& stream = file_->stream();
+    FileStream& stream = file_->stream();
     LEAFSTORE_RETURN_IF_ERROR(stream.PadTo(kSegmentAlignment));
     footer_.manifest_offset = stream.position();
     footer_.manifest_size = static_cast<int64_t>(bytes.size());
@@ -277,10 +337,10 @@ class CheckpointWriter::State {
 
   const std::string path_;
   SaveOptions options_;
-  internal::Progress progress_;
-  std::optional<internal::AtomicFile> file_;  // until the writer is finished or abandoned
-  std::optional<internal::TensorWriter> tensors_;
-  std::optional<internal::Increment> increment_;  // only with a history
+  Progress progress_;
+  std::optional<AtomicFile> file_;  // until the writer is finished or abandoned
+  std::optional<TensorWriter> tensors_;
+  std::optional<Increment> increment_;  // only with a history
   Manifest manifest_;
   internal::Footer footer_;
   int64_t bytes_known_ = 0;

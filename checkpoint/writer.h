@@ -14,9 +14,6 @@
 // structure that several items share is saved once, and so is a tied parameter, which is one leaf.
 // Group names (Grouping) and metadata are saved too.
 //
-// Increments. With a SaveHistory, only leaves that changed since the previous checkpoint are saved.
-// The file names the earlier files that have the others; they must stay in its directory.
-//
 // Streaming. AddItem writes the bytes of tensors and keeps no tensor, so a store may be freed
 // before the next one is created. A save needs four buffers of 8 MiB, the manifest, and the memory
 // of zstd for its level. The caller fills one buffer and computes checksums while a thread of the

@@ -15,6 +15,7 @@
 #include <cstdint>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
 namespace leafstore {
@@ -44,8 +45,13 @@ ErrorReason ReasonOf(const absl::Status& status);
 
 // Returns an error with another message, but the code and the reason of `status`.
 absl::Status WithMessage(const absl::Status& status, absl::string_view message);
-// Returns an error with "<context>: " before its message. OK is returned unchanged.
+// Returns an error with "<context>: " before its message. OK, or a value, is returned unchanged.
 absl::Status WithContext(const absl::Status& status, absl::string_view context);
+template <typename T>
+absl::StatusOr<T> WithContext(absl::StatusOr<T> result, absl::string_view context) {
+  if (!result.ok()) result = WithContext(result.status(), context);
+  return result;
+}
 
 }  // namespace leafstore
 

@@ -33,12 +33,10 @@ void ForEachPart(absl::string_view name, const Visit& visit) {
 
 // Returns the integer whose canonical decimal text is `part`, or -1.
 int64_t IntegerOf(absl::string_view part) {
-  if (part.empty() || part.size() > 19 || (part.size() > 1 && part[0] == '0')) return -1;
-  if (!std::all_of(part.begin(), part.end(), [](char c) { return c >= '0' && c <= '9'; })) {
-    return -1;
-  }
   int64_t integer = 0;
-  return absl::SimpleAtoi(part, &integer) ? integer : -1;
+  const bool is_canonical =
+      absl::SimpleAtoi(part, &integer) && integer >= 0 && absl::StrCat(integer) == part;
+  return is_canonical ? integer : -1;
 }
 
 // The tree of the parts of all names, which shows which containers have only integer keys.
@@ -116,17 +114,8 @@ absl::StatusOr<std::vector<Path>> ParseNames(absl::Span<const absl::string_view>
 }  // namespace
 
 absl::string_view NameStyleName(NameStyle style) {
-  switch (style) {
-    case NameStyle::kSplit:
-      return "split";
-    case NameStyle::kLists:
-      return "lists";
-    case NameStyle::kFlat:
-      return "flat";
-    case NameStyle::kCanonical:
-      return "canonical";
-  }
-  return "";
+  constexpr absl::string_view kNames[] = {"split", "lists", "flat", "canonical"};
+  return kNames[static_cast<size_t>(style)];
 }
 
 absl::StatusOr<std::vector<Path>> PathsOfNames(absl::Span<const absl::string_view> names,
@@ -163,6 +152,24 @@ absl::StatusOr<std::vector<std::string>> NamesOf(const Layout& layout, const Slo
 
 absl::StatusOr<std::vector<std::string>> NamesOf(const ParamStore& store, NameStyle style) {
   return NamesOf(store.layout(), store.slots(), style);
+}
+
+absl::StatusOr<std::vector<NamedTensor>> NamedTensorsOf(const ParamStore& store, NameStyle style,
+                                                        bool drop_static) {
+  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<std::string> names, NamesOf(store, style));
+  std::vector<NamedTensor> tensors;
+  tensors.reserve(names.size());
+  for (uint32_t place = 0; place < store.size(); ++place) {
+    const Leaf& leaf = store.leaf(place);
+    if (leaf.is_tensor()) {
+      tensors.push_back({std::move(names[place]), leaf.tensor()});
+    } else if (!drop_static) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("'", store.PathText(place), "': expected a tensor, found the static leaf ",
+                       leaf.value().ToString(), "; set drop_static to skip static leaves"));
+    }
+  }
+  return tensors;
 }
 
 }  // namespace leafstore

@@ -68,6 +68,11 @@ struct NamedTensor {
   Tensor tensor;
 };
 
+// Returns the tensors of a store by name, by place. error InvalidArgument: as NamesOf; or a static
+// leaf, unless `drop_static` skips them. O(length of the names), expected.
+absl::StatusOr<std::vector<NamedTensor>> NamedTensorsOf(const ParamStore& store, NameStyle style,
+                                                        bool drop_static);
+
 }  // namespace leafstore
 
 #endif  // LEAFSTORE_INTEROP_NAMES_H_

@@ -180,7 +180,7 @@ class PosixReadableFile : public ReadableFile {
     return reinterpret_cast<uintptr_t>(bytes.data()) / page * page;
   }
 
-  // Returns whether the first page of a mapping's bytes is in the page cache, if the system says so.
+  // Returns whether the first page of a mapping's bytes is in the page cache, if that is known.
   static bool InMemory(absl::Span<const std::byte> bytes) {
     unsigned char resident = 1;
     mincore(reinterpret_cast<void*>(FirstPage(bytes)), 1, &resident);
@@ -296,10 +296,15 @@ class PosixFileSystem : public FileSystem {
 }  // namespace
 
 absl::Status FileSystem::RenameNew(const std::string& from, const std::string& to) {
-  const absl::Status found = Open(to).status();
-  if (found.ok()) return absl::AlreadyExistsError(absl::StrCat(to, ": it already exists"));
-  if (!absl::IsNotFound(found)) return found;
+  LEAFSTORE_ASSIGN_OR_RETURN(const bool exists, Exists(to));
+  if (exists) return absl::AlreadyExistsError(absl::StrCat(to, ": it already exists"));
   return Rename(from, to);
+}
+
+absl::StatusOr<bool> FileSystem::Exists(const std::string& path) {
+  const absl::Status opened = Open(path).status();
+  if (opened.ok() || absl::IsNotFound(opened)) return opened.ok();
+  return opened;
 }
 
 FileSystem& FileSystem::Posix() {

@@ -96,6 +96,8 @@ class FileSystem {
   // such an operation, checks first and then renames.
   virtual absl::Status RenameNew(const std::string& from, const std::string& to);
   virtual absl::Status Remove(const std::string& path) = 0;
+  // Returns whether a regular file exists. error: Open's, except NotFound.
+  absl::StatusOr<bool> Exists(const std::string& path);
   // Waits until the entries of the directory are on disk.
   virtual absl::Status SyncDirectory(const std::string& path) = 0;
   // Creates a directory; OK if it exists. error NotFound: the parent does not exist.

@@ -32,8 +32,8 @@ struct IoOptions {
   // Reading: the most threads that read, check and decompress; 0: one for each processor, up to
   // eight.
   int threads = 0;
-  // Receives how many bytes of how many are done, after every few MiB and at the end, while a file is
-  // saved or verified. Calls may come from any thread, but from one at a time. Must not throw.
+  // Receives how many bytes of how many are done, after every few MiB and at the end, while a file
+  // is saved or verified. Calls may come from any thread, but from one at a time. Must not throw.
   std::function<void(int64_t done, int64_t total)> progress = {};
   // Null: FileSystem::Posix(). Must outlive everything that was opened through it.
   FileSystem* file_system = nullptr;

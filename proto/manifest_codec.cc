@@ -106,7 +106,7 @@ absl::Status CheckBasesInUse(const Manifest& manifest) {
       absl::StrCat(Quoted(manifest.bases[unused - used.begin()].name), ", which has no tensor"));
 }
 
-void EncodeSegments(const SegmentColumns& segments, proto::Segments* out) {
+void EncodeSegments(const ManifestItem::Segments& segments, proto::Segments* out) {
   out->mutable_offsets()->Reserve(static_cast<int>(segments.offsets.size()));
   for (const uint64_t offset : segments.offsets) out->add_offsets(offset / kSegmentAlignment);
   out->mutable_checksums()->Assign(segments.checksums.begin(), segments.checksums.end());
@@ -115,8 +115,8 @@ void EncodeSegments(const SegmentColumns& segments, proto::Segments* out) {
   out->mutable_bases()->Assign(segments.bases.begin(), segments.bases.end());
 }
 
-absl::StatusOr<SegmentColumns> DecodeSegments(const proto::Segments& in, uint32_t tensors,
-                                              absl::string_view where) {
+absl::StatusOr<ManifestItem::Segments> DecodeSegments(const proto::Segments& in, uint32_t tensors,
+                                                      absl::string_view where) {
   constexpr uint64_t kMostSize = std::numeric_limits<int64_t>::max();
   const struct {
     absl::string_view name;
@@ -132,7 +132,7 @@ absl::StatusOr<SegmentColumns> DecodeSegments(const proto::Segments& in, uint32_
     return WrongMessage(absl::StrCat(where, ", column ", column.name),
                         absl::StrCat(tensors, " entries, one per tensor"), column.size);
   }
-  SegmentColumns out;
+  ManifestItem::Segments out;
   out.offsets.reserve(tensors);
   for (const uint64_t offset : in.offsets()) {
     if (offset > kMostSize / kSegmentAlignment) {
@@ -174,10 +174,10 @@ absl::StatusOr<ManifestItem> DecodeItem(const proto::Item& in, const std::vector
     return AsDataLoss(status, "manifest");
   }
   const std::string where = absl::StrCat("item ", Quoted(in.name()));
-  LEAFSTORE_ASSIGN_OR_RETURN(Layout layout, DecodeLayout(in, defs, used, where));
-  LEAFSTORE_ASSIGN_OR_RETURN(DecodedLeaves decoded, DecodeLeaves(in.leaves(), layout, where));
-  ManifestItem item{in.name(), std::move(layout), std::move(decoded.slots),
-                    std::move(decoded.leaves)};
+  ManifestItem item;
+  item.name = in.name();
+  LEAFSTORE_ASSIGN_OR_RETURN(item.layout, DecodeLayout(in, defs, used, where));
+  LEAFSTORE_RETURN_IF_ERROR(DecodeLeaves(in.leaves(), where, &item));
   LEAFSTORE_ASSIGN_OR_RETURN(item.segments,
                              DecodeSegments(in.segments(), item.leaves.tensor_count(), where));
   if (in.has_labels()) {
@@ -238,7 +238,7 @@ absl::Status EncodeItem(const ManifestItem& item, TreeDefNumbers* numbers,
   proto::Item* out = message->add_items();
   out->set_name(item.name);
   LEAFSTORE_RETURN_IF_ERROR(EncodeLayout(item.layout, numbers, message, out));
-  EncodeLeaves(item.slots, item.leaves, out->mutable_leaves());
+  EncodeLeaves(item, out->mutable_leaves());
   EncodeSegments(item.segments, out->mutable_segments());
   if (item.grouping.has_value()) EncodeGrouping(*item.grouping, out->mutable_labels());
   if (!item.metadata.empty()) EncodeMetadata(item.metadata, out->mutable_metadata());

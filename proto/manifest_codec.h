@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
@@ -22,6 +23,7 @@
 #include "leafstore/core/metadata.h"
 #include "leafstore/select/grouping.h"
 #include "leafstore/store/layout.h"
+#include "leafstore/store/param_store.h"
 #include "leafstore/store/slot_set.h"
 
 namespace leafstore {
@@ -38,27 +40,36 @@ struct BaseFile {
 // The alignment of every segment in the file, in bytes.
 inline constexpr uint64_t kSegmentAlignment = 64;
 
-// The positions of an item's tensors, with one entry per tensor (LeafColumns::tensor). An empty
-// column has its default for all tensors.
-struct SegmentColumns {
-  // Offsets in the file that has the tensor, multiples of kSegmentAlignment; 0 for no bytes.
-  std::vector<uint64_t> offsets;
-  std::vector<uint64_t> checksums;    // XXH3-64 of the stored bytes
-  std::vector<uint8_t> codecs;        // default 0: stored unchanged
-  std::vector<int64_t> stored_sizes;  // default: byte_size
-  std::vector<uint32_t> bases;        // default 0: in this file; n: in Manifest::bases[n - 1]
-
-  uint8_t codec(uint32_t tensor) const { return codecs.empty() ? uint8_t{0} : codecs[tensor]; }
-  uint32_t base(uint32_t tensor) const { return bases.empty() ? 0 : bases[tensor]; }
-};
-
-struct ManifestItem {
-  std::string name;
+// A store without the bytes of its tensors.
+struct StoreSpec {
   Layout layout;
   SlotSet slots;  // the slots that are present
   LeafColumns leaves;
-  SegmentColumns segments;
   std::optional<Grouping> grouping;  // on `layout`
+
+  static StoreSpec Of(const ParamStore& store, std::optional<Grouping> grouping = std::nullopt);
+  // Checks that it can be encoded. error InvalidArgument: a static str is not UTF-8 (names the
+  // path), or the grouping is on another Layout.
+  absl::Status Check() const;
+};
+
+struct ManifestItem : StoreSpec {
+  // The positions of the tensors, with one entry per tensor (LeafColumns::tensor). An empty column
+  // has its default for all tensors.
+  struct Segments {
+    // Offsets in the file that has the tensor, multiples of kSegmentAlignment; 0 for no bytes.
+    std::vector<uint64_t> offsets;
+    std::vector<uint64_t> checksums;    // XXH3-64 of the stored bytes
+    std::vector<uint8_t> codecs;        // default 0: stored unchanged
+    std::vector<int64_t> stored_sizes;  // default: byte_size
+    std::vector<uint32_t> bases;        // default 0: in this file; n: in Manifest::bases[n - 1]
+
+    uint8_t codec(uint32_t tensor) const { return codecs.empty() ? uint8_t{0} : codecs[tensor]; }
+    uint32_t base(uint32_t tensor) const { return bases.empty() ? 0 : bases[tensor]; }
+  };
+
+  std::string name;
+  Segments segments;
   Metadata metadata;
 
   int64_t stored_size(uint32_t tensor) const {

@@ -11,7 +11,6 @@
 #include "absl/strings/str_cat.h"
 
 #include "leafstore/core/status_macros.h"
-#include "leafstore/proto/internal/column.h"
 #include "leafstore/proto/internal/messages.h"
 #include "leafstore/proto/treedef.pb.h"
 
@@ -50,7 +49,7 @@ class TreeDefDecoder {
                      static_cast<uint32_t>(strings_.size()),
                      static_cast<uint32_t>(in_.strings().bytes().size()));
     for (const char kind : in_.kinds()) {
-      LEAFSTORE_RETURN_IF_ERROR(AddNode(static_cast<uint8_t>(kind)));
+      LEAFSTORE_RETURN_IF_ERROR(AddNode(static_cast<NodeKind>(kind)));
     }
     LEAFSTORE_RETURN_IF_ERROR(CheckUsed());
     absl::StatusOr<TreeDef> def = std::move(builder_).Build();
@@ -65,31 +64,21 @@ class TreeDefDecoder {
     std::optional<KeyKind> keys;  // kIndex: integers; no value: the children have no keys
   };
 
-  absl::Status AddNode(uint8_t kind) {
+  absl::Status AddNode(NodeKind kind) {
     const NodeId node = builder_.next_node();
     if (!open_.empty()) LEAFSTORE_RETURN_IF_ERROR(SetKey());
-    switch (static_cast<NodeKind>(kind)) {
-      case NodeKind::kLeaf:
-        builder_.Leaf();
-        break;
-      case NodeKind::kNone:
-        builder_.None();
-        break;
-      case NodeKind::kAlias: {
-        uint32_t target = 0;
-        if (!alias_targets_.Next(&target)) return alias_targets_.TooShort();
-        builder_.Alias(target);
-        break;
-      }
-      case NodeKind::kDict:
-      case NodeKind::kList:
-      case NodeKind::kTuple:
-      case NodeKind::kStruct:
-      case NodeKind::kCustom:
-        LEAFSTORE_RETURN_IF_ERROR(OpenContainer(static_cast<NodeKind>(kind), node));
-        break;
-      default:
-        return WrongMessage("treedef, column kinds", "1 to 8", kind);
+    if (IsContainer(kind)) {
+      LEAFSTORE_RETURN_IF_ERROR(OpenContainer(kind, node));
+    } else if (kind == NodeKind::kAlias) {
+      uint32_t target = 0;
+      if (!alias_targets_.Next(&target)) return alias_targets_.TooShort();
+      builder_.Alias(target);
+    } else if (kind == NodeKind::kLeaf) {
+      builder_.Leaf();
+    } else if (kind == NodeKind::kNone) {
+      builder_.None();
+    } else {
+      return WrongMessage("treedef, column kinds", "1 to 8", static_cast<uint8_t>(kind));
     }
     LEAFSTORE_RETURN_IF_ERROR(AddTags(node));
     CloseComplete();
@@ -134,8 +123,8 @@ class TreeDefDecoder {
     return absl::OkStatus();
   }
 
-  // A string that the builder already has gets the same index there, unless the table is not in order
-  // of first use, which CheckStrings finds.
+  // A string that the builder already has gets the same index there, unless the table is not in
+  // order of first use, which CheckStrings finds.
   absl::Status SetStringKey(KeyKind kind, uint32_t id) {
     if (id < builder_.string_count()) {
       builder_.SetKey(kind, id);

@@ -5,8 +5,6 @@
 
 #include "absl/strings/str_cat.h"
 
-#include "leafstore/checkpoint/internal/segments.h"
-#include "leafstore/checkpoint/internal/stored_leaves.h"
 #include "leafstore/core/error_reason.h"
 #include "leafstore/core/internal/suggest.h"
 #include "leafstore/core/status_macros.h"
@@ -35,30 +33,6 @@ absl::StatusOr<OpenFile> OpenFooted(const std::string& path, const IoOptions& io
                                        "; the file is truncated")),
       ErrorReason::kTruncated));
 }
-
-// The leaves at some places of an item.
-class ItemLeaves : public StoredLeaves {
- public:
-  ItemLeaves(const CheckpointFile& file, const ManifestItem& item,
-             absl::Span<const uint32_t> places)
-      : file_(file), item_(item), places_(places) {}
-
-  EntryInfo Find(size_t index) const override { return EntryOf(item_, places_[index]); }
-  absl::StatusOr<const FileBytes*> FileOf(uint32_t base) const override {
-    return file_.FileOf(base);
-  }
-  absl::Status Named(size_t index, const FileBytes* file,
-                     const absl::Status& status) const override {
-    const bool in_base = file != nullptr && Find(index).base != 0;
-    return WithContext(in_base ? WithContext(status, absl::StrCat("base ", file->path())) : status,
-                       LeafForMessage(item_, places_[index]));
-  }
-
- private:
-  const CheckpointFile& file_;
-  const ManifestItem& item_;
-  const absl::Span<const uint32_t> places_;
-};
 
 }  // namespace
 
@@ -105,11 +79,10 @@ absl::Status CheckpointFile::ReadManifest() {
   Buffer scratch;
   LEAFSTORE_ASSIGN_OR_RETURN(
       const auto bytes, own_.bytes->Get(footer.manifest_offset, footer.manifest_size, &scratch));
-  if (const uint64_t found = Checksum(bytes); found != footer.manifest_checksum) {
-    return absl::DataLossError(absl::StrCat("manifest: expected checksum ",
-                                            absl::Hex(footer.manifest_checksum, absl::kZeroPad16),
-                                            ", found ", absl::Hex(found, absl::kZeroPad16)));
-  }
+  LEAFSTORE_RETURN_IF_ERROR(
+      WithContext(CompareChecksum(footer.manifest_offset, footer.manifest_size,
+                                  footer.manifest_checksum, Checksum(bytes)),
+                  "manifest"));
   const absl::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   LEAFSTORE_ASSIGN_OR_RETURN(manifest_, DecodeManifest(text));
   LEAFSTORE_RETURN_IF_ERROR(own_.bytes->CheckZeros(footer.manifest_offset + footer.manifest_size,
@@ -141,12 +114,12 @@ absl::StatusOr<const ManifestItem*> CheckpointFile::GetItem(absl::string_view na
       ErrorReason::kUnknownName);
 }
 
-absl::StatusOr<std::vector<Leaf>> CheckpointFile::LoadLeaves(
-    const ManifestItem& item, absl::Span<const uint32_t> places) const {
-  absl::StatusOr<std::vector<Leaf>> leaves =
-      LoadStored(ItemLeaves(*this, item, places), places.size(), options_.io, options_.verify);
-  if (!leaves.ok()) return WithPath(leaves.status());
-  return leaves;
+absl::Status ItemLeaves::Named(uint32_t place, const FileBytes* file,
+                               const absl::Status& status) const {
+  const bool in_base = file != nullptr && entry(place).base != 0;
+  return file_.WithPath(
+      WithContext(in_base ? WithContext(status, absl::StrCat("base ", file->path())) : status,
+                  LeafForMessage(item_, place)));
 }
 
 }  // namespace leafstore::internal

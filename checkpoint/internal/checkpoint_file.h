@@ -1,5 +1,5 @@
-// CheckpointFile: an open checkpoint with a checked manifest, which loads leaves by their places.
-// The implementation of CheckpointReader.
+// CheckpointFile: an open checkpoint with a checked manifest. The implementation of
+// CheckpointReader.
 //
 // Threads: const calls are safe from many threads.
 #ifndef LEAFSTORE_CHECKPOINT_INTERNAL_CHECKPOINT_FILE_H_
@@ -13,13 +13,13 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "absl/types/span.h"
 
 #include "leafstore/checkpoint/internal/file_bytes.h"
 #include "leafstore/checkpoint/internal/format.h"
+#include "leafstore/checkpoint/internal/segments.h"
+#include "leafstore/checkpoint/internal/stored_leaves.h"
 #include "leafstore/checkpoint/reader.h"
 #include "leafstore/core/internal/lazy.h"
-#include "leafstore/core/leaf.h"
 #include "leafstore/proto/manifest_codec.h"
 
 namespace leafstore::internal {
@@ -57,10 +57,6 @@ class CheckpointFile {
   // Returns the item of this name. error NotFound, with suggestions: no such item.
   absl::StatusOr<const ManifestItem*> GetItem(absl::string_view name) const;
 
-  // Loads the leaves at these places of an item, in order.
-  absl::StatusOr<std::vector<Leaf>> LoadLeaves(const ManifestItem& item,
-                                               absl::Span<const uint32_t> places) const;
-
  private:
   CheckpointFile() = default;
 
@@ -70,6 +66,30 @@ class CheckpointFile {
   OpenFile own_;
   Manifest manifest_;
   mutable std::vector<Lazy<OpenFile>> bases_;  // parallel to manifest_.bases
+};
+
+// The leaves of an item.
+class ItemLeaves : public StoredLeaves {
+ public:
+  ItemLeaves(const CheckpointFile& file, const ManifestItem& item)
+      : StoredLeaves(item.layout, item.slots, file.options().io, file.options().verify),
+        file_(file),
+        item_(item) {}
+
+  EntryInfo entry(uint32_t place) const override { return EntryOf(item_, place); }
+  LeafSpec spec(uint32_t place) const override { return item_.leaves.spec(place); }
+  absl::StatusOr<const FileBytes*> FileOf(uint32_t base) const override {
+    return file_.FileOf(base);
+  }
+  absl::Status Named(uint32_t place, const FileBytes* file,
+                     const absl::Status& status) const override;
+  absl::Status Named(const absl::Status& status) const override {
+    return file_.WithItem(item_, status);
+  }
+
+ private:
+  const CheckpointFile& file_;
+  const ManifestItem& item_;
 };
 
 // See CheckpointReader::Verify.

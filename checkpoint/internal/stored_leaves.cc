@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 #include <optional>
 #include <utility>
 
@@ -32,23 +33,25 @@ bool IsAligned(DType dtype, int64_t offset) {
 // Loads the leaves of one thread.
 class Loader {
  public:
-  Loader(const StoredLeaves& leaves, size_t end, bool verify)
-      : leaves_(leaves), end_(end), verify_(verify) {}
+  // `places` are in the order of the leaves' bytes, up to the last leaf of this thread.
+  Loader(const StoredLeaves& leaves, absl::Span<const uint32_t> places, bool verify)
+      : leaves_(leaves), places_(places), verify_(verify) {}
 
-  // Calls must be in order of ascending `index`.
+  // Loads the leaf at places[index]. Calls must be in order of ascending `index`.
   absl::Status Load(size_t index, Leaf* out) {
-    const EntryInfo entry = leaves_.Find(index);
+    const uint32_t place = places_[index];
+    const EntryInfo entry = leaves_.entry(place);
     if (entry.value != nullptr) {
       *out = Leaf(*entry.value);
       return absl::OkStatus();
     }
     const absl::StatusOr<const FileBytes*> file = leaves_.FileOf(entry.base);
-    if (!file.ok()) return leaves_.Named(index, nullptr, file.status());
+    if (!file.ok()) return leaves_.Named(place, nullptr, file.status());
     absl::StatusOr<Tensor> tensor = LoadTensor(index, entry, **file);
     if (tensor.ok() && tensor->dtype() == DType::kBool && !AreBools(tensor->bytes())) {
       tensor = absl::DataLossError("expected bools, 0 or 1, found another byte");
     }
-    if (!tensor.ok()) return leaves_.Named(index, *file, tensor.status());
+    if (!tensor.ok()) return leaves_.Named(place, *file, tensor.status());
     *out = Leaf(*std::move(tensor));
     return absl::OkStatus();
   }
@@ -132,8 +135,8 @@ class Loader {
   // Returns the end of a window that begins with this tensor and includes the small ones after it.
   int64_t WindowEnd(size_t index, const EntryInfo& entry) const {
     int64_t end = entry.offset + entry.stored_size;
-    for (++index; index < end_; ++index) {
-      const EntryInfo next = leaves_.Find(index);
+    for (++index; index < places_.size(); ++index) {
+      const EntryInfo next = leaves_.entry(places_[index]);
       if (next.stored_size == 0) continue;
       if (next.stored_size > kLarge || next.base != entry.base || next.offset < end ||
           next.offset - end > kSmallGap ||
@@ -151,7 +154,7 @@ class Loader {
   }
 
   const StoredLeaves& leaves_;
-  const size_t end_;
+  const absl::Span<const uint32_t> places_;
   const bool verify_;
   Buffer scratch_;
   std::optional<ZstdDecompressor> decompressor_;  // created when it is first needed
@@ -161,57 +164,58 @@ class Loader {
   absl::Span<const std::byte> window_;
 };
 
-// Knows which files are mapped, so that views of them are made without reading bytes.
-class MappedFiles {
- public:
-  explicit MappedFiles(const StoredLeaves& leaves) : leaves_(leaves) {}
+// Returns whether a file is mapped, so that views of it are made without reading bytes.
+bool IsMapped(const absl::StatusOr<const FileBytes*>& file) {
+  if (!file.ok()) return false;  // Loader reports the error
+  const absl::StatusOr<const Buffer*> map = (*file)->Map();
+  return map.ok() && !(*map)->null();
+}
 
-  // Returns whether the file of a leaf is mapped. error: it cannot be, as StoredLeaves::Named
-  // returns it.
-  absl::StatusOr<bool> HasFileOf(size_t index, const EntryInfo& entry) {
-    if (entry.base == base_) return is_mapped_;
-    const absl::StatusOr<const FileBytes*> file = leaves_.FileOf(entry.base);
-    if (!file.ok()) return leaves_.Named(index, nullptr, file.status());
-    const absl::StatusOr<const Buffer*> map = (*file)->Map();
-    if (!map.ok()) return leaves_.Named(index, *file, map.status());
-    base_ = entry.base;
-    return is_mapped_ = !(*map)->null();
-  }
-
- private:
-  const StoredLeaves& leaves_;
-  std::optional<uint32_t> base_;  // the last one
-  bool is_mapped_ = false;
-};
-
-}  // namespace
-
-absl::StatusOr<std::vector<Leaf>> LoadStored(const StoredLeaves& leaves, size_t count,
-                                             const IoOptions& io, bool verify) {
-  // Divided into runs that are worth a thread.
-  MappedFiles mapped(leaves);
+// Divides the leaves into runs that are worth a thread, and returns their ends.
+std::vector<size_t> EndsOfRuns(const StoredLeaves& leaves, absl::Span<const uint32_t> places,
+                               bool verify) {
   std::vector<size_t> ends;
   int64_t bytes = 0;
-  for (size_t i = 0; i < count; ++i) {
-    const EntryInfo entry = leaves.Find(i);
-    bool is_unread = !verify && entry.codec == kCodecNone && entry.stored_size > 0 &&
-                     entry.spec.dtype() != DType::kBool &&
-                     IsAligned(entry.spec.dtype(), entry.offset);
-    if (is_unread) {
-      LEAFSTORE_ASSIGN_OR_RETURN(is_unread, mapped.HasFileOf(i, entry));
+  std::optional<uint32_t> base;  // the last one, and whether it is mapped
+  bool is_mapped = false;
+  for (size_t i = 0; i < places.size(); ++i) {
+    const EntryInfo entry = leaves.entry(places[i]);
+    const bool may_be_view = !verify && entry.codec == kCodecNone && entry.stored_size > 0 &&
+                             entry.spec.dtype() != DType::kBool &&
+                             IsAligned(entry.spec.dtype(), entry.offset);
+    if (may_be_view && entry.base != base) {
+      base = entry.base;
+      is_mapped = IsMapped(leaves.FileOf(entry.base));
     }
-    if (!is_unread) bytes += entry.stored_size;
-    if (bytes < kBytesPerThread && i + 1 < count) continue;
+    if (!may_be_view || !is_mapped) bytes += entry.stored_size;
+    if (bytes < kBytesPerThread && i + 1 < places.size()) continue;
     ends.push_back(i + 1);
     bytes = 0;
   }
-  std::vector<Leaf> out(count);
+  return ends;
+}
+
+}  // namespace
+
+std::vector<uint32_t> StoredLeaves::ByteOrder(absl::Span<const uint32_t> places) const {
+  std::vector<uint32_t> order(places.size());
+  std::iota(order.begin(), order.end(), 0);
+  return order;
+}
+
+absl::StatusOr<std::vector<Leaf>> StoredLeaves::Load(absl::Span<const uint32_t> places) const {
+  const std::vector<uint32_t> order = ByteOrder(places);
+  std::vector<uint32_t> sorted;
+  sorted.reserve(places.size());
+  for (const uint32_t index : order) sorted.push_back(places[index]);
+  const std::vector<size_t> ends = EndsOfRuns(*this, sorted, verify_);
+  std::vector<Leaf> out(places.size());
   std::vector<absl::Status> statuses(ends.size());
-  const int threads = ThreadsFor(io.threads, kBytesPerThread * static_cast<int64_t>(ends.size()));
+  const int threads = ThreadsFor(io_.threads, kBytesPerThread * static_cast<int64_t>(ends.size()));
   ParallelFor(ends.size(), threads, [&](size_t run) {
-    Loader loader(leaves, ends[run], verify);
+    Loader loader(*this, absl::MakeConstSpan(sorted).subspan(0, ends[run]), verify_);
     for (size_t i = run == 0 ? 0 : ends[run - 1]; i < ends[run] && statuses[run].ok(); ++i) {
-      statuses[run] = loader.Load(i, &out[i]);
+      statuses[run] = loader.Load(i, &out[order[i]]);
     }
   });
   for (const absl::Status& status : statuses) LEAFSTORE_RETURN_IF_ERROR(status);

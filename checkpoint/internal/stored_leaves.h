@@ -1,44 +1,62 @@
-// LoadStored: loads leaves from files, as views of a mapping or as tensors that own their bytes.
-// The readers of all formats use it.
+// StoredLeaves: leaves of a file, by place, and how they are loaded: as views of a mapping or as
+// tensors that own their bytes. The readers of all formats use it.
 //
 // Small tensors that are close together in a file are read, or made resident, together. Threads
 // share the leaves that require reading bytes.
 #ifndef LEAFSTORE_CHECKPOINT_INTERNAL_STORED_LEAVES_H_
 #define LEAFSTORE_CHECKPOINT_INTERNAL_STORED_LEAVES_H_
 
-#include <cstddef>
 #include <cstdint>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 
 #include "leafstore/checkpoint/internal/file_bytes.h"
 #include "leafstore/checkpoint/load_options.h"
 #include "leafstore/core/leaf.h"
+#include "leafstore/core/leaf_spec.h"
 #include "leafstore/io/io_options.h"
+#include "leafstore/store/layout.h"
+#include "leafstore/store/slot_set.h"
 
 namespace leafstore::internal {
 
-// Leaves to load, preferably in the order of their bytes. Calls come from many threads.
+// Calls of the virtual functions come from many threads.
 class StoredLeaves {
  public:
+  // The leaves are on these slots of the Layout. All arguments must outlive this object.
+  StoredLeaves(const Layout& layout, const SlotSet& slots, const IoOptions& io, bool verify)
+      : layout_(layout), slots_(slots), io_(io), verify_(verify) {}
   virtual ~StoredLeaves() = default;
 
-  // Returns the entry of a leaf. Called several times per leaf, so it must be cheap.
-  virtual EntryInfo Find(size_t index) const = 0;
+  const Layout& layout() const { return layout_; }
+  const SlotSet& slots() const { return slots_; }
+  // Return the entry and the spec of a leaf. Called several times per leaf, so they must be cheap.
+  virtual EntryInfo entry(uint32_t place) const = 0;
+  virtual LeafSpec spec(uint32_t place) const { return entry(place).spec; }
+  // Returns the indices of `places` in the order of the leaves' bytes. By default the given order.
+  virtual std::vector<uint32_t> ByteOrder(absl::Span<const uint32_t> places) const;
   // Returns the file with this EntryInfo::base.
   virtual absl::StatusOr<const FileBytes*> FileOf(uint32_t base) const = 0;
   // Prefixes an error of a leaf with its name. `file` is null if it could not be opened.
-  virtual absl::Status Named(size_t index, const FileBytes* file,
+  virtual absl::Status Named(uint32_t place, const FileBytes* file,
                              const absl::Status& status) const = 0;
-};
+  // Prefixes an error of all leaves.
+  virtual absl::Status Named(const absl::Status& status) const = 0;
 
-// Loads the leaves with the indices below `count`, in order. With `verify`, checks their checksums;
-// bools are always checked, as a byte other than 0 and 1 is undefined behavior in C++. error:
-// CheckpointReader::Load's, as StoredLeaves::Named returns them.
-absl::StatusOr<std::vector<Leaf>> LoadStored(const StoredLeaves& leaves, size_t count,
-                                             const IoOptions& io, bool verify);
+  // Loads the leaves at these places, which may be unsorted and may repeat. With `verify`, checks
+  // their checksums; bools are always checked, as a byte other than 0 and 1 is undefined behavior
+  // in C++. error: CheckpointReader::Load's, as Named returns them.
+  absl::StatusOr<std::vector<Leaf>> Load(absl::Span<const uint32_t> places) const;
+
+ private:
+  const Layout& layout_;
+  const SlotSet& slots_;
+  const IoOptions& io_;
+  const bool verify_;
+};
 
 }  // namespace leafstore::internal
 

@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <vector>
+#include <iterator>
 
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include <nlohmann/json.hpp>
 
@@ -17,100 +18,72 @@ namespace {
 constexpr size_t kMaxDepth = 64;
 constexpr size_t kMaxForMessage = 200;
 
-bool MayGoOn(char c) { return (c >= '0' && c <= '9') || c == '.' || c == 'e' || c == 'E'; }
-
-// Returns the positions after each number `-0` in a JSON text, in order. simdjson parses it as 0.
-std::vector<size_t> MinusZeros(absl::string_view json) {
-  std::vector<size_t> ends;
-  if (json.find("-0") == absl::string_view::npos) return ends;
-  bool in_string = false;
-  for (size_t i = 0; i + 1 < json.size(); ++i) {
-    if (json[i] == '"') {
-      in_string = !in_string;
-    } else if (in_string) {
-      if (json[i] == '\\') ++i;
-    } else if (json[i] == '-' && json[i + 1] == '0' &&
-               (i + 2 == json.size() || !MayGoOn(json[i + 2]))) {
-      const char before = i == 0 ? ' ' : json[i - 1];
-      if (before != 'e' && before != 'E') ends.push_back(i + 2);  // 1e-0 is already a double
-    }
-  }
-  return ends;
-}
-
-// Returns the text with `.0` inserted at these positions.
-std::string WithFractions(absl::string_view json, const std::vector<size_t>& places) {
-  std::string out;
-  out.reserve(json.size() + 2 * places.size());
-  size_t begin = 0;
-  for (const size_t place : places) {
-    absl::StrAppend(&out, json.substr(begin, place - begin), ".0");
-    begin = place;
-  }
-  absl::StrAppend(&out, json.substr(begin));
-  return out;
-}
-
-absl::Status ErrorOf(simdjson::error_code code, absl::string_view what) {
-  if (code == simdjson::MEMALLOC || code == simdjson::CAPACITY) {
-    return absl::ResourceExhaustedError(absl::StrCat(what, ": no memory to parse it"));
-  }
-  if (code == simdjson::DEPTH_ERROR) {
-    return absl::DataLossError(
-        absl::StrCat(what, ": expected JSON nested at most ", kMaxDepth, " deep, found deeper"));
-  }
-  return absl::DataLossError(
-      absl::StrCat(what, ": expected JSON, found an error: ", simdjson::error_message(code)));
-}
-
 }  // namespace
 
-absl::StatusOr<simdjson::dom::element> JsonDocument::ParsePlain(absl::string_view text,
-                                                                absl::string_view what) {
-  if (const auto code = parser_.allocate(std::max<size_t>(text.size(), 64), kMaxDepth);
-      code != simdjson::SUCCESS) {
-    return ErrorOf(code, what);
-  }
-  simdjson::dom::element root;
-  if (const auto code = parser_.parse(text.data(), text.size()).get(root);
-      code != simdjson::SUCCESS) {
-    return ErrorOf(code, what);
-  }
-  return root;
-}
-
-absl::StatusOr<simdjson::dom::element> JsonDocument::Parse(absl::string_view text,
-                                                           absl::string_view what) {
-  absl::StatusOr<simdjson::dom::element> root = ParsePlain(text, what);
-  if (!root.ok()) return root;
-  const std::vector<size_t> minus_zeros = MinusZeros(text);
-  return minus_zeros.empty() ? root : ParsePlain(WithFractions(text, minus_zeros), what);
-}
-
-absl::string_view JsonKind(const simdjson::dom::element& element) {
-  switch (element.type()) {
-    case simdjson::dom::element_type::ARRAY:
-      return "a list";
-    case simdjson::dom::element_type::OBJECT:
-      return "an object";
-    case simdjson::dom::element_type::STRING:
-      return "a string";
-    case simdjson::dom::element_type::BOOL:
-      return "a bool";
-    case simdjson::dom::element_type::NULL_VALUE:
-      return "null";
-    default:  // integers, floating point, and in later versions of simdjson integers of any size
-      return "a number";
+JsonReader::JsonReader(absl::string_view text, absl::string_view what, int64_t readable_behind)
+    : what_(what), has_escapes_(absl::StrContains(text, '\\')) {
+  if (readable_behind < static_cast<int64_t>(simdjson::SIMDJSON_PADDING)) {
+    copy_ = simdjson::padded_string(text.data(), text.size());
+    padded_ = copy_;
+  } else {
+    padded_ = simdjson::padded_string_view(text.data(), text.size(),
+                                           text.size() + simdjson::SIMDJSON_PADDING);
   }
 }
 
-std::string JsonForMessage(const simdjson::dom::element& element) {
-  simdjson::dom::array array;
-  const bool is_long = element.is_object() || element.is_string() ||
-                       (element.get(array) == simdjson::SUCCESS && array.size() > 8);
-  std::string text = is_long ? "" : simdjson::minify(element);
-  if (!is_long && text.size() <= kMaxForMessage) return text;
-  return std::string(JsonKind(element));
+absl::Status JsonReader::NoMemory() const {
+  return absl::ResourceExhaustedError(absl::StrCat(what_, ": no memory to parse it"));
+}
+
+absl::Status JsonReader::NotJson() const {
+  return absl::DataLossError(absl::StrCat(what_, ": expected JSON"));
+}
+
+absl::Status JsonReader::CheckAll(const absl::Status& status) const {
+  simdjson::dom::parser parser;
+  auto code = parser.allocate(std::max<size_t>(padded_.size(), 64), kMaxDepth);
+  if (code == simdjson::SUCCESS) code = parser.parse(padded_.data(), padded_.size(), false).error();
+  switch (code) {
+    case simdjson::SUCCESS:
+      return status;
+    case simdjson::MEMALLOC:
+    case simdjson::CAPACITY:
+      return NoMemory();
+    case simdjson::DEPTH_ERROR:
+      return DamagedJson(what_, absl::StrCat("JSON nested at most ", kMaxDepth, " deep"), "deeper");
+    default:
+      return DamagedJson(what_, "JSON", absl::StrCat("an error: ", simdjson::error_message(code)));
+  }
+}
+
+absl::Status JsonReader::Unescaped(simdjson::simdjson_result<std::string_view> raw,
+                                   absl::string_view* out) const {
+  std::string_view text;
+  if (std::move(raw).get(text) != simdjson::SUCCESS) return NotJson();
+  *out = ToAbslView(text);
+  // The file is UTF-8, but an escape may denote half a character.
+  if (IsValidUtf8(*out)) return absl::OkStatus();
+  return DamagedJson(what_, "strings in UTF-8", QuotedForMessage(*out));
+}
+
+absl::string_view JsonReader::Kind(simdjson::simdjson_result<simdjson::ondemand::json_type> type) {
+  // In the order of simdjson's enumeration.
+  constexpr absl::string_view kKinds[] = {"no value", "a list", "an object", "a number",
+                                          "a string", "a bool", "null"};
+  static_assert(static_cast<size_t>(simdjson::ondemand::json_type::null) + 1 == std::size(kKinds));
+  simdjson::ondemand::json_type known;
+  const bool is_known = std::move(type).get(known) == simdjson::SUCCESS;
+  return kKinds[is_known ? static_cast<size_t>(known) : 0];
+}
+
+std::string JsonReader::ForMessage(Value value) const {
+  absl::string_view text = From(value.raw_json_token().data());
+  // A scalar, or a list of scalars.
+  text = text.substr(
+      0, absl::StartsWith(text, "[") ? text.find(']') + 1 : text.find_first_of(",]} \t\r\n"));
+  const bool is_short = text.size() <= kMaxForMessage && text.find('[', 1) == text.npos &&
+                        text.find_first_of("{\"\n") == text.npos;
+  return std::string(is_short ? text : Kind(value));
 }
 
 std::string QuotedForMessage(absl::string_view text) {

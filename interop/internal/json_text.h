@@ -1,44 +1,147 @@
-// JSON of safetensors files: simdjson parses and checks documents, nlohmann-json escapes strings.
+// JSON of safetensors files: simdjson reads it, nlohmann-json escapes strings.
 #ifndef LEAFSTORE_INTEROP_INTERNAL_JSON_TEXT_H_
 #define LEAFSTORE_INTEROP_INTERNAL_JSON_TEXT_H_
 
+#include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "absl/status/status.h"
-#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "simdjson.h"
 
+#include "leafstore/core/status_macros.h"
+
 namespace leafstore::internal {
-
-class JsonDocument {
- public:
-  // Parses one JSON text (RFC 8259, UTF-8) and returns its root, valid while this object lives. The
-  // text is copied. `-0` is a double and not a count, as in the reference's parser (serde_json).
-  // error DataLoss: not JSON, text after the value, or nested deeper than 64; the message says what
-  // is wrong, and `what` the text is. error ResourceExhausted: no memory. O(length); allocates
-  // about fourteen times the length, most of which is never touched.
-  absl::StatusOr<simdjson::dom::element> Parse(absl::string_view text, absl::string_view what);
-
- private:
-  absl::StatusOr<simdjson::dom::element> ParsePlain(absl::string_view text, absl::string_view what);
-
-  simdjson::dom::parser parser_;
-};
-
-// Returns "an object", "a string", "null", ... Static storage.
-absl::string_view JsonKind(const simdjson::dom::element& element);
-// Formats a value for a message: as JSON, or as its kind if it is long.
-std::string JsonForMessage(const simdjson::dom::element& element);
-
-// Formats a string for a message: in quotes, with escapes for unprintable characters, shortened if
-// it is long.
-std::string QuotedForMessage(absl::string_view text);
 
 // Returns DataLoss with "<where>: expected <expected>, found <found>".
 absl::Status DamagedJson(absl::string_view where, absl::string_view expected,
                          absl::string_view found);
+
+// Reads one JSON text (RFC 8259, UTF-8) from its beginning to its end, in place (simdjson's
+// On-Demand API).
+//
+//   JsonReader json(text, "index");
+//   LEAFSTORE_RETURN_IF_ERROR(json.Read([&](JsonReader::Field& field) -> absl::Status { ... }));
+//
+// simdjson checks only the values that are read. So after any error, and if a value was skipped,
+// the complete text is parsed into a document too, and what is wrong with that is reported first.
+//
+// Errors. DataLoss: not JSON, not an object, text after it, or nested deeper than 64.
+// ResourceExhausted: no memory; a document takes about fourteen times the length, most of it never
+// touched.
+class JsonReader {
+ public:
+  using Value = simdjson::ondemand::value;
+  using Object = simdjson::ondemand::object;
+  using Array = simdjson::ondemand::array;
+  using Field = simdjson::ondemand::field;
+
+  // `readable_behind` bytes after the text may be read; if they are fewer than 64, the text is
+  // copied. Messages call the text `what`. Both must outlive this object.
+  JsonReader(absl::string_view text, absl::string_view what, int64_t readable_behind = 0);
+
+  // Calls `visit` with each field of the root. error: as above, or that of `visit`.
+  template <typename Visit>
+  absl::Status Read(const Visit& visit) {
+    if (padded_.data() == nullptr) return NoMemory();
+    const absl::Status status = ReadRoot(visit);
+    return status.ok() && !skipped_ ? status : CheckAll(status);
+  }
+  // Calls `visit` with each field of an object, or each element of an array.
+  template <typename Visit>
+  absl::Status ForEach(Object object, const Visit& visit) const {
+    return ForEachOf<Field>(object, visit);
+  }
+  template <typename Visit>
+  absl::Status ForEach(Array array, const Visit& visit) const {
+    return ForEachOf<Value>(array, visit);
+  }
+
+  // Return a key, or a value that IsString, without escapes. The text is valid while this object
+  // lives. error DataLoss also: it is not UTF-8.
+  absl::Status GetKey(Field& field, absl::string_view* out) const {
+    return has_escapes_ ? Unescaped(field.unescaped_key(), out) : InPlace(field.key(), out);
+  }
+  absl::Status GetString(Value value, absl::string_view* out) const {
+    return has_escapes_ ? Unescaped(value.get_string(), out)
+                        : InPlace(value.get_raw_json_string(), out);
+  }
+  static bool IsString(Value value) {
+    return value.type().value_unsafe() == simdjson::ondemand::json_type::string;
+  }
+  // Returns whether the value is an integer from 0 to 2^63 - 1. `-0` is not, as in the reference's
+  // parser (serde_json).
+  static bool GetCount(Value value, int64_t* out) {
+    uint64_t count = 0;
+    if (value.get_uint64().get(count) != simdjson::SUCCESS) return false;
+    *out = static_cast<int64_t>(count);
+    return *out >= 0;
+  }
+  // Must be called when a value is not read.
+  void Skip() { skipped_ = true; }
+
+  // Returns "an object", "a string", "null", ... Static storage.
+  static absl::string_view Kind(simdjson::simdjson_result<simdjson::ondemand::json_type> type);
+  static absl::string_view Kind(Value value) { return Kind(value.type()); }
+  // Formats a value for a message: as in the text, or as its kind if it is long.
+  std::string ForMessage(Value value) const;
+
+ private:
+  template <typename Visit>
+  absl::Status ReadRoot(const Visit& visit) {
+    simdjson::ondemand::document document;
+    Object root;
+    if (parser_.iterate(padded_).get(document) != simdjson::SUCCESS) return NotJson();
+    if (document.get_object().get(root) != simdjson::SUCCESS) {
+      return DamagedJson(what_, "an object", Kind(document.type()));
+    }
+    LEAFSTORE_RETURN_IF_ERROR(ForEach(root, visit));
+    const bool at_end = document.current_location().error() == simdjson::OUT_OF_BOUNDS;
+    return at_end ? absl::OkStatus() : NotJson();
+  }
+  template <typename Child, typename Parent, typename Visit>
+  absl::Status ForEachOf(Parent parent, const Visit& visit) const {
+    for (auto next : parent) {
+      Child child;
+      if (std::move(next).get(child) != simdjson::SUCCESS) return NotJson();
+      LEAFSTORE_RETURN_IF_ERROR(visit(child));
+    }
+    return absl::OkStatus();
+  }
+  // Returns the text from a position of simdjson on.
+  absl::string_view From(const char* begin) const {
+    const char* end = padded_.data() + padded_.size();
+    if (begin < padded_.data() || begin > end) return "";
+    return absl::string_view(begin, static_cast<size_t>(end - begin));
+  }
+  absl::Status InPlace(simdjson::simdjson_result<simdjson::ondemand::raw_json_string> raw,
+                       absl::string_view* out) const {
+    simdjson::ondemand::raw_json_string string;
+    if (std::move(raw).get(string) != simdjson::SUCCESS) return NotJson();
+    const absl::string_view rest = From(string.raw());
+    *out = rest.substr(0, rest.find('"'));
+    return out->size() < rest.size() ? absl::OkStatus() : NotJson();
+  }
+  absl::Status Unescaped(simdjson::simdjson_result<std::string_view> raw,
+                         absl::string_view* out) const;
+  absl::Status NoMemory() const;
+  absl::Status NotJson() const;
+  // Parses the complete text. Returns `status` if it is valid.
+  absl::Status CheckAll(const absl::Status& status) const;
+
+  const absl::string_view what_;
+  const bool has_escapes_;
+  simdjson::padded_string copy_;  // if needed
+  simdjson::padded_string_view padded_;
+  simdjson::ondemand::parser parser_;
+  bool skipped_ = false;
+};
+
+// Formats a string for a message: in quotes, with escapes for unprintable characters, shortened if
+// it is long.
+std::string QuotedForMessage(absl::string_view text);
 
 // Converts a string view of simdjson to one of Abseil.
 inline absl::string_view ToAbslView(std::string_view text) {

@@ -110,13 +110,13 @@ absl::Status SaveNpy(const std::string& path, const Tensor& tensor, const NumpyO
   if (tensor.null()) {
     return absl::InvalidArgumentError(absl::StrCat(path, ": expected a tensor, found null"));
   }
-  const absl::StatusOr<std::string> header =
-      internal::EncodeNpyHeader(LeafSpec(tensor.dtype(), tensor.shape()), options.raw_bits);
-  if (!header.ok()) return WithContext(header.status(), path);
+  const LeafSpec spec(tensor.dtype(), tensor.shape());
+  LEAFSTORE_ASSIGN_OR_RETURN(const std::string header,
+                             WithContext(internal::EncodeNpyHeader(spec, options.raw_bits), path));
   LEAFSTORE_ASSIGN_OR_RETURN(internal::AtomicFile file,
                              internal::AtomicFile::Create(path, options.io));
   LEAFSTORE_RETURN_IF_ERROR(file.stream().Append(
-      absl::MakeConstSpan(reinterpret_cast<const std::byte*>(header->data()), header->size())));
+      absl::MakeConstSpan(reinterpret_cast<const std::byte*>(header.data()), header.size())));
   LEAFSTORE_RETURN_IF_ERROR(file.stream().Append(tensor.bytes()));
   LEAFSTORE_RETURN_IF_ERROR(file.Close());
   return file.Commit();

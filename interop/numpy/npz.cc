@@ -60,11 +60,10 @@ class NpzReader {
     std::vector<NamedTensor> tensors;
     for (zip_uint64_t i = 0; i < static_cast<zip_uint64_t>(count); ++i) {
       LEAFSTORE_ASSIGN_OR_RETURN(std::string name, NameOf(i));
-      absl::StatusOr<Tensor> tensor = ReadMember(i);
-      if (!tensor.ok()) {
-        return WithContext(tensor.status(), absl::StrCat("member ", QuotedForMessage(name)));
-      }
-      tensors.push_back({std::move(name), *std::move(tensor)});
+      LEAFSTORE_ASSIGN_OR_RETURN(
+          Tensor tensor,
+          WithContext(ReadMember(i), absl::StrCat("member ", QuotedForMessage(name))));
+      tensors.push_back({std::move(name), std::move(tensor)});
     }
     return tensors;
   }
@@ -160,53 +159,49 @@ class NpzReader {
 
 // ---- writing ----
 
-// A tensor to write, its name, and its header.
-struct MemberInput {
-  absl::string_view name;
-  const Tensor* tensor;
-  std::string header = {};
-};
-
-// Finds errors of the caller, before a file is created, and makes the headers.
-absl::Status MakeHeaders(bool raw_bits, std::vector<MemberInput>* inputs) {
+// Finds errors of the caller, before a file is created, and returns the headers of the tensors.
+absl::StatusOr<std::vector<std::string>> MakeHeaders(absl::Span<const NamedTensor> tensors,
+                                                     bool raw_bits) {
   constexpr size_t kLongestName = 65535 - kMemberExtension.size();
   absl::flat_hash_set<absl::string_view> names;
-  for (MemberInput& input : *inputs) {
-    const auto quoted = [&] { return QuotedForMessage(input.name); };
-    LEAFSTORE_RETURN_IF_ERROR(CheckJsonString(input.name, "a name"));
-    if (input.name.size() > kLongestName || HasControl(input.name)) {
+  std::vector<std::string> headers;
+  for (const auto& [name, tensor] : tensors) {
+    const std::string quoted = QuotedForMessage(name);
+    LEAFSTORE_RETURN_IF_ERROR(CheckJsonString(name, "a name"));
+    if (name.size() > kLongestName || HasControl(name)) {
       return absl::InvalidArgumentError(absl::StrCat("expected a name of at most ", kLongestName,
                                                      " bytes without control characters, found ",
-                                                     quoted()));
+                                                     quoted));
     }
-    if (!names.insert(input.name).second) {
+    if (!names.insert(name).second) {
       return absl::InvalidArgumentError(
-          absl::StrCat("expected tensors of different names, found two ", quoted()));
+          absl::StrCat("expected tensors of different names, found two ", quoted));
     }
-    if (input.tensor->null()) {
+    if (tensor.null()) {
       return absl::InvalidArgumentError(
-          absl::StrCat("expected a tensor called ", quoted(), ", found null"));
+          absl::StrCat("expected a tensor called ", quoted, ", found null"));
     }
-    absl::StatusOr<std::string> header =
-        EncodeNpyHeader(LeafSpec(input.tensor->dtype(), input.tensor->shape()), raw_bits);
-    if (!header.ok()) return WithContext(header.status(), quoted());
-    input.header = *std::move(header);
+    LEAFSTORE_ASSIGN_OR_RETURN(
+        std::string header,
+        WithContext(EncodeNpyHeader(LeafSpec(tensor.dtype(), tensor.shape()), raw_bits), quoted));
+    headers.push_back(std::move(header));
   }
-  return absl::OkStatus();
+  return headers;
 }
 
-absl::Status AddMember(zip_t* archive, const MemberInput& input, bool deflate) {
+absl::Status AddMember(zip_t* archive, const NamedTensor& one, const std::string& header,
+                       bool deflate) {
   constexpr zip_uint16_t kNoTime = 0;
   constexpr zip_uint16_t kFirstOfJanuary1980 = (1 << 5) | 1;
   const auto failed = [archive] { return absl::ResourceExhaustedError(zip_strerror(archive)); };
   // libzip does not write to them.
-  const absl::Span<const std::byte> bytes = input.tensor->bytes();
+  const absl::Span<const std::byte> bytes = one.tensor.bytes();
   const zip_buffer_fragment_t fragments[] = {
-      {reinterpret_cast<zip_uint8_t*>(const_cast<char*>(input.header.data())), input.header.size()},
+      {reinterpret_cast<zip_uint8_t*>(const_cast<char*>(header.data())), header.size()},
       {reinterpret_cast<zip_uint8_t*>(const_cast<std::byte*>(bytes.data())), bytes.size()}};
   zip_source_t* source = zip_source_buffer_fragment(archive, fragments, bytes.empty() ? 1 : 2, 0);
   if (source == nullptr) return failed();
-  const std::string file_name = absl::StrCat(input.name, kMemberExtension);
+  const std::string file_name = absl::StrCat(one.name, kMemberExtension);
   const zip_int64_t index = zip_file_add(archive, file_name.c_str(), source, ZIP_FL_ENC_UTF_8);
   if (index < 0) {
     zip_source_free(source);
@@ -219,10 +214,11 @@ absl::Status AddMember(zip_t* archive, const MemberInput& input, bool deflate) {
   return is_set ? absl::OkStatus() : failed();
 }
 
-absl::Status WriteArchive(absl::Span<const MemberInput> inputs, bool deflate, ZipFile* target) {
+absl::Status WriteArchive(absl::Span<const NamedTensor> tensors,
+                          absl::Span<const std::string> headers, bool deflate, ZipFile* target) {
   LEAFSTORE_ASSIGN_OR_RETURN(ZipArchive archive, target->Open(ZIP_CREATE | ZIP_TRUNCATE));
-  for (const MemberInput& input : inputs) {
-    LEAFSTORE_RETURN_IF_ERROR(AddMember(archive.get(), input, deflate));
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    LEAFSTORE_RETURN_IF_ERROR(AddMember(archive.get(), tensors[i], headers[i], deflate));
   }
   if (zip_close(archive.get()) == 0) {
     static_cast<void>(archive.release());
@@ -232,18 +228,31 @@ absl::Status WriteArchive(absl::Span<const MemberInput> inputs, bool deflate, Zi
       absl::StrCat("cannot write a zip archive: ", zip_strerror(archive.get())));
 }
 
-absl::Status WriteNpz(const std::string& path, std::vector<MemberInput> inputs,
-                      const NumpyOptions& options) {
-  LEAFSTORE_RETURN_IF_ERROR(WithContext(MakeHeaders(options.raw_bits, &inputs), path));
-  LEAFSTORE_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path, options.io));
-  if (inputs.empty()) {
+}  // namespace
+}  // namespace internal
+
+absl::Status SaveNpz(const std::string& path, const ParamStore& store,
+                     const NumpyOptions& options) {
+  LEAFSTORE_RETURN_IF_ERROR(store.CheckNoBorrow("save"));
+  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<NamedTensor> tensors,
+                             NamedTensorsOf(store, options.names, options.drop_static));
+  return SaveNpz(path, tensors, options);
+}
+
+absl::Status SaveNpz(const std::string& path, absl::Span<const NamedTensor> tensors,
+                     const NumpyOptions& options) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<std::string> headers,
+                             WithContext(internal::MakeHeaders(tensors, options.raw_bits), path));
+  LEAFSTORE_ASSIGN_OR_RETURN(internal::AtomicFile file,
+                             internal::AtomicFile::Create(path, options.io));
+  if (tensors.empty()) {
     // libzip writes no file for an archive without members; these are the bytes of an empty one.
     static constexpr std::byte kEndOfArchive[22] = {std::byte{'P'}, std::byte{'K'}, std::byte{5},
                                                     std::byte{6}};
     LEAFSTORE_RETURN_IF_ERROR(file.file().WriteAt(0, kEndOfArchive));
   } else {
-    ZipFile target(&file.file());
-    const absl::Status written = WriteArchive(inputs, options.deflate, &target);
+    internal::ZipFile target(&file.file());
+    const absl::Status written = internal::WriteArchive(tensors, headers, options.deflate, &target);
     LEAFSTORE_RETURN_IF_ERROR(target.status());  // which says more
     LEAFSTORE_RETURN_IF_ERROR(WithContext(written, path));
   }
@@ -251,42 +260,13 @@ absl::Status WriteNpz(const std::string& path, std::vector<MemberInput> inputs,
   return file.Commit();
 }
 
-}  // namespace
-}  // namespace internal
-
-absl::Status SaveNpz(const std::string& path, const ParamStore& store,
-                     const NumpyOptions& options) {
-  LEAFSTORE_RETURN_IF_ERROR(store.CheckNoBorrow("save"));
-  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<std::string> names, NamesOf(store, options.names));
-  std::vector<internal::MemberInput> inputs;
-  for (uint32_t place = 0; place < store.size(); ++place) {
-    const Leaf& leaf = store.leaf(place);
-    if (leaf.is_tensor()) {
-      inputs.push_back({names[place], &leaf.tensor()});
-    } else if (!options.drop_static) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("'", store.PathText(place), "': expected a tensor, found the static leaf ",
-                       leaf.value().ToString(), "; set drop_static to skip static leaves"));
-    }
-  }
-  return internal::WriteNpz(path, std::move(inputs), options);
-}
-
-absl::Status SaveNpz(const std::string& path, absl::Span<const NamedTensor> tensors,
-                     const NumpyOptions& options) {
-  std::vector<internal::MemberInput> inputs;
-  for (const NamedTensor& one : tensors) inputs.push_back({one.name, &one.tensor});
-  return internal::WriteNpz(path, std::move(inputs), options);
-}
-
 absl::StatusOr<std::vector<NamedTensor>> LoadNpzTensors(const std::string& path,
                                                         const NumpyOptions& options) {
   LEAFSTORE_ASSIGN_OR_RETURN(const auto file, options.io.files().Open(path));
   internal::NpzReader reader(file.get(), options.max_bytes);
   absl::StatusOr<std::vector<NamedTensor>> tensors = reader.Read();
-  if (tensors.ok()) return tensors;
   LEAFSTORE_RETURN_IF_ERROR(reader.file_status());
-  return WithContext(tensors.status(), path);
+  return WithContext(std::move(tensors), path);
 }
 
 absl::StatusOr<ParamStore> LoadNpz(const std::string& path, const NumpyOptions& options) {
@@ -294,23 +274,21 @@ absl::StatusOr<ParamStore> LoadNpz(const std::string& path, const NumpyOptions& 
   std::vector<absl::string_view> names;
   names.reserve(tensors.size());
   for (const NamedTensor& one : tensors) names.push_back(one.name);
-  absl::StatusOr<std::vector<Path>> paths = PathsOfNames(names, options.names);
-  if (!paths.ok()) return WithContext(paths.status(), path);
+  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Path> paths,
+                             WithContext(PathsOfNames(names, options.names), path));
   std::vector<std::pair<Path, Leaf>> entries;
   entries.reserve(tensors.size());
   for (size_t i = 0; i < tensors.size(); ++i) {
-    entries.emplace_back(std::move((*paths)[i]), std::move(tensors[i].tensor));
+    entries.emplace_back(std::move(paths[i]), std::move(tensors[i].tensor));
   }
-  absl::StatusOr<ParamStore> store = ParamStore::FromEntries(std::move(entries));
-  return store.ok() ? std::move(store) : WithContext(store.status(), path);
+  return WithContext(ParamStore::FromEntries(std::move(entries)), path);
 }
 
 absl::StatusOr<RestoreReport> LoadNpzInto(const std::string& path, ParamStore* store,
                                           const RestoreOptions& restore,
                                           const NumpyOptions& options) {
   LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore loaded, LoadNpz(path, options));
-  absl::StatusOr<RestoreReport> report = LoadInto(loaded, store, restore);
-  return report.ok() ? std::move(report) : WithContext(report.status(), path);
+  return WithContext(LoadInto(loaded, store, restore), path);
 }
 
 }  // namespace leafstore

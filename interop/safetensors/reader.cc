@@ -10,28 +10,8 @@
 
 namespace leafstore {
 
+using internal::FileLeaves;
 using internal::SafetensorsFile;
-
-namespace {
-
-absl::StatusOr<const SafetensorsLeaves*> LeavesOf(const SafetensorsFile& file) {
-  const absl::StatusOr<const SafetensorsLeaves*> leaves = file.leaves();
-  return leaves.ok() ? leaves : file.WithPath(leaves.status());
-}
-
-// Calls `use` with the leaves of a file.
-template <typename T, typename Use>
-absl::StatusOr<T> WithSource(const SafetensorsFile& file, const Use& use) {
-  LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsLeaves* leaves, LeavesOf(file));
-  const auto spec = [leaves](uint32_t place) { return leaves->entry(place).spec; };
-  const auto load = [&file, leaves](absl::Span<const uint32_t> places) {
-    return file.LoadLeaves(*leaves, places);
-  };
-  const auto named = [&file](const absl::Status& status) { return file.WithPath(status); };
-  return use(internal::LeafSource{{leaves->layout(), leaves->slots(), spec}, load, named});
-}
-
-}  // namespace
 
 EntryInfo SafetensorsLeaves::entry(uint32_t place) const {
   if (const std::optional<uint32_t> index = tensor(place)) return file_->entry(*index);
@@ -86,8 +66,7 @@ absl::StatusOr<Tensor> SafetensorsReader::LoadTensor(uint32_t tensor) const {
     return file_->WithPath(absl::InvalidArgumentError(
         absl::StrCat("expected the index of a tensor, below ", size(), ", found ", tensor)));
   }
-  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<Leaf> loaded, file_->LoadTensors({{tensor, 0}}));
-  return loaded[0].tensor();
+  return file_->LoadTensor(tensor);
 }
 
 absl::StatusOr<Tensor> SafetensorsReader::LoadTensor(absl::string_view name) const {
@@ -96,36 +75,36 @@ absl::StatusOr<Tensor> SafetensorsReader::LoadTensor(absl::string_view name) con
 }
 
 absl::StatusOr<const SafetensorsLeaves*> SafetensorsReader::GetLeaves() const& {
-  return LeavesOf(*file_);
+  const absl::StatusOr<const SafetensorsLeaves*> leaves = file_->leaves();
+  return leaves.ok() ? leaves : file_->WithPath(leaves.status());
 }
 
 absl::StatusOr<TreeDef> SafetensorsReader::GetDef() const {
-  LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsLeaves* leaves, LeavesOf(*file_));
+  LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsLeaves* leaves, GetLeaves());
   absl::StatusOr<TreeDef> def = leaves->layout().def();
   return def.ok() ? def : file_->WithPath(def.status());
 }
 
 absl::StatusOr<ParamStore> SafetensorsReader::Load(const LoadOptions& options) const {
-  return WithSource<ParamStore>(
-      *file_, [&](const auto& source) { return internal::LoadChosen(source, options); });
+  LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsLeaves* leaves, GetLeaves());
+  return internal::LoadChosen(FileLeaves(*file_, *leaves), options);
 }
 
 absl::StatusOr<Leaf> SafetensorsReader::LoadLeaf(absl::string_view path) const {
-  return WithSource<Leaf>(*file_,
-                          [&](const auto& source) { return internal::LoadLeaf(source, path); });
+  LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsLeaves* leaves, GetLeaves());
+  return internal::LoadLeaf(FileLeaves(*file_, *leaves), path);
 }
 
 absl::StatusOr<Grouping> SafetensorsReader::CompileGrouping(std::vector<NamedFilter> filters,
                                                             const GroupingOptions& options) const {
-  return WithSource<Grouping>(*file_, [&](const auto& source) {
-    return internal::CompileGrouping(source, std::move(filters), options);
-  });
+  LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsLeaves* leaves, GetLeaves());
+  return internal::CompileGrouping(FileLeaves(*file_, *leaves), std::move(filters), options);
 }
 
 absl::StatusOr<RestoreReport> SafetensorsReader::LoadInto(ParamStore* store,
                                                           const RestoreOptions& options) const {
-  return WithSource<RestoreReport>(
-      *file_, [&](const auto& source) { return internal::LoadInto(source, store, options); });
+  LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsLeaves* leaves, GetLeaves());
+  return internal::LoadInto(FileLeaves(*file_, *leaves), store, options);
 }
 
 absl::StatusOr<bool> SafetensorsReader::IsCanonical() const { return file_->IsCanonical(); }

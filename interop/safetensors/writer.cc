@@ -1,28 +1,36 @@
 #include "leafstore/interop/safetensors/writer.h"
 
 #include <algorithm>
-#include <functional>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/strip.h"
+#include "re2/re2.h"
 
+#include "leafstore/core/error_reason.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/interop/internal/json_text.h"
 #include "leafstore/interop/safetensors/internal/header.h"
-#include "leafstore/interop/safetensors/internal/plan.h"
 #include "leafstore/interop/safetensors/internal/structure.h"
+#include "leafstore/io/internal/atomic_file.h"
+#include "leafstore/io/internal/progress.h"
 
 namespace leafstore {
 namespace internal {
 namespace {
 
+constexpr absl::string_view kExtension = ".safetensors";
+
 // The bytes of a tensor that are written at a time.
 constexpr size_t kCopyPiece = size_t{4} << 20;
 
 // Returns whether a reader that splits names would make other paths of them.
-bool AreOtherPaths(const ParamStore& store, absl::Span<const std::string> names) {
-  const std::vector<absl::string_view> views(names.begin(), names.end());
-  const absl::StatusOr<std::vector<Path>> paths = PathsOfNames(views, NameStyle::kSplit);
+bool AreOtherPaths(const ParamStore& store, absl::Span<const NamedTensor> tensors) {
+  std::vector<absl::string_view> names;
+  for (const NamedTensor& one : tensors) names.push_back(one.name);
+  const absl::StatusOr<std::vector<Path>> paths = PathsOfNames(names, NameStyle::kSplit);
   if (!paths.ok()) return true;
   for (uint32_t place = 0; place < store.size(); ++place) {
     if ((*paths)[place] != store.layout().PathOf(store.slot(place))) return true;
@@ -30,52 +38,48 @@ bool AreOtherPaths(const ParamStore& store, absl::Span<const std::string> names)
   return false;
 }
 
-absl::StatusOr<bool> WantsStructure(const ParamStore& store, absl::Span<const std::string> names,
-                                    const SafetensorsSaveOptions& options) {
-  const absl::Span<const Leaf> leaves = store.leaves();
-  const auto* value = std::find_if(leaves.begin(), leaves.end(), std::mem_fn(&Leaf::is_value));
-  const bool has_values = value != leaves.end();
-  if (options.structure == StructureSave::kNever) {
-    if (!has_values || options.drop_static) return false;
-    return absl::InvalidArgumentError(
-        absl::StrCat("'", store.PathText(static_cast<uint32_t>(value - leaves.begin())),
-                     "': expected a tensor, found the static leaf ", value->value().ToString(),
-                     "; save it with the structure, or set drop_static"));
-  }
-  return options.structure == StructureSave::kAlways || has_values ||
-         options.grouping.has_value() || store.layout().has_def() || AreOtherPaths(store, names);
+// Returns whether the structure is saved; `tensors` are those of the store.
+bool WantsStructure(const ParamStore& store, absl::Span<const NamedTensor> tensors,
+                    const SafetensorsSaveOptions& options) {
+  if (options.structure != StructureSave::kAuto) return options.structure == StructureSave::kAlways;
+  return tensors.size() < store.size() || options.grouping.has_value() ||
+         store.layout().has_def() || AreOtherPaths(store, tensors);
 }
 
-absl::Status AddStructure(const ParamStore& store, const SafetensorsSaveOptions& options,
-                          std::optional<Metadata>* metadata) {
+// Adds the structure to the metadata of `options`.
+absl::Status AddStructure(const ParamStore& store, SafetensorsSaveOptions* options) {
   const std::string key(kSafetensorsStructureKey);
-  if (!metadata->has_value()) metadata->emplace();
+  if (!options->metadata.has_value()) options->metadata.emplace();
   LEAFSTORE_ASSIGN_OR_RETURN(
       std::string text,
       EncodeSafetensorsStructure(
-          {StoreSpec::Of(store, options.grouping),
-           options.names == NameStyle::kCanonical ? NameStyle::kCanonical : NameStyle::kSplit}));
-  if ((*metadata)->try_emplace(key, std::move(text)).second) return absl::OkStatus();
+          {StoreSpec::Of(store, options->grouping),
+           options->names == NameStyle::kCanonical ? NameStyle::kCanonical : NameStyle::kSplit}));
+  if (options->metadata->try_emplace(key, std::move(text)).second) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat("expected metadata without ", key,
                                                  ", under which the structure is saved, found it"));
 }
 
-}  // namespace
-
-absl::StatusOr<SafetensorsContent> ContentOfStore(const ParamStore& store,
-                                                  const SafetensorsSaveOptions& options) {
+// Returns the tensors of a store. Adds its structure to the metadata of `options`, if wanted.
+absl::StatusOr<std::vector<NamedTensor>> TensorsToSave(const ParamStore& store,
+                                                       SafetensorsSaveOptions* options) {
   LEAFSTORE_RETURN_IF_ERROR(store.CheckNoBorrow("save"));
-  SafetensorsContent content{{}, options.metadata};
-  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<std::string> names, NamesOf(store, options.names));
-  LEAFSTORE_ASSIGN_OR_RETURN(const bool structure, WantsStructure(store, names, options));
-  if (structure) LEAFSTORE_RETURN_IF_ERROR(AddStructure(store, options, &content.metadata));
-  for (uint32_t place = 0; place < store.size(); ++place) {
-    if (!store.leaf(place).is_tensor()) continue;
-    content.tensors.push_back({std::move(names[place]), store.leaf(place).tensor()});
+  const bool drop_static = options->drop_static || options->structure != StructureSave::kNever;
+  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<NamedTensor> tensors,
+                             NamedTensorsOf(store, options->names, drop_static));
+  if (WantsStructure(store, tensors, *options)) {
+    LEAFSTORE_RETURN_IF_ERROR(AddStructure(store, options));
   }
-  return content;
+  return tensors;
 }
 
+// The tensors of one file in the order of the format, and its header. The tensors are borrowed.
+struct SafetensorsPlan {
+  std::vector<const NamedTensor*> tensors;
+  std::string header;
+};
+
+// Finds all errors of the caller, before a file is created.
 absl::StatusOr<SafetensorsPlan> PlanSafetensors(absl::Span<const NamedTensor> tensors,
                                                 const std::optional<Metadata>& metadata) {
   std::vector<SafetensorsEntry> entries;
@@ -95,6 +99,8 @@ absl::StatusOr<SafetensorsPlan> PlanSafetensors(absl::Span<const NamedTensor> te
   return plan;
 }
 
+// Writes and closes a file, which is not yet at its path. A plan without tensors writes its
+// `header` only, as for an index.
 absl::StatusOr<AtomicFile> WritePlan(const std::string& path, const SafetensorsPlan& plan,
                                      const IoOptions& io, Progress* progress) {
   LEAFSTORE_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path, io));
@@ -112,34 +118,187 @@ absl::StatusOr<AtomicFile> WritePlan(const std::string& path, const SafetensorsP
   return file;
 }
 
+// Returns the bytes of all tensors.
 int64_t TotalBytes(absl::Span<const NamedTensor> tensors) {
   int64_t bytes = 0;
   for (const NamedTensor& one : tensors) bytes += one.tensor.byte_size();
   return bytes;
 }
 
-}  // namespace internal
+using Tensors = absl::Span<const NamedTensor>;
 
-namespace {
-
-absl::Status WriteOne(const std::string& path, absl::Span<const NamedTensor> tensors,
-                      const std::optional<Metadata>& metadata, const IoOptions& io) {
-  LEAFSTORE_ASSIGN_OR_RETURN(const internal::SafetensorsPlan plan,
-                             internal::PlanSafetensors(tensors, metadata));
-  internal::Progress progress(io.progress, internal::TotalBytes(tensors));
-  LEAFSTORE_ASSIGN_OR_RETURN(internal::AtomicFile file,
-                             internal::WritePlan(path, plan, io, &progress));
-  progress.Finish();
-  return file.Commit();
+// Divides tensors into runs of at most `most` bytes; a larger tensor is a run of its own.
+std::vector<Tensors> CutIntoShards(Tensors tensors, int64_t most) {
+  std::vector<Tensors> shards;
+  size_t begin = 0;
+  int64_t bytes = 0;
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    const int64_t size = tensors[i].tensor.byte_size();
+    if (i > begin && size > most - std::min(bytes, most)) {
+      shards.push_back(tensors.subspan(begin, i - begin));
+      begin = i;
+      bytes = 0;
+    }
+    bytes += size;
+  }
+  shards.push_back(tensors.subspan(begin));
+  return shards;
 }
 
+// `turn` 0 has the usual names; others are for a set that exists beside the one it replaces.
+std::string ShardName(absl::string_view stem, size_t turn, size_t index, size_t count) {
+  return absl::StrCat(stem, absl::StrFormat("-%05d-of-%05d", index + 1, count),
+                      turn == 0 ? "" : absl::StrCat("-r", turn), kExtension);
+}
+
+// Returns whether ShardName returns this name for some turn, index and count.
+bool IsShardName(absl::string_view stem, absl::string_view name) {
+  return absl::ConsumePrefix(&name, stem) &&
+         RE2::FullMatch(re2::StringPiece(name.data(), name.size()),
+                        R"(-\d{5,}-of-\d{5,}(-r\d+)?\.safetensors)");
+}
+
+// A set to write; a single shard is a file without an index.
+class ShardedSave {
+ public:
+  ShardedSave(const std::string& path, const SafetensorsSaveOptions& options)
+      : path_(path),
+        stem_(absl::StripSuffix(FileNameOf(path), kExtension)),
+        index_(absl::StrCat(stem_, kExtension, ".index.json")),
+        options_(options),
+        files_(options.io.files()) {}
+
+  absl::StatusOr<std::vector<std::string>> Save(absl::Span<const Tensors> shards) {
+    LEAFSTORE_RETURN_IF_ERROR(ChooseNames(shards.size()));
+    LEAFSTORE_RETURN_IF_ERROR(WriteAll(shards));
+    LEAFSTORE_RETURN_IF_ERROR(is_set() ? CommitSet() : CommitOne());
+    if (options_.replace_set) RemoveOldShards();
+    if (is_set()) names_.push_back(index_);
+    return std::move(names_);
+  }
+
+ private:
+  bool is_set() const { return names_.size() > 1; }
+  std::string PathOf(absl::string_view name) const { return InDirectoryOf(path_, name); }
+
+  absl::Status AlreadyExists(absl::string_view name) const {
+    return WithReason(absl::AlreadyExistsError(absl::StrCat(PathOf(name), ": already exists")),
+                      ErrorReason::kExists);
+  }
+
+  // Chooses names that are free now. The rename checks again that they are free.
+  absl::Status ChooseNames(size_t count) {
+    LEAFSTORE_ASSIGN_OR_RETURN(had_index_, files_.Exists(PathOf(index_)));
+    // Readers would prefer the index of another set to a single file beside it.
+    if (had_index_ && !options_.replace_set) return AlreadyExists(index_);
+    names_ = {FileNameOf(path_)};
+    if (count == 1) return absl::OkStatus();
+    for (size_t turn = 0;; ++turn) {
+      names_.clear();
+      for (size_t i = 0; i < count; ++i) names_.push_back(ShardName(stem_, turn, i, count));
+      bool taken = false;
+      for (size_t i = 0; i < count && !taken; ++i) {
+        LEAFSTORE_ASSIGN_OR_RETURN(taken, files_.Exists(PathOf(names_[i])));
+        if (taken && !options_.replace_set) return AlreadyExists(names_[i]);
+      }
+      if (!taken) return absl::OkStatus();
+    }
+  }
+
+  // Writes and syncs every file under its temporary name, the index last.
+  absl::Status WriteAll(absl::Span<const Tensors> shards) {
+    // All headers are made before any byte is written, so an error of the caller leaves no file.
+    std::vector<SafetensorsPlan> plans;
+    SafetensorsIndex index{names_, {}, 0};
+    for (uint32_t i = 0; i < shards.size(); ++i) {
+      LEAFSTORE_ASSIGN_OR_RETURN(SafetensorsPlan plan,
+                                 PlanSafetensors(shards[i], options_.metadata));
+      plans.push_back(std::move(plan));
+      for (const NamedTensor& one : shards[i]) index.tensors.emplace_back(one.name, i);
+      *index.total_size += TotalBytes(shards[i]);
+    }
+    Progress progress(options_.io.progress, *index.total_size);
+    for (size_t i = 0; i < plans.size(); ++i) {
+      LEAFSTORE_ASSIGN_OR_RETURN(AtomicFile file,
+                                 WritePlan(PathOf(names_[i]), plans[i], options_.io, &progress));
+      written_.push_back(std::move(file));
+    }
+    progress.Finish();
+    if (!is_set()) return absl::OkStatus();
+    LEAFSTORE_ASSIGN_OR_RETURN(
+        AtomicFile file,
+        WritePlan(PathOf(index_), {{}, EncodeSafetensorsIndex(index)}, options_.io, &progress));
+    written_.push_back(std::move(file));
+    return absl::OkStatus();
+  }
+
+  // Renames the file into place, then removes the old index, which readers would prefer to it.
+  absl::Status CommitOne() {
+    LEAFSTORE_RETURN_IF_ERROR(written_[0].Commit());
+    if (!had_index_) return absl::OkStatus();
+    LEAFSTORE_RETURN_IF_ERROR(files_.Remove(PathOf(index_)));
+    return options_.io.durable ? files_.SyncDirectory(DirectoryOf(path_)) : absl::OkStatus();
+  }
+
+  // Renames the shards first, to free names: they are not read before the index names them, and an
+  // old set stays complete until the new index replaces its index.
+  absl::Status CommitSet() {
+    const size_t shards = written_.size() - 1;
+    for (size_t i = 0; i < shards; ++i) {
+      // The last rename syncs the directory for all of them, before the index is renamed.
+      const absl::Status status = written_[i].CommitNew(/*sync_directory=*/i + 1 == shards);
+      if (status.ok()) continue;
+      // After a failed rename the file may belong to another process; if only the sync failed, it
+      // is ours.
+      Withdraw(written_[i].is_committed() ? i + 1 : i);
+      return status;
+    }
+    AtomicFile& index = written_.back();
+    const absl::Status status = had_index_ ? index.Commit() : index.CommitNew();
+    if (status.ok()) return status;
+    if (!index.is_committed()) {
+      Withdraw(shards);
+    } else if (!had_index_) {
+      Withdraw(shards + 1);
+    }  // otherwise the new set has replaced the old one, which cannot be restored
+    return status;
+  }
+
+  // Removes the renamed files of this save, in reverse order, so the index first.
+  void Withdraw(size_t count) {
+    while (count > 0) files_.Remove(written_[--count].path()).IgnoreError();
+  }
+
+  // Removes shards of this name that do not belong to the new set. Errors are ignored: the set is
+  // already saved.
+  void RemoveOldShards() {
+    const absl::StatusOr<std::vector<std::string>> names = files_.List(DirectoryOf(path_));
+    if (!names.ok()) return;
+    for (const std::string& name : *names) {
+      const bool is_new = std::find(names_.begin(), names_.end(), name) != names_.end();
+      if (!is_new && IsShardName(stem_, name)) files_.Remove(PathOf(name)).IgnoreError();
+    }
+  }
+
+  const std::string& path_;
+  const std::string stem_;
+  const std::string index_;
+  const SafetensorsSaveOptions& options_;
+  FileSystem& files_;
+  std::vector<std::string> names_;  // of the shards, or of the single file
+  bool had_index_ = false;
+  std::vector<AtomicFile> written_;  // the shards, then the index if it is a set
+};
+
 }  // namespace
+}  // namespace internal
 
 absl::Status SaveSafetensors(const std::string& path, const ParamStore& store,
                              const SafetensorsSaveOptions& options) {
-  LEAFSTORE_ASSIGN_OR_RETURN(const internal::SafetensorsContent content,
-                             internal::ContentOfStore(store, options));
-  return WriteOne(path, content.tensors, content.metadata, options.io);
+  SafetensorsSaveOptions with_structure = options;
+  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<NamedTensor> tensors,
+                             internal::TensorsToSave(store, &with_structure));
+  return SaveSafetensors(path, tensors, with_structure);
 }
 
 absl::Status SaveSafetensors(const std::string& path, absl::Span<const NamedTensor> tensors,
@@ -149,7 +308,33 @@ absl::Status SaveSafetensors(const std::string& path, absl::Span<const NamedTens
     return absl::InvalidArgumentError(absl::StrCat(
         "expected a tensor called ", internal::QuotedForMessage(one.name), ", found null"));
   }
-  return WriteOne(path, tensors, options.metadata, options.io);
+  LEAFSTORE_ASSIGN_OR_RETURN(const internal::SafetensorsPlan plan,
+                             internal::PlanSafetensors(tensors, options.metadata));
+  internal::Progress progress(options.io.progress, internal::TotalBytes(tensors));
+  LEAFSTORE_ASSIGN_OR_RETURN(internal::AtomicFile file,
+                             internal::WritePlan(path, plan, options.io, &progress));
+  progress.Finish();
+  return file.Commit();
+}
+
+absl::StatusOr<std::vector<std::string>> SaveSafetensorsShards(
+    const std::string& path, const ParamStore& store, int64_t max_shard_bytes,
+    const SafetensorsSaveOptions& options) {
+  if (!absl::EndsWith(FileNameOf(path), internal::kExtension)) {
+    return absl::InvalidArgumentError(absl::StrCat("expected a path that ends in ",
+                                                   internal::kExtension, ", found '", path, "'"));
+  }
+  // The index stores the file names in JSON.
+  LEAFSTORE_RETURN_IF_ERROR(internal::CheckJsonString(FileNameOf(path), "a file's name"));
+  if (max_shard_bytes <= 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("expected shards of at least 1 byte, found ", max_shard_bytes));
+  }
+  SafetensorsSaveOptions with_structure = options;
+  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<NamedTensor> tensors,
+                             internal::TensorsToSave(store, &with_structure));
+  return internal::ShardedSave(path, with_structure)
+      .Save(internal::CutIntoShards(tensors, max_shard_bytes));
 }
 
 }  // namespace leafstore

@@ -13,10 +13,9 @@
 // Streaming. The bytes of the tensors are written through four buffers of 8 MiB. Tensors may be
 // views of the file that is replaced.
 //
-// Commit. As for a checkpoint (checkpoint/writer.h): a temporary file in the same directory, fsync,
-// rename, fsync of the directory. After a failure the temporary file is removed and the old file is
-// unchanged. If only the last step fails, the sync of the directory, the new file is in place, but
-// may not survive a loss of power.
+// Commit. As for a checkpoint (checkpoint/writer.h): after a failure the temporary file is removed
+// and the old file is unchanged. If only the sync of the directory fails, the new file is in place,
+// but may not survive a loss of power.
 //
 // Sets. All shards are written and synced before the first is renamed, and the index is renamed
 // last: without it the set does not exist. Shards get free names and never replace a file, even one

@@ -1,17 +1,13 @@
-// AtomicFile: the commit of a file, which appears complete or not at all. Everything that saves a
-// file uses it.
+// AtomicFile: a file that appears complete or not at all. Everything that saves a file uses it.
 //
 //   LEAFSTORE_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path, options.io));
 //   LEAFSTORE_RETURN_IF_ERROR(file.stream().Append(bytes));
 //   LEAFSTORE_RETURN_IF_ERROR(file.Close());      // all bytes are in a file beside `path`, synced
 //   LEAFSTORE_RETURN_IF_ERROR(file.Commit());     // and now at `path`
 //
-// Bytes go into a temporary file in the same directory, `<path>.tmp-<pid>-<count>`. Close syncs it;
-// Commit renames it and syncs the directory. A reader of `path` sees the old file or the new one.
-// An AtomicFile that is destroyed before Commit removes its temporary file and changes nothing.
-//
-// Several files that belong together are all closed first and committed afterwards, so that only a
-// rename can fail between them.
+// The temporary file is in the same directory, `<path>.tmp-<pid>-<count>`. An AtomicFile that is
+// destroyed before Commit removes it and changes nothing. Several files that belong together are
+// all closed first and committed afterwards, so that only a rename can fail between them.
 //
 // Threads: one thread at a time.
 #ifndef LEAFSTORE_IO_INTERNAL_ATOMIC_FILE_H_

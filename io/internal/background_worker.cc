@@ -12,8 +12,8 @@ namespace leafstore::internal {
 namespace {
 
 // Lets the thread that starts a task continue first: a SCHED_BATCH thread that wakes up does not
-// preempt a running thread, which it otherwise may, for milliseconds. Threads that it starts inherit
-// this. If the system refuses, only this benefit is lost.
+// preempt a running thread, which it otherwise may, for milliseconds. Threads that it starts
+// inherit this. If the system refuses, only this benefit is lost.
 void LetOthersGoFirst() {
   const sched_param no_priority{};
   pthread_setschedparam(pthread_self(), SCHED_BATCH, &no_priority);

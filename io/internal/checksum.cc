@@ -10,13 +10,10 @@ uint64_t Checksum(absl::Span<const std::byte> bytes) {
 
 absl::StatusOr<ChecksumStream> ChecksumStream::Create() {
   ChecksumStream stream;
-  stream.state_.reset(XXH3_createState());
   if (stream.state_ == nullptr) return absl::ResourceExhaustedError("no memory for a checksum");
   stream.Reset();
   return stream;
 }
-
-void ChecksumStream::Free::operator()(XXH3_state_t* state) const { XXH3_freeState(state); }
 
 void ChecksumStream::Reset() { XXH3_64bits_reset(state_.get()); }
 

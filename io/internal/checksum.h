@@ -37,13 +37,9 @@ class ChecksumStream {
   uint64_t Value() const;
 
  private:
-  struct Free {
-    void operator()(XXH3_state_t* state) const;
-  };
+  ChecksumStream() : state_(XXH3_createState(), XXH3_freeState) {}
 
-  ChecksumStream() = default;
-
-  std::unique_ptr<XXH3_state_t, Free> state_;
+  std::unique_ptr<XXH3_state_t, XXH_errorcode (*)(XXH3_state_t*)> state_;
 };
 
 }  // namespace leafstore::internal

@@ -6,11 +6,9 @@
 //   LEAFSTORE_RETURN_IF_ERROR(stream.PadTo(64));
 //   LEAFSTORE_RETURN_IF_ERROR(stream.Flush());
 //
-// Bytes are collected in a buffer. A thread of the stream writes full buffers while the next one is
-// filled. So the caller computes checksums while the disk writes, a tensor may be freed as soon as
-// it is appended, and thousands of small tensors make one system call. With kBuffers buffers the
-// disk does not wait for the next one, even if the caller is briefly descheduled. A file that fits
-// into one buffer is written without a thread.
+// A thread of the stream writes full buffers while the caller computes checksums and fills the next
+// one. With kBuffers buffers the disk does not wait, even if the caller is briefly descheduled. A
+// file that fits into one buffer is written without a thread.
 //
 // Memory: kBuffers of kBufferSize, each allocated when it is first needed, in huge pages if the
 // system has them: a direct write pins a few of these faster than thousands of small pages.

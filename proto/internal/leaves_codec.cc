@@ -7,7 +7,6 @@
 #include "absl/strings/str_cat.h"
 
 #include "leafstore/core/status_macros.h"
-#include "leafstore/proto/internal/column.h"
 #include "leafstore/proto/internal/messages.h"
 #include "leafstore/proto/param_store.pb.h"
 
@@ -48,41 +47,29 @@ class ValueDecoder {
     uint8_t kind = 0;
     if (!kinds_.Next(&kind)) return kinds_.TooShort();
     switch (static_cast<ValueKind>(kind)) {
-      case ValueKind::kBool: {
-        uint8_t value = 0;
-        if (!bools_.Next(&value)) return bools_.TooShort();
-        if (value > 1) return bools_.Wrong("0 or 1 for a bool", absl::StrCat(value));
-        out->AddValue(Value(value == 1));
-        return absl::OkStatus();
-      }
-      case ValueKind::kInt: {
-        int64_t value = 0;
-        if (!ints_.Next(&value)) return ints_.TooShort();
-        out->AddValue(Value(value));
-        return absl::OkStatus();
-      }
-      case ValueKind::kFloat: {
-        uint64_t bits = 0;
-        if (!floats_.Next(&bits)) return floats_.TooShort();
-        out->AddValue(Value(std::bit_cast<double>(bits)));
-        return absl::OkStatus();
-      }
+      case ValueKind::kBool:
+        return Add<uint8_t>(&bools_, out, [](uint8_t value) { return Value(value == 1); });
+      case ValueKind::kInt:
+        return Add<int64_t>(&ints_, out, [](int64_t value) { return Value(value); });
+      case ValueKind::kFloat:
+        return Add<uint64_t>(&floats_, out,
+                             [](uint64_t bits) { return Value(std::bit_cast<double>(bits)); });
       case ValueKind::kString:
-      case ValueKind::kBytes: {
-        absl::string_view text;
-        if (!texts_.Next(&text)) return texts_.TooShort();
-        Value value = kind == static_cast<uint8_t>(ValueKind::kString)
-                          ? Value(text)
-                          : Value(Bytes{std::string(text)});
-        if (!value.IsValid()) return texts_.Wrong("a str in UTF-8", value.ToString());
-        out->AddValue(std::move(value));
-        return absl::OkStatus();
-      }
+        return Add<absl::string_view>(&texts_, out,
+                                      [](absl::string_view text) { return Value(text); });
+      case ValueKind::kBytes:
+        return Add<absl::string_view>(
+            &texts_, out, [](absl::string_view text) { return Value(Bytes{std::string(text)}); });
     }
     return kinds_.Wrong("a kind from 1 to 5", absl::StrCat(kind));
   }
 
   absl::Status CheckUsed() const {
+    for (const char value : in_.bools()) {
+      if (value != 0 && value != 1) {
+        return bools_.Wrong("0 or 1 for a bool", absl::StrCat(static_cast<uint8_t>(value)));
+      }
+    }
     LEAFSTORE_RETURN_IF_ERROR(kinds_.CheckUsed());
     LEAFSTORE_RETURN_IF_ERROR(bools_.CheckUsed());
     LEAFSTORE_RETURN_IF_ERROR(ints_.CheckUsed());
@@ -91,6 +78,17 @@ class ValueDecoder {
   }
 
  private:
+  // Adds the value that `make` returns for the next entry of a column.
+  template <typename T, typename Entries, typename Make>
+  static absl::Status Add(Entries* entries, LeafColumns* out, const Make& make) {
+    T entry{};
+    if (!entries->Next(&entry)) return entries->TooShort();
+    Value value = make(entry);
+    if (!value.IsValid()) return entries->Wrong("a str in UTF-8", value.ToString());
+    out->AddValue(std::move(value));
+    return absl::OkStatus();
+  }
+
   const proto::Values& in_;
   const absl::string_view where_;
   Column<std::string> kinds_{in_.kinds(), where_, "values.kinds"};
@@ -177,8 +175,10 @@ class TensorDecoder {
 
 }  // namespace
 
-void EncodeLeaves(const SlotSet& slots, const LeafColumns& leaves, proto::Leaves* out) {
-  if (std::string bits = EncodePresence(slots); !bits.empty()) out->set_presence(std::move(bits));
+void EncodeLeaves(const StoreSpec& spec, proto::Leaves* out) {
+  const LeafColumns& leaves = spec.leaves;
+  if (std::string bits = EncodePresence(spec.slots); !bits.empty())
+    out->set_presence(std::move(bits));
   const auto to_bytes = [](absl::Span<const uint8_t> column) {
     return std::string(column.begin(), column.end());
   };
@@ -188,32 +188,31 @@ void EncodeLeaves(const SlotSet& slots, const LeafColumns& leaves, proto::Leaves
   for (const Value& value : leaves.values()) EncodeValue(value, out->mutable_values());
 }
 
-absl::StatusOr<DecodedLeaves> DecodeLeaves(const proto::Leaves& in, const Layout& layout,
-                                           absl::string_view where) {
-  LEAFSTORE_ASSIGN_OR_RETURN(SlotSet slots, DecodePresence(in.presence(), layout.size(), where));
-  if (in.dtypes().size() != slots.size()) {
+absl::Status DecodeLeaves(const proto::Leaves& in, absl::string_view where, StoreSpec* out) {
+  LEAFSTORE_ASSIGN_OR_RETURN(out->slots, DecodePresence(in.presence(), out->layout.size(), where));
+  if (in.dtypes().size() != out->slots.size()) {
     return WrongMessage(absl::StrCat(where, ", column dtypes"),
-                        absl::StrCat(slots.size(), " entries, one per leaf"), in.dtypes().size());
+                        absl::StrCat(out->slots.size(), " entries, one per leaf"),
+                        in.dtypes().size());
   }
-  LeafColumns leaves;
-  leaves.Reserve(in.dtypes().size(), in.ranks().size(), static_cast<size_t>(in.dims_size()));
+  out->leaves.Reserve(in.dtypes().size(), in.ranks().size(), static_cast<size_t>(in.dims_size()));
   LEAFSTORE_ASSIGN_OR_RETURN(
       const auto strings,
       DecodeStrings(in.values().strings(), absl::StrCat(where, ", column values.strings")));
   ValueDecoder values(in.values(), strings, where);
   TensorDecoder tensors(in, where);
-  for (uint32_t place = 0; place < slots.size(); ++place) {
+  for (uint32_t place = 0; place < out->slots.size(); ++place) {
     const auto dtype = static_cast<uint8_t>(in.dtypes()[place]);
     if (dtype == 0) {
-      LEAFSTORE_RETURN_IF_ERROR(values.Next(&leaves));
-    } else if (absl::Status status = tensors.Next(dtype, &leaves); !status.ok()) {
-      return absl::DataLossError(absl::StrCat(
-          where, ", '", layout.PathForMessage(slots.SlotAt(place)), "': ", status.message()));
+      LEAFSTORE_RETURN_IF_ERROR(values.Next(&out->leaves));
+    } else if (absl::Status status = tensors.Next(dtype, &out->leaves); !status.ok()) {
+      return absl::DataLossError(absl::StrCat(where, ", '",
+                                              out->layout.PathForMessage(out->slots.SlotAt(place)),
+                                              "': ", status.message()));
     }
   }
   LEAFSTORE_RETURN_IF_ERROR(values.CheckUsed());
-  LEAFSTORE_RETURN_IF_ERROR(tensors.CheckUsed());
-  return DecodedLeaves{std::move(slots), std::move(leaves)};
+  return tensors.CheckUsed();
 }
 
 }  // namespace leafstore::internal

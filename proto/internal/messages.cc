@@ -21,9 +21,9 @@ namespace {
 
 using google::protobuf::internal::WireFormatLite;
 
-// Returns whether each field ends within its message. Protobuf checks this too, but only after it has
-// allocated as much memory (up to 50 MB) as the length of a string declares. O(fields): the contents of
-// columns are not read.
+// Returns whether each field ends within its message. Protobuf checks this too, but only after it
+// has allocated as much memory (up to 50 MB) as the length of a string declares. O(fields): the
+// contents of columns are not read.
 bool LengthsFit(const google::protobuf::Descriptor& type,
                 google::protobuf::io::CodedInputStream* in) {
   while (const uint32_t tag = in->ReadTag()) {

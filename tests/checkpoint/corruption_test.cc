@@ -351,7 +351,7 @@ TEST_F(CorruptionTest, OverlappingSegments_AreDataLoss) {
 
 TEST_F(CorruptionTest, SegmentsInAnyOrder_AreRead) {
   Manifest manifest = ManifestOf(good_);
-  SegmentColumns& segments = manifest.items[0].segments;
+  ManifestItem::Segments& segments = manifest.items[0].segments;
   std::string bytes = good_;
   // Swaps two segments of different sizes.
   const std::string first = bytes.substr(64, 24);

@@ -1,5 +1,3 @@
-#include "leafstore/checkpoint/internal/retention.h"
-
 #include <limits>
 #include <string>
 #include <utility>
@@ -8,6 +6,8 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+
+#include "leafstore/checkpoint/internal/step_files.h"
 
 namespace leafstore {
 

@@ -255,6 +255,45 @@ TEST(ReadCallTest, FailureOfAnyCall_ReturnsNoWrongValue) {
   EXPECT_GT(failed, 20);
 }
 
+// Without renameat2, RenameNew creates a link, and without links it checks and renames.
+TEST(RenameNewCallTest, UnsupportedCalls_AreReplaced) {
+  FileSystem& files = FileSystem::Posix();
+  for (const int no_renameat2 : {EINVAL, ENOSYS}) {
+    for (const int no_link : {0, EPERM, ENOTSUP, ENOSYS}) {
+      const TempDir dir;
+      WriteFile(dir.File("a"), "new");
+      WriteFile(dir.File("b"), "old");
+      SystemCallFault rename_fault("renameat2", -1, no_renameat2);
+      SystemCallFault link_fault("link", -1, no_link);
+      const WithFault without_renameat2(&rename_fault);
+      const WithFault without_link(&link_fault);
+      EXPECT_EQ(files.RenameNew(dir.File("a"), dir.File("b")).code(),
+                absl::StatusCode::kAlreadyExists);
+      EXPECT_EQ(ReadFile(dir.File("b")), "old");
+      EXPECT_THAT(files.RenameNew(dir.File("a"), dir.File("c")), IsOk());
+      EXPECT_THAT(dir.List(), testing::UnorderedElementsAre("b", "c"));
+      EXPECT_EQ(ReadFile(dir.File("c")), "new");
+      EXPECT_EQ(rename_fault.seen, 2);
+      EXPECT_EQ(link_fault.seen, 2);
+    }
+  }
+}
+
+TEST(RenameNewCallTest, OtherErrors_AreReported) {
+  for (const int error : {ENOSPC, EIO, EACCES, EMLINK}) {
+    const TempDir dir;
+    WriteFile(dir.File("a"), "new");
+    SystemCallFault rename_fault("renameat2", -1, EINVAL);
+    SystemCallFault link_fault("link", -1, error);
+    const WithFault without_renameat2(&rename_fault);
+    const WithFault without_link(&link_fault);
+    const absl::Status status = FileSystem::Posix().RenameNew(dir.File("a"), dir.File("b"));
+    EXPECT_EQ(status.code(), absl::ErrnoToStatusCode(error));
+    EXPECT_THAT(std::string(status.message()), testing::HasSubstr(dir.File("b")));
+    EXPECT_THAT(dir.List(), testing::ElementsAre("a")) << "it is not renamed by other means";
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(, SystemCallTest,
                          testing::Values(Case{false, false}, Case{false, true}, Case{true, false},
                                          Case{true, true}),

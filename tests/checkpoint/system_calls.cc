@@ -20,11 +20,17 @@ namespace {
 
 std::atomic<SystemCallFault*> current{nullptr};
 
+SystemCallFault* Find(const char* call) {
+  SystemCallFault* fault = current.load(std::memory_order_acquire);
+  while (fault != nullptr && fault->call != call) fault = fault->outer;
+  return fault;
+}
+
 // Returns whether this call must fail, and sets errno. Allocates nothing, so it may be called
 // anywhere.
 bool Fails(const char* call) {
-  SystemCallFault* const fault = current.load(std::memory_order_acquire);
-  if (fault == nullptr || fault->call != call) return false;
+  SystemCallFault* const fault = Find(call);
+  if (fault == nullptr) return false;
   const int number = fault->seen.fetch_add(1);
   if (fault->error == 0 || (fault->at != -1 && fault->at != number)) return false;
   errno = fault->error;
@@ -32,8 +38,8 @@ bool Fails(const char* call) {
 }
 
 size_t AtOnce(const char* call, size_t wanted) {
-  const SystemCallFault* const fault = current.load(std::memory_order_acquire);
-  if (fault == nullptr || fault->most < 0 || fault->call != call) return wanted;
+  const SystemCallFault* const fault = Find(call);
+  if (fault == nullptr || fault->most < 0) return wanted;
   return std::min(wanted, static_cast<size_t>(fault->most));
 }
 
@@ -45,8 +51,13 @@ Function* Real(const char* name) {
 
 }  // namespace
 
-WithFault::WithFault(SystemCallFault* fault) { current.store(fault, std::memory_order_release); }
-WithFault::~WithFault() { current.store(nullptr, std::memory_order_release); }
+WithFault::WithFault(SystemCallFault* fault) {
+  fault->outer = current.load(std::memory_order_acquire);
+  current.store(fault, std::memory_order_release);
+}
+WithFault::~WithFault() {
+  current.store(current.load(std::memory_order_acquire)->outer, std::memory_order_release);
+}
 
 const std::vector<std::string>& FaultableCalls() {
   static const std::vector<std::string>* const calls = new std::vector<std::string>{
@@ -113,6 +124,18 @@ int close(int fd) {
 int rename(const char* from, const char* to) noexcept {
   static auto* const real = leafstore::Real<int(const char*, const char*)>("rename");
   return leafstore::Fails("rename") ? -1 : real(from, to);
+}
+
+int renameat2(int from_directory, const char* from, int to_directory, const char* to,
+              unsigned flags) noexcept {
+  static auto* const real =
+      leafstore::Real<int(int, const char*, int, const char*, unsigned)>("renameat2");
+  return leafstore::Fails("renameat2") ? -1 : real(from_directory, from, to_directory, to, flags);
+}
+
+int link(const char* from, const char* to) noexcept {
+  static auto* const real = leafstore::Real<int(const char*, const char*)>("link");
+  return leafstore::Fails("link") ? -1 : real(from, to);
 }
 
 int unlink(const char* path) noexcept {

@@ -5,6 +5,8 @@
 //   const WithFault with(&fault);          // while this lives, in every thread
 //   ... fault.seen ...                     // how often it was called
 //
+// Several may live at a time, each for another call.
+//
 // system_calls.cc replaces the functions of libc in the program and calls the real ones, so all of
 // leafstore is tested.
 #ifndef LEAFSTORE_TESTS_CHECKPOINT_SYSTEM_CALLS_H_
@@ -23,6 +25,7 @@ struct SystemCallFault {
   int error = 0;     // errno; 0: no failure
   long most = -1;    // the most bytes that one read or write transfers; -1: no limit
   std::atomic<int> seen{0};
+  SystemCallFault* outer = nullptr;  // set by WithFault: the one of an outer WithFault
 
   SystemCallFault(std::string name, int number, int errno_value, long most_bytes = -1)
       : call(std::move(name)), at(number), error(errno_value), most(most_bytes) {}
@@ -36,7 +39,7 @@ class WithFault {
   WithFault& operator=(const WithFault&) = delete;
 };
 
-// The calls that can be made to fail.
+// The calls of saves and restores that can be made to fail. Others: renameat2 and link.
 const std::vector<std::string>& FaultableCalls();
 
 }  // namespace leafstore

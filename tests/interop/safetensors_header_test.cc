@@ -141,7 +141,7 @@ TEST(SafetensorsHeaderTest, MinusZero_IsNotACount) {
       Parse(absl::StrCat("{", BytesEntry("a-0", 0, 2), ",", BytesEntry("\\\"[-0]", 2, 4), "}"), 4),
       IsOk());
   EXPECT_THAT(Parse(R"({"a":{"dtype":"U8","shape":[ -0 ],"data_offsets":[0,0]}})", 0),
-              StatusIs(kDamage, HasSubstr("integers from 0 to 2^63 - 1, found -0.0")));
+              StatusIs(kDamage, HasSubstr("integers from 0 to 2^63 - 1, found -0")));
   // As in the reference, `-0` is an ordinary number in an ignored field.
   SafetensorsLeniency lenient;
   lenient.unknown_fields = true;
@@ -150,7 +150,7 @@ TEST(SafetensorsHeaderTest, MinusZero_IsNotACount) {
   EXPECT_THAT(Parse(other, 0), StatusIs(kDamage, HasSubstr("found another, 'x'")));
   EXPECT_THAT(Parse(other, 0, lenient)->spec(0).shape().size(), 1u);
   EXPECT_THAT(Parse(R"({"a":{"x":-0,"dtype":"U8","shape":[0],"data_offsets":[0,-0]}})", 0, lenient),
-              StatusIs(kDamage, HasSubstr("2^63 - 1, found [0,-0.0]")));
+              StatusIs(kDamage, HasSubstr("2^63 - 1, found [0,-0]")));
 }
 
 TEST(SafetensorsHeaderTest, HeaderLongerThanItsFile_IsDataLoss) {

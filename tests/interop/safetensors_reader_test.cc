@@ -441,7 +441,7 @@ class NoMapsAtFirst : public MemoryFile {
     int* left_;
   };
 
-  int left_ = 2;
+  int left_ = 4;  // two loads, each of which tries twice
 };
 
 TEST(SafetensorsReaderTest, TransientError_IsNotKept) {

@@ -159,6 +159,26 @@ TEST_F(FileSystemTest, RenameNew_RefusesAnExistingTarget) {
   }
 }
 
+TEST_F(FileSystemTest, Lock_IsHeldUntilItIsDestroyed) {
+  const std::string path = dir_.File("LOCK");
+  absl::StatusOr<std::shared_ptr<void>> lock = files_.Lock(path);
+  ASSERT_THAT(lock, IsOk());
+  ASSERT_NE(*lock, nullptr);
+  EXPECT_THAT(files_.Lock(path), StatusIs(StatusCode::kFailedPrecondition, HasSubstr(path)));
+  lock->reset();
+  EXPECT_THAT(files_.Lock(path), IsOk());
+  EXPECT_THAT(files_.Lock(dir_.File("none/LOCK")),
+              StatusIs(StatusCode::kNotFound, HasSubstr("none")));
+}
+
+TEST_F(FileSystemTest, Exists_IsTrueForRegularFiles) {
+  WriteFile(dir_.File("a"), "");
+  EXPECT_TRUE(files_.Exists(dir_.File("a")).value());
+  EXPECT_FALSE(files_.Exists(dir_.File("b")).value());
+  EXPECT_THAT(files_.Exists(dir_.path()),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr(dir_.path())));
+}
+
 TEST_F(FileSystemTest, Errors_NameThePath) {
   const std::string none = dir_.File("none");
   EXPECT_THAT(files_.Open(none), StatusIs(StatusCode::kNotFound, HasSubstr(none)));

@@ -21,32 +21,13 @@ namespace {
 
 constexpr absl::string_view kMagic = "\x93NUMPY";
 
-struct NpyDType {
-  DType dtype;
-  absl::string_view kind;  // the type letter and the size of an element
-};
-
-constexpr std::array<NpyDType, 13> kNpyDTypes = {{
-    {DType::kBool, "b1"},
-    {DType::kU8, "u1"},
-    {DType::kI8, "i1"},
-    {DType::kU16, "u2"},
-    {DType::kI16, "i2"},
-    {DType::kU32, "u4"},
-    {DType::kI32, "i4"},
-    {DType::kU64, "u8"},
-    {DType::kI64, "i8"},
-    {DType::kF16, "f2"},
-    {DType::kF32, "f4"},
-    {DType::kF64, "f8"},
-    {DType::kC64, "c8"},
-}};
-
-std::optional<absl::string_view> KindOf(DType dtype) {
-  for (const NpyDType& one : kNpyDTypes) {
-    if (one.dtype == dtype) return one.kind;
-  }
-  return std::nullopt;
+// Returns the type letter and the size of an element, which NumPy's "<f4" and DTypeName's "f32"
+// share; nullopt for a dtype that NumPy does not have.
+std::optional<std::string> KindOf(DType dtype) {
+  constexpr absl::string_view kKinds = "b1 u1 i1 u2 i2 u4 i4 u8 i8 f2 f4 f8 c8";
+  std::string kind = absl::StrCat(DTypeName(dtype).substr(0, 1), DTypeBits(dtype) / 8);
+  if (!absl::StrContains(kKinds, kind)) return std::nullopt;
+  return kind;
 }
 
 absl::Status WrongNpy(absl::string_view expected, absl::string_view found) {
@@ -122,11 +103,11 @@ class HeaderParser {
     if (descr.size() < 2 || absl::string_view("<>=|").find(descr[0]) == absl::string_view::npos) {
       return WrongNpy("a dtype such as '<f4'", QuotedForMessage(descr));
     }
-    for (const NpyDType& one : kNpyDTypes) {
-      if (descr.substr(1) != one.kind) continue;
-      const bool one_byte = one.kind[1] == '1';
+    for (const DType dtype : AllDTypes()) {
+      if (KindOf(dtype) != descr.substr(1)) continue;
+      const bool one_byte = DTypeBits(dtype) == 8;
       if (descr[0] == '|' && !one_byte) return unknown();
-      out->dtype = one.dtype;
+      out->dtype = dtype;
       out->big_endian = descr[0] == '>' && !one_byte;
       return absl::OkStatus();
     }
@@ -267,7 +248,7 @@ absl::StatusOr<std::string> EncodeNpyHeader(const LeafSpec& tensor, bool raw_bit
     if (DTypeBits(dtype) % 8 != 0) written = {tensor.byte_size()};
     dtype = DTypeBits(dtype) == 16 ? DType::kU16 : DType::kU8;
   }
-  const absl::string_view kind = *KindOf(dtype);
+  const std::string kind = *KindOf(dtype);
   std::string text = absl::StrCat(
       "{'descr': '", kind[1] == '1' ? "|" : "<", kind, "', 'fortran_order': False, 'shape': (",
       absl::StrJoin(written, ", "), written.size() == 1 ? ",), }" : "), }");

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 
 #include "leafstore/core/status_macros.h"
@@ -14,47 +15,28 @@
 namespace leafstore::internal {
 namespace {
 
+// The order in which the reference writes tensors: its enumeration, reversed.
+constexpr std::array<DType, 22> kOrder = {
+    DType::kU64,    DType::kI64,        DType::kF64,        DType::kC64,    DType::kF32,
+    DType::kU32,    DType::kI32,        DType::kBF16,       DType::kF16,    DType::kU16,
+    DType::kI16,    DType::kF8E5M2FNUZ, DType::kF8E4M3FNUZ, DType::kF8E8M0, DType::kF8E4M3,
+    DType::kF8E5M2, DType::kI8,         DType::kU8,         DType::kF6E3M2, DType::kF6E2M3,
+    DType::kF4,     DType::kBool};
+
 struct DTypeEntry {
-  DType dtype;
-  absl::string_view name;
+  std::string name;  // that of DTypeName in upper case
+  size_t rank = 0;   // its index in kOrder
 };
 
-// In the order in which the reference writes tensors: its enumeration, reversed.
-constexpr std::array<DTypeEntry, 22> kDTypes = {{
-    {DType::kU64, "U64"},
-    {DType::kI64, "I64"},
-    {DType::kF64, "F64"},
-    {DType::kC64, "C64"},
-    {DType::kF32, "F32"},
-    {DType::kU32, "U32"},
-    {DType::kI32, "I32"},
-    {DType::kBF16, "BF16"},
-    {DType::kF16, "F16"},
-    {DType::kU16, "U16"},
-    {DType::kI16, "I16"},
-    {DType::kF8E5M2FNUZ, "F8_E5M2FNUZ"},
-    {DType::kF8E4M3FNUZ, "F8_E4M3FNUZ"},
-    {DType::kF8E8M0, "F8_E8M0"},
-    {DType::kF8E4M3, "F8_E4M3"},
-    {DType::kF8E5M2, "F8_E5M2"},
-    {DType::kI8, "I8"},
-    {DType::kU8, "U8"},
-    {DType::kF6E3M2, "F6_E3M2"},
-    {DType::kF6E2M3, "F6_E2M3"},
-    {DType::kF4, "F4"},
-    {DType::kBool, "BOOL"},
-}};
-
-// Returns the index of a dtype in kDTypes.
-size_t RankOf(DType dtype) {
-  static const std::array<uint8_t, 256> ranks = [] {
-    std::array<uint8_t, 256> made = {};
-    for (size_t i = 0; i < kDTypes.size(); ++i) {
-      made[static_cast<uint8_t>(kDTypes[i].dtype)] = static_cast<uint8_t>(i);
+const DTypeEntry& EntryOf(DType dtype) {
+  static const auto* const entries = [] {
+    auto* made = new std::array<DTypeEntry, kOrder.size() + 1>();
+    for (size_t i = 0; i < kOrder.size(); ++i) {
+      made->at(static_cast<size_t>(kOrder[i])) = {absl::AsciiStrToUpper(DTypeName(kOrder[i])), i};
     }
     return made;
   }();
-  return ranks[static_cast<uint8_t>(dtype)];
+  return (*entries)[static_cast<size_t>(dtype)];
 }
 
 absl::Status CheckNames(absl::Span<const SafetensorsEntry> entries) {
@@ -100,11 +82,11 @@ void AppendEntry(const SafetensorsEntry& entry, int64_t begin, int64_t end, std:
 
 }  // namespace
 
-absl::string_view SafetensorsDTypeName(DType dtype) { return kDTypes[RankOf(dtype)].name; }
+absl::string_view SafetensorsDTypeName(DType dtype) { return EntryOf(dtype).name; }
 
 std::optional<DType> SafetensorsDTypeOf(absl::string_view name) {
-  for (const DTypeEntry& entry : kDTypes) {
-    if (entry.name == name) return entry.dtype;
+  for (const DType dtype : kOrder) {
+    if (EntryOf(dtype).name == name) return dtype;
   }
   return std::nullopt;
 }
@@ -113,8 +95,8 @@ std::vector<uint32_t> SafetensorsOrder(absl::Span<const SafetensorsEntry> entrie
   std::vector<uint32_t> order(entries.size());
   std::iota(order.begin(), order.end(), 0);
   std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
-    const size_t rank_a = RankOf(entries[a].spec.dtype());
-    const size_t rank_b = RankOf(entries[b].spec.dtype());
+    const size_t rank_a = EntryOf(entries[a].spec.dtype()).rank;
+    const size_t rank_b = EntryOf(entries[b].spec.dtype()).rank;
     return rank_a != rank_b ? rank_a < rank_b : entries[a].name < entries[b].name;
   });
   return order;

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
-#include "leafstore/checkpoint/internal/stored_leaves.h"
 #include "leafstore/core/error_reason.h"
 #include "leafstore/core/internal/suggest.h"
 #include "leafstore/core/status_macros.h"
@@ -42,42 +42,22 @@ absl::StatusOr<SafetensorsHeader> ReadHeader(const FileBytes& file,
   Buffer scratch;
   LEAFSTORE_ASSIGN_OR_RETURN(absl::Span<const std::byte> bytes,
                              ReadBegin(file, std::min(file.size(), kFirstRead), &scratch));
-  const absl::StatusOr<int64_t> length =
-      SafetensorsHeader::ParseLength(bytes, file.size(), options.lenient);
-  if (!length.ok()) return WithContext(length.status(), file.path());
-  const int64_t end = kPrefix + *length;
+  LEAFSTORE_ASSIGN_OR_RETURN(
+      const int64_t length,
+      WithContext(SafetensorsHeader::ParseLength(bytes, file.size(), options.lenient),
+                  file.path()));
+  const int64_t end = kPrefix + length;
   auto behind = static_cast<int64_t>(bytes.size()) - end;
-  if (behind < 0 && options.io.mode == ReadMode::kMap && *length >= kLongHeader) {
+  if (behind < 0 && options.io.mode == ReadMode::kMap && length >= kLongHeader) {
     LEAFSTORE_ASSIGN_OR_RETURN(bytes, file.Get(0, end, &scratch));
     behind = file.size() - end;
   } else if (behind < 0) {
     LEAFSTORE_ASSIGN_OR_RETURN(bytes, ReadBegin(file, end, &scratch));
   }
-  absl::StatusOr<SafetensorsHeader> header =
-      SafetensorsHeader::Parse(AsText(bytes.subspan(kPrefix, static_cast<size_t>(*length))),
-                               file.size(), options.lenient, behind);
-  if (!header.ok()) return WithContext(header.status(), file.path());
-  return header;
+  const absl::string_view text = AsText(bytes.subspan(kPrefix, static_cast<size_t>(length)));
+  return WithContext(SafetensorsHeader::Parse(text, file.size(), options.lenient, behind),
+                     file.path());
 }
-
-// Tensors in the order of their bytes.
-class TensorsInOrder : public StoredLeaves {
- public:
-  TensorsInOrder(const SafetensorsFile& file, const SafetensorsFile::Order& order)
-      : file_(file), order_(order) {}
-
-  EntryInfo Find(size_t index) const override { return file_.entry(order_[index].first); }
-  absl::StatusOr<const FileBytes*> FileOf(uint32_t base) const override {
-    return file_.shards()[base == 0 ? 0 : base - 1].bytes.get();
-  }
-  absl::Status Named(size_t index, const FileBytes*, const absl::Status& status) const override {
-    return file_.Named(order_[index].first, status);
-  }
-
- private:
-  const SafetensorsFile& file_;
-  const SafetensorsFile::Order& order_;
-};
 
 }  // namespace
 
@@ -136,14 +116,14 @@ absl::Status SafetensorsFile::OpenIndex(const std::string& path) {
   }
   Buffer scratch;
   LEAFSTORE_ASSIGN_OR_RETURN(const auto bytes, ReadBegin(*file, file->size(), &scratch));
-  const absl::StatusOr<SafetensorsIndex> index =
-      ParseSafetensorsIndex(AsText(bytes), options_.lenient);
-  if (!index.ok()) return WithContext(index.status(), path);
-  for (const std::string& name : index->files) {
+  LEAFSTORE_ASSIGN_OR_RETURN(
+      const SafetensorsIndex index,
+      WithContext(ParseSafetensorsIndex(AsText(bytes), options_.lenient), path));
+  for (const std::string& name : index.files) {
     LEAFSTORE_RETURN_IF_ERROR(OpenShard(InDirectoryOf(path, name)));
   }
   LEAFSTORE_RETURN_IF_ERROR(Finish());
-  return WithContext(CheckIndex(*index), path);
+  return WithContext(CheckIndex(index), path);
 }
 
 absl::Status SafetensorsFile::Finish() {
@@ -190,26 +170,6 @@ absl::Status SafetensorsFile::ReadStructure() {
   metadata_->erase(key);
   if (metadata_->empty()) metadata_.reset();
   return leaves().status();
-}
-
-absl::StatusOr<bool> SafetensorsFile::IsCanonical() const {
-  for (const Shard& shard : shards_) {
-    std::vector<SafetensorsEntry> entries;
-    for (uint32_t i = 0; i < shard.header.size(); ++i) {
-      entries.push_back({shard.header.name(i), shard.header.spec(i)});
-    }
-    const std::vector<uint32_t> order = SafetensorsOrder(entries);
-    const absl::StatusOr<std::string> expected =
-        EncodeSafetensorsHeader(entries, shard.header.metadata());
-    // The writer would reject it, or sort it.
-    if (!expected.ok() || !std::is_sorted(order.begin(), order.end())) return false;
-    const auto size = static_cast<int64_t>(expected->size());
-    if (shard.bytes->size() != size + shard.header.total_bytes()) return false;
-    Buffer scratch;
-    LEAFSTORE_ASSIGN_OR_RETURN(const auto found, ReadBegin(*shard.bytes, size, &scratch));
-    if (AsText(found) != *expected) return false;
-  }
-  return true;
 }
 
 const SafetensorsFile::Shard& SafetensorsFile::ShardOf(uint32_t tensor) const {
@@ -325,35 +285,25 @@ absl::StatusOr<SafetensorsLeaves> SafetensorsFile::LeavesOfStructure() const {
   return made;
 }
 
-absl::StatusOr<std::vector<Leaf>> SafetensorsFile::LoadTensors(Order order) const {
-  std::sort(order.begin(), order.end());
-  LEAFSTORE_ASSIGN_OR_RETURN(
-      std::vector<Leaf> loaded,
-      LoadStored(TensorsInOrder(*this, order), order.size(), options_.io, /*verify=*/false));
-  std::vector<Leaf> out(order.size());
-  for (size_t i = 0; i < order.size(); ++i) out[order[i].second] = std::move(loaded[i]);
-  return out;
+absl::StatusOr<Tensor> SafetensorsFile::LoadTensor(uint32_t tensor) const {
+  SafetensorsLeaves one;
+  one.file_ = this;
+  one.indices_ = {tensor};
+  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<Leaf> loaded, FileLeaves(*this, one).Load({0}));
+  return loaded[0].tensor();
 }
 
-absl::StatusOr<std::vector<Leaf>> SafetensorsFile::LoadLeaves(
-    const SafetensorsLeaves& leaves, absl::Span<const uint32_t> places) const {
-  Order order;
+std::vector<uint32_t> FileLeaves::ByteOrder(absl::Span<const uint32_t> places) const {
+  std::vector<std::pair<uint32_t, uint32_t>> tensors;  // and their indices in `places`
+  tensors.reserve(places.size());
+  for (const uint32_t place : places) {
+    tensors.emplace_back(leaves_.tensor(place).value_or(0), static_cast<uint32_t>(tensors.size()));
+  }
+  std::sort(tensors.begin(), tensors.end());
+  std::vector<uint32_t> order;
   order.reserve(places.size());
-  for (const uint32_t place : places) {
-    if (const std::optional<uint32_t> tensor = leaves.tensor(place)) {
-      order.emplace_back(*tensor, static_cast<uint32_t>(order.size()));
-    }
-  }
-  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Leaf> tensors, LoadTensors(std::move(order)));
-  if (tensors.size() == places.size()) return tensors;
-  std::vector<Leaf> out;
-  out.reserve(places.size());
-  size_t next = 0;
-  for (const uint32_t place : places) {
-    const Value* value = leaves.entry(place).value;
-    out.push_back(value != nullptr ? Leaf(*value) : std::move(tensors[next++]));
-  }
-  return out;
+  for (const auto& [tensor, index] : tensors) order.push_back(index);
+  return order;
 }
 
 }  // namespace leafstore::internal

@@ -9,7 +9,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -19,9 +18,9 @@
 #include "absl/types/span.h"
 
 #include "leafstore/checkpoint/internal/file_bytes.h"
+#include "leafstore/checkpoint/internal/stored_leaves.h"
 #include "leafstore/core/internal/lazy.h"
 #include "leafstore/interop/safetensors/internal/header.h"
-#include "leafstore/interop/safetensors/internal/index.h"
 #include "leafstore/interop/safetensors/internal/structure.h"
 #include "leafstore/interop/safetensors/reader.h"
 
@@ -40,6 +39,7 @@ class SafetensorsFile {
   };
 
   const std::string& path() const { return path_; }
+  const IoOptions& io() const { return options_.io; }
   bool is_set() const { return is_set_; }
   const std::vector<Shard>& shards() const { return shards_; }
   const std::optional<Metadata>& metadata() const { return metadata_; }
@@ -58,11 +58,7 @@ class SafetensorsFile {
   // See SafetensorsReader::GetLeaves.
   absl::StatusOr<const SafetensorsLeaves*> leaves() const;
 
-  // A tensor to load, and its index in the result.
-  using Order = std::vector<std::pair<uint32_t, uint32_t>>;
-  absl::StatusOr<std::vector<Leaf>> LoadTensors(Order order) const;
-  absl::StatusOr<std::vector<Leaf>> LoadLeaves(const SafetensorsLeaves& leaves,
-                                               absl::Span<const uint32_t> places) const;
+  absl::StatusOr<Tensor> LoadTensor(uint32_t tensor) const;
   // See SafetensorsReader.
   absl::StatusOr<bool> IsCanonical() const;
   absl::Status Verify() const;
@@ -99,6 +95,29 @@ class SafetensorsFile {
   std::optional<SafetensorsStructure> structure_;
   mutable Lazy<absl::flat_hash_map<absl::string_view, uint32_t>> index_;
   mutable Lazy<SafetensorsLeaves> leaves_;
+};
+
+// The leaves of a file.
+class FileLeaves : public StoredLeaves {
+ public:
+  FileLeaves(const SafetensorsFile& file, const SafetensorsLeaves& leaves)
+      : StoredLeaves(leaves.layout(), leaves.slots(), file.io(), /*verify=*/false),
+        file_(file),
+        leaves_(leaves) {}
+
+  EntryInfo entry(uint32_t place) const override { return leaves_.entry(place); }
+  std::vector<uint32_t> ByteOrder(absl::Span<const uint32_t> places) const override;
+  absl::StatusOr<const FileBytes*> FileOf(uint32_t base) const override {
+    return file_.shards()[base == 0 ? 0 : base - 1].bytes.get();
+  }
+  absl::Status Named(uint32_t place, const FileBytes*, const absl::Status& status) const override {
+    return file_.Named(*leaves_.tensor(place), status);
+  }
+  absl::Status Named(const absl::Status& status) const override { return file_.WithPath(status); }
+
+ private:
+  const SafetensorsFile& file_;
+  const SafetensorsLeaves& leaves_;
 };
 
 }  // namespace leafstore::internal

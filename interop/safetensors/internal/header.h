@@ -1,4 +1,4 @@
-// The header of a safetensors file: the names, dtypes, shapes and offsets of its tensors. All of it
+// The header of a safetensors file, and the index of a set of files. The header has the names, dtypes, shapes and offsets of its tensors. All of it
 // is checked in one place before anything is allocated or read because of it.
 //
 // The file: eight bytes, the little-endian length n of the header; n bytes of JSON, an object with
@@ -24,6 +24,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -120,6 +121,26 @@ std::vector<uint32_t> SafetensorsOrder(absl::Span<const SafetensorsEntry> entrie
 // have 2^63 bytes or more. O(bytes).
 absl::StatusOr<std::string> EncodeSafetensorsHeader(absl::Span<const SafetensorsEntry> entries,
                                                     const std::optional<Metadata>& metadata);
+
+// The index of a set of shards, `model.safetensors.index.json`, in Hugging Face's format:
+//
+//   {"metadata": {"total_size": 24}, "weight_map": {"a.b": "model-00001-of-00002.safetensors"}}
+struct SafetensorsIndex {
+  // The files, by ascending name.
+  std::vector<std::string> files;
+  // Each tensor's name and the index of its file, by ascending name.
+  std::vector<std::pair<std::string, uint32_t>> tensors;
+  // The bytes of all tensors, if the index has them.
+  std::optional<int64_t> total_size;
+};
+
+// Parses an index. error DataLoss: not in this form, a duplicate name, a file name with a directory;
+// says what was expected and found. error ResourceExhausted: no memory. O(n log n).
+absl::StatusOr<SafetensorsIndex> ParseSafetensorsIndex(absl::string_view text,
+                                                       const SafetensorsLeniency& lenient = {});
+
+// Returns exactly the text of Python's `json.dumps(index, indent=2, sort_keys=True) + "\n"`.
+std::string EncodeSafetensorsIndex(const SafetensorsIndex& index);
 
 }  // namespace leafstore::internal
 

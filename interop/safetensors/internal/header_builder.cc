@@ -19,11 +19,11 @@ constexpr size_t kBytesOfAnEntry = 48;
 // each dtype, and most models have one or two dtypes.
 constexpr size_t kMostRuns = 4;
 
-std::string TensorForMessage(absl::string_view name) {
-  return absl::StrCat("tensor ", QuotedForMessage(name));
-}
-
 }  // namespace
+
+std::string TensorForMessage(absl::string_view name, absl::string_view field) {
+  return absl::StrCat("tensor ", QuotedForMessage(name), field.empty() ? "" : ", ", field);
+}
 
 void SafetensorsHeader::Add(absl::string_view name, DType dtype, ShapeRef shape, int64_t byte_size,
                             int64_t offset) {
@@ -48,12 +48,11 @@ SafetensorsHeaderBuilder::SafetensorsHeaderBuilder(size_t text_size, int64_t dat
 absl::Status SafetensorsHeaderBuilder::Add(absl::string_view name, absl::string_view dtype_name,
                                            ShapeRef shape, int64_t begin, int64_t end) {
   if (begin > end) {
-    return DamagedJson(absl::StrCat(TensorForMessage(name), ", data_offsets"),
-                       "a begin that is not after the end",
+    return DamagedJson(TensorForMessage(name, "data_offsets"), "a begin that is not after the end",
                        absl::StrCat("[", begin, ",", end, "]"));
   }
   if (end > data_size_) {
-    return DamagedJson(absl::StrCat(TensorForMessage(name), ", data_offsets"),
+    return DamagedJson(TensorForMessage(name, "data_offsets"),
                        absl::StrCat("at most ", data_size_, ", the bytes after the header"),
                        absl::StrCat(end));
   }

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -16,6 +17,9 @@
 #include "leafstore/interop/safetensors/internal/header.h"
 
 namespace leafstore::internal {
+
+// Returns the name of a tensor, and of a field of its entry, for a message.
+std::string TensorForMessage(absl::string_view name, absl::string_view field = "");
 
 class SafetensorsHeaderBuilder {
  public:

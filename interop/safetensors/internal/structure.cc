@@ -64,11 +64,10 @@ absl::StatusOr<SafetensorsStructure> DecodeSafetensorsStructure(absl::string_vie
   if (const std::string found = ChecksumText(bytes); found != parts[2]) {
     return DamagedStructure(absl::StrCat("checksum ", parts[2].substr(0, 16)), found);
   }
-  absl::StatusOr<StoreSpec> spec = DecodeStoreSpec(bytes);
-  if (!spec.ok()) {
-    return WithContext(spec.status(), absl::StrCat("metadata ", kSafetensorsStructureKey));
-  }
-  return SafetensorsStructure{*std::move(spec),
+  LEAFSTORE_ASSIGN_OR_RETURN(
+      StoreSpec spec,
+      WithContext(DecodeStoreSpec(bytes), absl::StrCat("metadata ", kSafetensorsStructureKey)));
+  return SafetensorsStructure{std::move(spec),
                               parts[1] == kDottedNames ? NameStyle::kSplit : NameStyle::kCanonical};
 }
 

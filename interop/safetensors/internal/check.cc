@@ -1,0 +1,146 @@
+// The checks of an open SafetensorsFile: of the index of a set, of the form, and of every byte.
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+
+#include "leafstore/core/status_macros.h"
+#include "leafstore/interop/internal/json_text.h"
+#include "leafstore/interop/safetensors/internal/file.h"
+#include "leafstore/io/internal/parallel.h"
+
+namespace leafstore::internal {
+namespace {
+
+// The names of tensors, sorted, each with the number of its file.
+using FilesByName = std::vector<std::pair<absl::string_view, uint32_t>>;
+
+FilesByName FilesOf(const std::vector<SafetensorsFile::Shard>& shards) {
+  FilesByName found;
+  for (uint32_t file = 0; file < shards.size(); ++file) {
+    const SafetensorsHeader& header = shards[file].header;
+    for (uint32_t i = 0; i < header.size(); ++i) found.emplace_back(header.name(i), file);
+    for (const std::string& name : header.skipped()) found.emplace_back(name, file);
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+// Returns the error of a tensor that is not in the file that the index names.
+absl::Status NotInItsFile(const SafetensorsIndex& index, absl::string_view name, uint32_t file,
+                          const FilesByName& found) {
+  const auto same = std::lower_bound(found.begin(), found.end(), std::make_pair(name, 0U));
+  const bool elsewhere = same != found.end() && same->first == name;
+  return DamagedJson(absl::StrCat("index, tensor ", QuotedForMessage(name)),
+                     absl::StrCat("it in ", index.files[file]),
+                     elsewhere ? absl::StrCat("it in ", index.files[same->second]) : "none there");
+}
+
+// Bytes of a shard that are read at a time, whichever tensors they belong to.
+struct Piece {
+  const SafetensorsFile::Shard* shard;
+  int64_t begin;
+  int64_t end;
+  uint32_t first;  // the first tensor of the shard that does not end before `begin`
+};
+
+std::vector<Piece> PiecesOf(const std::vector<SafetensorsFile::Shard>& shards) {
+  std::vector<Piece> pieces;
+  for (const SafetensorsFile::Shard& shard : shards) {
+    const SafetensorsHeader& header = shard.header;
+    if (header.size() == 0) continue;
+    const auto end_of = [&](uint32_t i) { return header.offset(i) + header.byte_size(i); };
+    const int64_t end = end_of(header.size() - 1);
+    uint32_t first = 0;
+    for (int64_t at = header.offset(0); at < end; at += kBytesPerThread) {
+      while (end_of(first) <= at) ++first;
+      pieces.push_back({&shard, at, std::min(end, at + kBytesPerThread), first});
+    }
+  }
+  return pieces;
+}
+
+absl::Status VerifyPiece(const SafetensorsFile& file, const Piece& piece, Buffer* scratch) {
+  const SafetensorsHeader& header = piece.shard->header;
+  LEAFSTORE_ASSIGN_OR_RETURN(
+      const auto bytes, piece.shard->bytes->Get(piece.begin, piece.end - piece.begin, scratch));
+  for (uint32_t i = piece.first; i < header.size() && header.offset(i) < piece.end; ++i) {
+    if (header.spec(i).dtype() != DType::kBool) continue;
+    const int64_t begin = std::max(piece.begin, header.offset(i));
+    const int64_t end = std::min(piece.end, header.offset(i) + header.byte_size(i));
+    if (AreBools(bytes.subspan(static_cast<size_t>(begin - piece.begin),
+                               static_cast<size_t>(end - begin)))) {
+      continue;
+    }
+    return file.Named(piece.shard->first_tensor + i,
+                      absl::DataLossError("expected bools, 0 or 1, found another byte"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status SafetensorsFile::CheckIndex(const SafetensorsIndex& index) const {
+  int64_t size = tensor_bytes_;
+  for (const Shard& shard : shards_) size += shard.header.skipped_bytes();
+  const FilesByName found = FilesOf(shards_);
+  const auto [wanted, at] = std::mismatch(
+      index.tensors.begin(), index.tensors.end(), found.begin(), found.end(),
+      [](const auto& a, const auto& b) { return a.first == b.first && a.second == b.second; });
+  if (wanted != index.tensors.end() && (at == found.end() || wanted->first <= at->first)) {
+    return NotInItsFile(index, wanted->first, wanted->second, found);
+  }
+  if (at != found.end()) {
+    return DamagedJson("index", absl::StrCat("all tensors of ", index.files[at->second]),
+                       absl::StrCat("none called ", QuotedForMessage(at->first)));
+  }
+  if (index.total_size.value_or(size) == size || options_.lenient.any_total_size) {
+    return absl::OkStatus();
+  }
+  return absl::DataLossError(absl::StrCat("index: expected a total_size of ", size,
+                                          ", as the shards have, found ", *index.total_size));
+}
+
+absl::StatusOr<bool> SafetensorsFile::IsCanonical() const {
+  for (const Shard& shard : shards_) {
+    std::vector<SafetensorsEntry> entries;
+    for (uint32_t i = 0; i < shard.header.size(); ++i) {
+      entries.push_back({shard.header.name(i), shard.header.spec(i)});
+    }
+    const std::vector<uint32_t> order = SafetensorsOrder(entries);
+    const absl::StatusOr<std::string> expected =
+        EncodeSafetensorsHeader(entries, shard.header.metadata());
+    // The writer would reject it, or sort it.
+    if (!expected.ok() || !std::is_sorted(order.begin(), order.end())) return false;
+    const auto size = static_cast<int64_t>(expected->size());
+    if (shard.bytes->size() != size + shard.header.total_bytes()) return false;
+    Buffer scratch;
+    LEAFSTORE_ASSIGN_OR_RETURN(const auto found, shard.bytes->Get(0, size, &scratch));
+    if (std::memcmp(found.data(), expected->data(), expected->size()) != 0) return false;
+  }
+  return true;
+}
+
+absl::Status SafetensorsFile::Verify() const {
+  const std::vector<Piece> pieces = PiecesOf(shards_);
+  std::vector<absl::Status> statuses(pieces.size());
+  const int asked =
+      ThreadsFor(options_.io.threads, kBytesPerThread * static_cast<int64_t>(pieces.size()));
+  const auto threads = static_cast<size_t>(asked);
+  ParallelFor(threads, asked, [&](size_t thread) {
+    Buffer scratch;
+    for (size_t i = thread; i < pieces.size(); i += threads) {
+      statuses[i] = VerifyPiece(*this, pieces[i], &scratch);
+    }
+  });
+  for (const absl::Status& status : statuses) LEAFSTORE_RETURN_IF_ERROR(status);
+  return absl::OkStatus();
+}
+
+}  // namespace leafstore::internal
