@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstring>
 #include <iterator>
 
 #include "absl/strings/escaping.h"
@@ -22,13 +23,17 @@ constexpr size_t kMaxForMessage = 200;
 
 JsonReader::JsonReader(absl::string_view text, absl::string_view what, int64_t readable_behind)
     : what_(what), has_escapes_(absl::StrContains(text, '\\')) {
-  if (readable_behind < static_cast<int64_t>(simdjson::SIMDJSON_PADDING)) {
-    copy_ = simdjson::padded_string(text.data(), text.size());
-    padded_ = copy_;
-  } else {
-    padded_ = simdjson::padded_string_view(text.data(), text.size(),
-                                           text.size() + simdjson::SIMDJSON_PADDING);
+  constexpr size_t kPadding = simdjson::SIMDJSON_PADDING;
+  if (readable_behind < static_cast<int64_t>(kPadding)) {
+    absl::StatusOr<Buffer> copy =
+        Buffer::AllocateUninitialized(static_cast<int64_t>(text.size() + kPadding));
+    if (!copy.ok()) return;  // Read reports it
+    copy_ = *std::move(copy);
+    std::memcpy(copy_.mutable_data(), text.data(), text.size());
+    std::memset(copy_.mutable_data() + text.size(), ' ', kPadding);
+    text = absl::string_view(reinterpret_cast<const char*>(copy_.data()), text.size());
   }
+  padded_ = simdjson::padded_string_view(text.data(), text.size(), text.size() + kPadding);
 }
 
 absl::Status JsonReader::NoMemory() const {

@@ -11,6 +11,7 @@
 #include "absl/strings/string_view.h"
 #include "simdjson.h"
 
+#include "leafstore/core/buffer.h"
 #include "leafstore/core/status_macros.h"
 
 namespace leafstore::internal {
@@ -133,8 +134,8 @@ class JsonReader {
 
   const absl::string_view what_;
   const bool has_escapes_;
-  simdjson::padded_string copy_;  // if needed
-  simdjson::padded_string_view padded_;
+  Buffer copy_;                          // if needed
+  simdjson::padded_string_view padded_;  // null: no memory for the copy
   simdjson::ondemand::parser parser_;
   bool skipped_ = false;
 };

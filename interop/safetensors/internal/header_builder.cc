@@ -62,9 +62,11 @@ absl::Status SafetensorsHeaderBuilder::Add(absl::string_view name, absl::string_
                                                  ", found ", shape.size()));
   }
   // Most tensors have the dtype of the previous one.
-  const bool again = last_dtype_.has_value() && SafetensorsDTypeName(*last_dtype_) == dtype_name;
-  const std::optional<DType> dtype = again ? last_dtype_ : SafetensorsDTypeOf(dtype_name);
-  last_dtype_ = dtype;
+  if (last_dtype_name_ != dtype_name) {
+    last_dtype_ = SafetensorsDTypeOf(dtype_name);
+    last_dtype_name_ = last_dtype_.has_value() ? SafetensorsDTypeName(*last_dtype_) : "";
+  }
+  const std::optional<DType> dtype = last_dtype_;
   const int64_t size = end - begin;
   if (out_.size() > 0 && out_.name(out_.size() - 1) >= name) runs_.push_back(out_.size());
   if (!dtype.has_value()) {

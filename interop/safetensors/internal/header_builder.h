@@ -55,7 +55,8 @@ class SafetensorsHeaderBuilder {
   SafetensorsHeader out_;  // in the order of the header, until Finish; offsets from data_begin_ on
   std::vector<uint32_t> runs_;  // where runs of ascending names begin, except the first
   std::optional<DType> last_dtype_;
-  std::vector<bool> unknown_;  // per tensor: dtype is unknown; empty if all are known
+  absl::string_view last_dtype_name_;  // empty: unknown
+  std::vector<bool> unknown_;          // per tensor: dtype is unknown; empty if all are known
 };
 
 }  // namespace leafstore::internal
