@@ -92,32 +92,24 @@ void CopyBytes(const Tensor& from, std::byte* to) {
   if (bytes != 0) std::memcpy(to, from.raw_data(), bytes);
 }
 
-// Returns the slots of a group that are not packed.
-SlotSet RestSlots(const SlotSet& group, const PackLayout& plan) {
-  std::vector<Slot> slots;
-  for (uint32_t place = 0; place < group.size(); ++place) {
-    const Slot slot = group.SlotAt(place);
-    if (plan.PlaceOf(slot) == kNoPlace) slots.push_back(slot);
-  }
-  return SlotSet::FromSorted(group.universe(), std::move(slots));
-}
-
 // Copies the packed leaves of a group into a new buffer, and releases each.
 std::shared_ptr<PackState> FillState(const PackLayout& plan, const SlotSet& group, Buffer buffer,
                                      std::vector<Leaf> leaves) {
+  std::vector<Slot> rest_slots;
   std::vector<Leaf> rest;
   for (uint32_t place = 0; place < group.size(); ++place) {
     Leaf leaf = std::move(leaves[place]);
     const uint32_t packed = plan.PlaceOf(group.SlotAt(place));
     if (packed == kNoPlace) {
+      rest_slots.push_back(group.SlotAt(place));
       rest.push_back(std::move(leaf));
     } else {
       CopyBytes(leaf.tensor(), buffer.mutable_data() + plan.offset(packed));
     }
   }
   ClearGaps(plan, buffer.mutable_data());
-  ParamStore rest_store =
-      ParamStore::FromParts(plan.layout(), RestSlots(group, plan), std::move(rest));
+  ParamStore rest_store = ParamStore::FromParts(
+      plan.layout(), SlotSet::FromSorted(group.universe(), std::move(rest_slots)), std::move(rest));
   return std::make_shared<PackState>(plan, group, std::move(rest_store), std::move(buffer));
 }
 

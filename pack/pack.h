@@ -57,7 +57,6 @@ namespace leafstore {
 class MutablePack;
 
 namespace internal {
-
 struct PackState;  // defined in pack.cc
 }  // namespace internal
 
@@ -103,9 +102,8 @@ class Packed {
   uint64_t generation() const;
 
   // Returns all elements, with gaps of zeros. The buffer begins at a multiple of 64 bytes. Valid
-  // until this pack is written or destroyed.
-  // Terminates the program with a message, as misuse is a programming error: T is not the dtype's
-  // C++ type; or a borrow is open (bytes() reports that as an error).
+  // until this pack is written or destroyed. Terminates the program with a message, as misuse is a
+  // programming error: T is not the dtype's C++ type; or a borrow is open (an error of bytes()).
   template <typename T>
   absl::Span<const T> span() const& {
     const absl::Span<const std::byte> all = CheckedBytes(kDTypeOf<T>);
@@ -127,13 +125,12 @@ class Packed {
   void bytes() && = delete;
 
   // Returns the group as a store with the same Layout and slots, whose packed leaves are views of
-  // the buffer. O(leaves) after a write, then O(1) until the next write.
-  // error FailedPrecondition: a borrow is open. error ResourceExhausted: no memory.
+  // the buffer. error FailedPrecondition: a borrow is open. error ResourceExhausted: no memory.
+  // O(leaves) after a write, then O(1) until the next write.
   absl::StatusOr<ParamStore> store() const;
 
   // Returns an independent pack with the same elements: neither sees later writes of the other.
-  // O(1).
-  // error FailedPrecondition: a borrow is open.
+  // error FailedPrecondition: a borrow is open. O(1).
   absl::StatusOr<Packed> Snapshot() const;
 
   // Opens the buffer for writing. O(1), or O(bytes) if a store() or snapshot shares it.

@@ -9,18 +9,9 @@
 #include "leafstore/store/param_store.h"
 
 namespace leafstore {
-namespace {
-
-constexpr int64_t kMax = std::numeric_limits<int64_t>::max();
-
-absl::Status TooLarge(absl::string_view path) {
-  return absl::ResourceExhaustedError(
-      absl::StrCat("at ", path, ": expected a pack of at most ", kMax, " bytes, found more"));
-}
-
-}  // namespace
 
 absl::StatusOr<PackLayout> PackLayout::Create(const ParamStore& store, DType dtype) {
+  constexpr int64_t kMax = std::numeric_limits<int64_t>::max();
   auto rep = std::make_shared<Rep>();
   rep->dtype = dtype;
   rep->layout = store.layout();
@@ -31,7 +22,11 @@ absl::StatusOr<PackLayout> PackLayout::Create(const ParamStore& store, DType dty
     if (!leaf.is_tensor() || leaf.tensor().dtype() != dtype) continue;
     const int64_t bytes = leaf.tensor().byte_size();
     const int64_t gap = (kPackAlignment - bytes % kPackAlignment) % kPackAlignment;
-    if (bytes > kMax - end || gap > kMax - end - bytes) return TooLarge(store.PathText(place));
+    if (bytes > kMax - end || gap > kMax - end - bytes) {
+      return absl::ResourceExhaustedError(absl::StrCat("at ", store.PathText(place),
+                                                       ": expected a pack of at most ", kMax,
+                                                       " bytes, found more"));
+    }
     const ShapeRef shape = leaf.tensor().shape();
     slots.push_back(store.slot(place));
     rep->offsets.push_back(end);

@@ -30,18 +30,11 @@ Filter OnNode(std::string text, std::function<bool(const NodeView&)> predicate,
   return FilterAccess::Make(std::move(expr));
 }
 
-template <typename Holds>
-Filter OnTensor(std::string text, Holds holds) {
+// Returns a filter for tensors, or else for static leaves, whose spec `holds` accepts.
+template <bool kTensor, typename Holds>
+Filter OnLeaf(std::string text, Holds holds) {
   const auto predicate = [holds](const NodeView& node) {
-    return node.spec() && node.spec()->is_tensor() && holds(*node.spec());
-  };
-  return OnNode(std::move(text), predicate, /*uses_leaf=*/true);
-}
-
-template <typename Holds>
-Filter OnValue(std::string text, Holds holds) {
-  const auto predicate = [holds](const NodeView& node) {
-    return node.spec() && !node.spec()->is_tensor() && holds(*node.spec());
+    return node.spec() && node.spec()->is_tensor() == kTensor && holds(*node.spec());
   };
   return OnNode(std::move(text), predicate, /*uses_leaf=*/true);
 }
@@ -159,14 +152,14 @@ Filter Regex(absl::string_view pattern) {
 }
 
 Filter DTypeIs(DType dtype) {
-  return OnTensor(absl::StrCat("dtype:", DTypeName(dtype)),
-                  [dtype](const LeafSpec& spec) { return spec.dtype() == dtype; });
+  return OnLeaf<true>(absl::StrCat("dtype:", DTypeName(dtype)),
+                      [dtype](const LeafSpec& spec) { return spec.dtype() == dtype; });
 }
 
 Filter RankIs(int rank) {
   if (rank < 0) return Negative("rank", rank);
-  return OnTensor(absl::StrCat("rank:", rank),
-                  [rank](const LeafSpec& spec) { return spec.rank() == rank; });
+  return OnLeaf<true>(absl::StrCat("rank:", rank),
+                      [rank](const LeafSpec& spec) { return spec.rank() == rank; });
 }
 
 Filter ByteSizeIs(SizeCompare compare, int64_t bytes) {
@@ -174,10 +167,10 @@ Filter ByteSizeIs(SizeCompare compare, int64_t bytes) {
   const auto* const known = std::find_if(
       std::begin(internal::kSizeComparisons), std::end(internal::kSizeComparisons),
       [compare](const internal::SizeComparison& one) { return one.compare == compare; });
-  return OnTensor(absl::StrCat("bytes:", known->text, bytes),
-                  [holds = known->holds, bytes](const LeafSpec& spec) {
-                    return holds(spec.byte_size(), bytes);
-                  });
+  return OnLeaf<true>(absl::StrCat("bytes:", known->text, bytes),
+                      [holds = known->holds, bytes](const LeafSpec& spec) {
+                        return holds(spec.byte_size(), bytes);
+                      });
 }
 
 Filter KindIs(NodeKind kind) {
@@ -190,8 +183,8 @@ Filter KindIs(NodeKind kind) {
 }
 
 Filter ValueIs(ValueKind kind) {
-  return OnValue(absl::StrCat("kind:", ValueKindName(kind)),
-                 [kind](const LeafSpec& spec) { return spec.value_kind() == kind; });
+  return OnLeaf<false>(absl::StrCat("kind:", ValueKindName(kind)),
+                       [kind](const LeafSpec& spec) { return spec.value_kind() == kind; });
 }
 
 Filter TypeIs(absl::string_view type_name) {
@@ -212,10 +205,10 @@ Filter HasChild(absl::string_view name) {
 }
 
 Filter IsStatic() {
-  return OnValue("static", [](const LeafSpec&) { return true; });
+  return OnLeaf<false>("static", [](const LeafSpec&) { return true; });
 }
 Filter IsTensor() {
-  return OnTensor("tensor", [](const LeafSpec&) { return true; });
+  return OnLeaf<true>("tensor", [](const LeafSpec&) { return true; });
 }
 Filter IsLeaf() {
   return OnNode("leaf", [](const NodeView& node) { return node.kind() == NodeKind::kLeaf; });

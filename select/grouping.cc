@@ -1,7 +1,6 @@
 #include "leafstore/select/grouping.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
@@ -12,6 +11,7 @@
 #include "leafstore/select/groups.h"
 #include "leafstore/select/internal/group_compiler.h"
 #include "leafstore/store/internal/param_store_access.h"
+#include "leafstore/store/internal/spec_hash.h"
 
 namespace leafstore {
 
@@ -46,15 +46,31 @@ Grouping::Grouping() {
   rep_ = *kEmpty;
 }
 
+namespace {
+
+void AddFingerprints(const LeafSpecs& leaves, CompiledGroups* groups) {
+  groups->group_fingerprints.assign(groups->groups.size(), 0);
+  for (uint32_t place = 0; place < leaves.size(); ++place) {
+    const Slot slot = leaves.slot(place);
+    const uint64_t hash = internal::SpecHash(slot, leaves.spec(place));
+    groups->group_fingerprints[groups->group_of_slot[slot]] += hash;
+    groups->spec_fingerprint += hash;
+  }
+}
+
+}  // namespace
+
 absl::StatusOr<Grouping> Grouping::Evaluate(const LeafSpecs& leaves, std::vector<Filter> filters,
-                                            std::vector<std::string> names, bool named,
-                                            const GroupingOptions& options, bool fingerprints) {
+                                            std::optional<std::vector<std::string>> names,
+                                            const GroupingOptions& options) {
   LEAFSTORE_ASSIGN_OR_RETURN(
       CompiledGroups compiled,
-      internal::CompileGroups(leaves, std::move(filters), names, named, options, fingerprints));
+      internal::CompileGroups(leaves, std::move(filters), std::move(names), options));
+  AddFingerprints(leaves, &compiled);
   auto rep = std::make_shared<Rep>();
   rep->layout = leaves.layout();
-  rep->names = std::move(names);
+  rep->names = std::move(compiled.names);
+  rep->slots = leaves.slots();
   rep->group_of_slot = std::move(compiled.group_of_slot);
   rep->compiled = std::make_shared<const CompiledGroups>(std::move(compiled));
   return Grouping(std::move(rep));
@@ -74,23 +90,12 @@ absl::StatusOr<Grouping> Grouping::Compile(const LeafSpecs& leaves,
     if (group.filter.has_value()) with_filter.push_back(*std::move(group.filter));
   }
   LEAFSTORE_RETURN_IF_ERROR(CheckNames(names));
-  return Evaluate(leaves, std::move(with_filter), std::move(names), /*named=*/true, options,
-                  /*fingerprints=*/true);
-}
-
-absl::StatusOr<Grouping> Grouping::EvaluateUnnamed(const LeafSpecs& leaves,
-                                                   std::vector<Filter> filters,
-                                                   const GroupingOptions& options,
-                                                   bool fingerprints) {
-  std::vector<std::string> names(filters.size() + 1);
-  for (size_t i = 0; i < names.size(); ++i) names[i] = absl::StrCat(i);
-  return Evaluate(leaves, std::move(filters), std::move(names), /*named=*/false, options,
-                  fingerprints);
+  return Evaluate(leaves, std::move(with_filter), std::move(names), options);
 }
 
 absl::StatusOr<Grouping> Grouping::Compile(const LeafSpecs& leaves, std::vector<Filter> filters,
                                            const GroupingOptions& options) {
-  return EvaluateUnnamed(leaves, std::move(filters), options, /*fingerprints=*/true);
+  return Evaluate(leaves, std::move(filters), std::nullopt, options);
 }
 
 absl::StatusOr<Grouping> Grouping::Create(Layout layout, std::vector<uint32_t> group_of_slot,
@@ -100,8 +105,7 @@ absl::StatusOr<Grouping> Grouping::Create(Layout layout, std::vector<uint32_t> g
     return absl::InvalidArgumentError(absl::StrCat("groups: expected those of ", layout.size(),
                                                    " slots, found ", group_of_slot.size()));
   }
-  auto rep = std::make_shared<Rep>();
-  rep->begins.assign(names.size() + 1, 0);
+  std::vector<Slot> slots;  // of all groups
   for (Slot slot = 0; slot < layout.size(); ++slot) {
     const uint32_t group = group_of_slot[slot];
     if (group == kNoGroup) continue;
@@ -110,14 +114,11 @@ absl::StatusOr<Grouping> Grouping::Create(Layout layout, std::vector<uint32_t> g
                                                      ": expected a group below ", names.size(),
                                                      ", found ", group));
     }
-    ++rep->begins[group + 1];
+    slots.push_back(slot);
   }
-  std::partial_sum(rep->begins.begin(), rep->begins.end(), rep->begins.begin());
-  rep->slots.resize(rep->begins.back());
-  std::vector<uint32_t> next = rep->begins;
-  for (Slot slot = 0; slot < layout.size(); ++slot) {
-    if (group_of_slot[slot] != kNoGroup) rep->slots[next[group_of_slot[slot]]++] = slot;
-  }
+  auto rep = std::make_shared<Rep>();
+  rep->slots = SlotSet::FromSorted(layout.size(), std::move(slots));
+  rep->slots_by_group = internal::SlotsByGroup(rep->slots, group_of_slot, names.size());
   rep->group_of_slot = std::move(group_of_slot);
   rep->layout = std::move(layout);
   rep->names = std::move(names);
@@ -126,14 +127,12 @@ absl::StatusOr<Grouping> Grouping::Create(Layout layout, std::vector<uint32_t> g
 
 SlotSet Grouping::SlotsOf(uint32_t group) const {
   if (rep_->compiled != nullptr) return rep_->compiled->groups[group];
-  const auto slots = rep_->slots.begin();
-  return SlotSet::FromSorted(rep_->layout.size(),
-                             {slots + rep_->begins[group], slots + rep_->begins[group + 1]});
+  return SlotSet::FromSorted(rep_->layout.size(), rep_->slots_by_group[group]);
 }
 
 uint32_t Grouping::SizeOf(uint32_t group) const {
   if (rep_->compiled != nullptr) return rep_->compiled->groups[group].size();
-  return rep_->begins[group + 1] - rep_->begins[group];
+  return static_cast<uint32_t>(rep_->slots_by_group[group].size());
 }
 
 std::optional<uint32_t> Grouping::Find(absl::string_view name) const {
@@ -155,10 +154,10 @@ std::optional<uint32_t> Grouping::root_group() const {
 absl::StatusOr<Explanation> Grouping::Explain(absl::string_view path_text) const {
   LEAFSTORE_ASSIGN_OR_RETURN(const Slot slot, rep_->layout.Get(path_text));
   Explanation why;
-  why.path = rep_->layout.PathText(slot);
-  if (why.path != path_text) why.alias = std::string(path_text);
-  why.text = why.alias ? absl::StrCat("'", *why.alias, "' (an alias of '", why.path, "')")
-                       : absl::StrCat("'", why.path, "'");
+  why.text = absl::StrCat("'", path_text, "'");
+  if (const std::string owner = rep_->layout.PathText(slot); owner != path_text) {
+    absl::StrAppend(&why.text, " (an alias of '", owner, "')");
+  }
   why.group = GroupOf(slot);
   const CompiledGroups* const compiled = rep_->compiled.get();
   if (why.group == kNoGroup) {
@@ -187,15 +186,13 @@ absl::StatusOr<Explanation> Grouping::Explain(absl::string_view path_text) const
 
 std::string Grouping::ToString() const {
   std::string text;
-  uint32_t in_groups = 0;
   for (uint32_t group = 0; group < group_count(); ++group) {
     const uint32_t size = SizeOf(group);
-    in_groups += size;
     absl::StrAppend(&text, text.empty() ? "" : ", ", name(group), ": ", size,
                     size == 1 ? " leaf" : " leaves");
   }
-  if (in_groups < layout().size()) {
-    absl::StrAppend(&text, text.empty() ? "" : ", ", "in no group: ", layout().size() - in_groups);
+  if (const uint32_t others = layout().size() - rep_->slots.size(); others > 0) {
+    absl::StrAppend(&text, text.empty() ? "" : ", ", "in no group: ", others);
   }
   return text;
 }
@@ -211,21 +208,13 @@ bool Grouping::Equals(const Grouping& other) const {
 
 absl::Status Grouping::CheckStore(const ParamStore& store) const {
   LEAFSTORE_RETURN_IF_ERROR(store.CheckNoBorrow("partition"));
-  const CompiledGroups* const compiled = rep_->compiled.get();
-  const uint32_t expected =
-      compiled != nullptr ? compiled->slots.size() : static_cast<uint32_t>(rep_->slots.size());
-  bool same = store.layout() == layout() && store.size() == expected;
-  if (same && compiled != nullptr) same = store.slots() == compiled->slots;
-  for (uint32_t place = 0; same && compiled == nullptr && place < store.size(); ++place) {
-    same = GroupOf(store.slot(place)) != kNoGroup;
-  }
-  if (!same) {
+  if (!(store.layout() == layout()) || !(store.slots() == rep_->slots)) {
     return absl::FailedPreconditionError(absl::StrCat(
-        "partition: expected a store with the paths that the grouping was compiled for (", expected,
-        " of a layout of ", layout().size(), "), found others (", store.size(), " of ",
-        store.layout().size(), "): compile a grouping for this store"));
+        "partition: expected a store with the paths that the grouping was compiled for (",
+        rep_->slots.size(), " of a layout of ", layout().size(), "), found others (", store.size(),
+        " of ", store.layout().size(), "): compile a grouping for this store"));
   }
-  if (compiled != nullptr && store.spec_fingerprint() != compiled->spec_fingerprint) {
+  if (rep_->compiled != nullptr && store.spec_fingerprint() != rep_->compiled->spec_fingerprint) {
     return absl::FailedPreconditionError(
         "partition: expected the dtypes and shapes that the grouping was compiled for, found "
         "others: compile a grouping for this store");
@@ -233,44 +222,22 @@ absl::Status Grouping::CheckStore(const ParamStore& store) const {
   return absl::OkStatus();
 }
 
-std::vector<ParamStore> Grouping::MakeGroups(
-    absl::FunctionRef<std::vector<Leaf>(const SlotSet& group)> leaves_of) const {
-  std::vector<ParamStore> groups;
-  groups.reserve(group_count());
-  for (uint32_t i = 0; i < group_count(); ++i) {
-    SlotSet slots = SlotsOf(i);
-    std::vector<Leaf> leaves = leaves_of(slots);
-    groups.push_back(ParamStore::FromParts(rep_->layout, std::move(slots), std::move(leaves)));
-    if (rep_->compiled == nullptr) continue;
-    internal::ParamStoreAccess::SetFingerprint(rep_->compiled->group_fingerprints[i],
-                                               &groups.back());
+template <typename Store>
+absl::StatusOr<Groups> Grouping::SplitStore(Store&& store) const {
+  LEAFSTORE_RETURN_IF_ERROR(CheckStore(store));
+  std::vector<SlotSet> slots;
+  for (uint32_t group = 0; group < group_count(); ++group) slots.push_back(SlotsOf(group));
+  std::vector<ParamStore> stores = internal::SplitLeaves(std::forward<Store>(store), slots);
+  for (uint32_t group = 0; rep_->compiled != nullptr && group < group_count(); ++group) {
+    internal::ParamStoreAccess::SetFingerprint(rep_->compiled->group_fingerprints[group],
+                                               &stores[group]);
   }
-  return groups;
-}
-
-std::vector<ParamStore> Grouping::SplitChecked(ParamStore&& store) const {
-  const SlotSet held = store.slots();
-  std::vector<Leaf> leaves = std::move(store).TakeLeaves();
-  return MakeGroups([&](const SlotSet& group) {
-    return internal::GatherLeaves(held, group, leaves, internal::kMoveLeaf);
-  });
-}
-
-std::vector<ParamStore> Grouping::SplitChecked(const ParamStore& store) const {
-  const absl::Span<const Leaf> leaves = store.leaves();
-  return MakeGroups([&](const SlotSet& group) {
-    return internal::GatherLeaves(store.slots(), group, leaves, internal::kCopyLeaf);
-  });
+  return Groups(*this, std::move(stores));
 }
 
 absl::StatusOr<Groups> Grouping::Split(ParamStore&& store) const {
-  LEAFSTORE_RETURN_IF_ERROR(CheckStore(store));
-  return Groups(*this, SplitChecked(std::move(store)));
+  return SplitStore(std::move(store));
 }
-
-absl::StatusOr<Groups> Grouping::Split(const ParamStore& store) const {
-  LEAFSTORE_RETURN_IF_ERROR(CheckStore(store));
-  return Groups(*this, SplitChecked(store));
-}
+absl::StatusOr<Groups> Grouping::Split(const ParamStore& store) const { return SplitStore(store); }
 
 }  // namespace leafstore

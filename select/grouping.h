@@ -23,9 +23,10 @@
 //
 // Split moves the handles of a store into its groups in O(leaves). A compiled Grouping splits any
 // store with the Layout, slots, dtypes and shapes of the original one, which is checked in O(1). A
-// Grouping created from indices checks the Layout and slots only, in O(leaves).
+// Grouping created from indices checks the Layout and slots only.
 //
-// Memory: eight bytes per slot. The group count does not matter, as a file may choose any.
+// Memory: up to 13 bytes per slot. If created from indices, the group count does not matter, as a
+// file may choose any.
 //
 // Threads: immutable and cheap to copy; calls are safe from many threads.
 #ifndef LEAFSTORE_SELECT_GROUPING_H_
@@ -39,7 +40,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -87,11 +87,9 @@ struct GroupingOptions {
 
 // The reason why a leaf is in its group.
 struct Explanation {
-  uint32_t group = 0;                // kNoGroup: in none
-  std::optional<size_t> filter;      // the index of the filter that matched it; none: the rest
-  std::string path;                  // of the leaf; of the owner if an alias was requested
-  std::string matched_path;          // of the node that the filter matched; empty for the rest
-  std::optional<std::string> alias;  // the path requested, if it goes through an alias
+  uint32_t group = 0;            // kNoGroup: in none
+  std::optional<size_t> filter;  // the index of the filter that matched it; none: the rest
+  std::string matched_path;      // of the node that the filter matched; empty for the rest
   // "'.head.bias' is in group 'no_decay': its filter (**.bias) matched '.head.bias'"
   std::string text;
 };
@@ -127,6 +125,9 @@ class Grouping {
   // `group` must be below group_count().
   const std::string& name(uint32_t group) const& { return rep_->names[group]; }
   const std::string& name(uint32_t group) && = delete;
+  // Returns the slots of all groups together. Valid as layout().
+  const SlotSet& slots() const& { return rep_->slots; }
+  const SlotSet& slots() && = delete;
   // Returns the slots of a group. O(1) if compiled; otherwise O(its slots + slots / 64).
   SlotSet SlotsOf(uint32_t group) const;
   // Returns the leaf count of a group. O(1).
@@ -164,38 +165,23 @@ class Grouping {
   friend bool operator==(const Grouping& a, const Grouping& b) { return a.Equals(b); }
 
  private:
-  friend absl::StatusOr<std::vector<ParamStore>> Partition(ParamStore&& store,
-                                                           std::vector<Filter> filters,
-                                                           const GroupingOptions& options);
-  friend absl::StatusOr<std::vector<ParamStore>> Partition(const ParamStore& store,
-                                                           std::vector<Filter> filters,
-                                                           const GroupingOptions& options);
-
   struct Rep {
     Layout layout;
     std::vector<std::string> names;
+    SlotSet slots;  // of all groups
     std::vector<uint32_t> group_of_slot;
-    // If created from indices: the slots group by group, ascending in each, and the begin of each.
-    std::vector<Slot> slots;
-    std::vector<uint32_t> begins;
+    std::vector<std::vector<Slot>> slots_by_group;             // if created from indices
     std::shared_ptr<const internal::CompiledGroups> compiled;  // null: created from indices
   };
   explicit Grouping(std::shared_ptr<const Rep> rep) : rep_(std::move(rep)) {}
 
   static absl::StatusOr<Grouping> Evaluate(const LeafSpecs& leaves, std::vector<Filter> filters,
-                                           std::vector<std::string> names, bool named,
-                                           const GroupingOptions& options, bool fingerprints);
-  static absl::StatusOr<Grouping> EvaluateUnnamed(const LeafSpecs& leaves,
-                                                  std::vector<Filter> filters,
-                                                  const GroupingOptions& options,
-                                                  bool fingerprints);
+                                           std::optional<std::vector<std::string>> names,
+                                           const GroupingOptions& options);
   bool Equals(const Grouping& other) const;
   absl::Status CheckStore(const ParamStore& store) const;
-  // Split a store that is known to fit.
-  std::vector<ParamStore> SplitChecked(ParamStore&& store) const;
-  std::vector<ParamStore> SplitChecked(const ParamStore& store) const;
-  std::vector<ParamStore> MakeGroups(
-      absl::FunctionRef<std::vector<Leaf>(const SlotSet& group)> leaves_of) const;
+  template <typename Store>
+  absl::StatusOr<Groups> SplitStore(Store&& store) const;
 
   std::shared_ptr<const Rep> rep_;
 };

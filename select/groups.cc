@@ -6,7 +6,7 @@
 
 #include "leafstore/core/internal/fatal.h"
 #include "leafstore/core/status_macros.h"
-#include "leafstore/store/internal/param_store_access.h"
+#include "leafstore/store/merge.h"
 
 namespace leafstore {
 namespace {
@@ -59,10 +59,8 @@ Group* Groups::Find(absl::string_view name) {
 }
 
 const Group* Groups::Find(absl::string_view name) const {
-  for (const Group& group : groups_) {
-    if (group.name() == name) return &group;
-  }
-  return nullptr;
+  const std::optional<uint32_t> group = grouping_.Find(name);
+  return group ? &groups_[*group] : nullptr;
 }
 
 absl::StatusOr<Group*> Groups::Get(absl::string_view name) {
@@ -107,86 +105,43 @@ const Leaf* Groups::FindSlot(Slot slot) const {
   return groups_[group].store().FindSlot(slot);
 }
 
-absl::Status Groups::CheckAll() const {
-  for (const Group& group : groups_) {
+namespace {
+
+// Merges the leaves of all groups, moved from groups that are not const.
+template <typename AnyGroup>
+absl::StatusOr<ParamStore> MergeAll(const Grouping& grouping, absl::Span<AnyGroup> groups) {
+  std::vector<ParamStore> views(groups.size());  // of packs
+  std::vector<internal::MergeInput> inputs;
+  for (size_t i = 0; i < groups.size(); ++i) {
+    AnyGroup& group = groups[i];
     LEAFSTORE_RETURN_IF_ERROR(group.CheckSlots());
-    const Layout& layout = group.packed() ? group.pack().layout() : group.store().layout();
-    if (!(layout == grouping_.layout())) {
+    if (group.packed()) {
+      absl::StatusOr<ParamStore> view = group.Snapshot();
+      if (!view.ok()) return InGroup(group.name(), view.status());
+      views[i] = *std::move(view);
+      inputs.emplace_back(std::move(views[i]));
+    } else {
+      LEAFSTORE_RETURN_IF_ERROR(InGroup(group.name(), group.store().CheckNoBorrow("merge")));
+      inputs.emplace_back(std::move(group.store()));
+    }
+    if (!(inputs.back().group->layout() == grouping.layout())) {
       return InGroup(group.name(), absl::InvalidArgumentError(
                                        "expected a store on the grouping's layout, found another"));
     }
   }
-  return absl::OkStatus();
-}
-
-namespace {
-
-// Returns the slots of all groups.
-SlotSet AllSlots(const Grouping& grouping) {
-  uint32_t size = 0;
-  for (uint32_t group = 0; group < grouping.group_count(); ++group) size += grouping.SizeOf(group);
-  if (size == grouping.layout().size()) return SlotSet::All(size);
-  std::vector<Slot> slots;
-  slots.reserve(size);
-  for (Slot slot = 0; slot < grouping.layout().size(); ++slot) {
-    if (grouping.GroupOf(slot) != kNoGroup) slots.push_back(slot);
-  }
-  return SlotSet::FromSorted(grouping.layout().size(), std::move(slots));
-}
-
-// Joins the leaves of all groups, by slot.
-ParamStore Together(const Grouping& grouping, std::vector<ParamStore> stores) {
-  const SlotSet slots = AllSlots(grouping);
-  std::vector<Leaf> leaves(slots.size());
-  bool fingerprint_known = true;
-  uint64_t fingerprint = 0;
-  for (ParamStore& store : stores) {
-    const uint64_t of_group = store.known_spec_fingerprint();
-    fingerprint_known = fingerprint_known && (of_group != 0 || store.empty());
-    fingerprint += of_group;
-    const SlotSet own = store.slots();
-    std::vector<Leaf> taken = std::move(store).TakeLeaves();
-    for (uint32_t place = 0; place < own.size(); ++place) {
-      leaves[slots.PlaceOf(own.SlotAt(place))] = std::move(taken[place]);
-    }
-  }
-  ParamStore merged = ParamStore::FromParts(grouping.layout(), slots, std::move(leaves));
-  internal::ParamStoreAccess::SetFingerprint(fingerprint_known ? fingerprint : 0, &merged);
-  return merged;
+  return internal::MergeInputs(LeafSpecs(grouping.layout(), grouping.slots()), inputs);
 }
 
 }  // namespace
 
 absl::StatusOr<ParamStore> Groups::Merge() const& {
-  LEAFSTORE_RETURN_IF_ERROR(CheckAll());
-  std::vector<ParamStore> stores;
-  for (const Group& group : groups_) {
-    absl::StatusOr<ParamStore> store = group.Snapshot();
-    if (!store.ok()) return InGroup(group.name(), store.status());
-    stores.push_back(*std::move(store));
-  }
-  return Together(grouping_, std::move(stores));
+  return MergeAll(grouping_, absl::MakeConstSpan(groups_));
 }
 
 absl::StatusOr<ParamStore> Groups::Merge() && {
-  LEAFSTORE_RETURN_IF_ERROR(CheckAll());
-  std::vector<ParamStore> unpacked(groups_.size());
-  for (size_t i = 0; i < groups_.size(); ++i) {
-    if (!groups_[i].packed()) {
-      LEAFSTORE_RETURN_IF_ERROR(
-          InGroup(groups_[i].name(), groups_[i].store().CheckNoBorrow("merge")));
-      continue;
-    }
-    absl::StatusOr<ParamStore> store = groups_[i].Snapshot();
-    if (!store.ok()) return InGroup(groups_[i].name(), store.status());
-    unpacked[i] = *std::move(store);
-  }
-  for (size_t i = 0; i < groups_.size(); ++i) {  // nothing can fail from here on
-    if (!groups_[i].packed()) unpacked[i] = std::move(groups_[i].store());
-  }
-  groups_.clear();
-  const Grouping grouping = std::exchange(grouping_, Grouping());
-  return Together(grouping, std::move(unpacked));
+  absl::StatusOr<ParamStore> merged = MergeAll(grouping_, absl::MakeSpan(groups_));
+  if (merged.ok()) *this = Groups();
+  return merged;
 }
 
 std::vector<ParamStore> Groups::TakeStores() && {

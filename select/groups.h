@@ -126,8 +126,6 @@ class Groups {
   friend class Grouping;
   Groups(const Grouping& grouping, std::vector<ParamStore> stores);
 
-  absl::Status CheckAll() const;
-
   Grouping grouping_;
   std::vector<Group> groups_;
 };

@@ -11,6 +11,7 @@
 #include "leafstore/core/status_macros.h"
 #include "leafstore/select/internal/glob_suggestions.h"
 #include "leafstore/select/internal/rename_rule.h"
+#include "leafstore/treedef/internal/path_cursor.h"
 #include "leafstore/treedef/internal/path_table.h"
 
 namespace leafstore {
@@ -26,10 +27,6 @@ struct RenameMap::Rep {
 namespace {
 
 constexpr size_t kMostNamed = 10;
-
-// New paths may have kMaxText bytes together plus kMaxTextPerPath each, as in a PathTable.
-constexpr size_t kMaxText = size_t{64} << 20;
-constexpr size_t kMaxTextPerPath = 256;
 
 std::string ForMessage(absl::string_view text) {
   constexpr size_t kHalf = 200;
@@ -68,35 +65,28 @@ class Renamer {
       : rules_(rules),
         compiled_(compiled),
         used_(rules.size()),
-        room_(kMaxText + kMaxTextPerPath * count) {}
+        room_(internal::MaxTotalText(count)) {}
 
   absl::StatusOr<RenamedPath> Rename(const PathToRename& path) {
-    RenamedPath renamed{path.path.ToString(), {}, std::nullopt};
+    const std::string from = path.path.ToString();
     for (size_t rule = 0; rule < compiled_.size(); ++rule) {
       const auto captures = compiled_[rule].pattern.Captures(path.keys, &steps_);
-      if (steps_ == 0) return TooMuchWork();
-      if (!captures) continue;
-      absl::StatusOr<Path> to = compiled_[rule].Rename(path, *captures, &room_);
-      if (to.ok()) {
-        renamed.to = to->ToString();
-        // Otherwise it could not be parsed again.
-        if (renamed.to.size() > Path::kMaxTextSize) {
-          to = absl::ResourceExhaustedError(absl::StrCat("expected a path of at most ",
-                                                         Path::kMaxTextSize, " bytes, found ",
-                                                         renamed.to.size()));
-        }
+      if (steps_ == 0) {
+        return absl::ResourceExhaustedError(
+            absl::StrCat("renames: expected rules that match within ", RenameMap::kMaxSteps,
+                         " steps, found longer patterns or paths"));
       }
+      if (!captures) continue;
+      absl::StatusOr<std::string> to = compiled_[rule].Rename(path, *captures, &room_);
       if (!to.ok()) {
         return absl::Status(to.status().code(),
-                            absl::StrCat(RuleForMessage(rule), ", of ", ForMessage(renamed.from),
-                                         ": ", to.status().message()));
+                            absl::StrCat(RuleForMessage(rule), ", of ", ForMessage(from), ": ",
+                                         to.status().message()));
       }
       used_[rule] = true;
-      renamed.rule = rule;
-      return renamed;
+      return RenamedPath{from, *std::move(to), rule};
     }
-    renamed.to = renamed.from;
-    return renamed;
+    return RenamedPath{from, from, std::nullopt};
   }
 
   // Finds the unused rules, if any. Explain must then be called with each path.
@@ -150,12 +140,6 @@ class Renamer {
     return false;
   }
 
-  static absl::Status TooMuchWork() {
-    return absl::ResourceExhaustedError(absl::StrCat("renames: expected rules that match within ",
-                                                     RenameMap::kMaxSteps,
-                                                     " steps, found longer patterns or paths"));
-  }
-
   absl::Span<const RenameRule> rules_;
   absl::Span<const CompiledRename> compiled_;
   std::vector<bool> used_;
@@ -196,28 +180,6 @@ absl::StatusOr<RenameMap> RenameMap::Create(absl::Span<const RenameRule> rules) 
 
 const std::vector<RenameRule>& RenameMap::rules() const { return rep_->rules; }
 
-absl::StatusOr<std::vector<RenamedPath>> RenameMap::ApplyTo(size_t count,
-                                                            absl::FunctionRef<Path(size_t)> path_at,
-                                                            bool allow_unused_rules) const {
-  Renamer renamer(rep_->rules, rep_->compiled, count);
-  std::vector<RenamedPath> paths;
-  paths.reserve(count);
-  for (size_t i = 0; i < count; ++i) {
-    LEAFSTORE_ASSIGN_OR_RETURN(RenamedPath path, renamer.Rename(PathToRename(path_at(i))));
-    paths.push_back(std::move(path));
-  }
-  LEAFSTORE_RETURN_IF_ERROR(CheckOneToOne(paths));
-  if (allow_unused_rules || renamer.AllUsed()) return paths;
-  for (size_t i = 0; i < count; ++i) renamer.Explain(PathToRename(path_at(i)), paths[i]);
-  return renamer.UnusedError();
-}
-
-absl::StatusOr<std::vector<RenamedPath>> RenameMap::Apply(absl::Span<const Path> paths,
-                                                          bool allow_unused_rules) const {
-  return ApplyTo(
-      paths.size(), [&](size_t i) { return paths[i]; }, allow_unused_rules);
-}
-
 absl::StatusOr<std::vector<RenamedPath>> RenameMap::Apply(const LeafSpecs& leaves,
                                                           bool allow_unused_rules) const {
   if (leaves.layout().has_def()) {
@@ -225,10 +187,22 @@ absl::StatusOr<std::vector<RenamedPath>> RenameMap::Apply(const LeafSpecs& leave
     LEAFSTORE_ASSIGN_OR_RETURN(const TreeDef def, leaves.layout().def());
     LEAFSTORE_RETURN_IF_ERROR(internal::PathsOf(def).status());
   }
-  const auto path_at = [&](size_t i) {
-    return leaves.layout().PathOf(leaves.slot(static_cast<uint32_t>(i)));
+  const auto path_at = [&](uint32_t place) {
+    return PathToRename(leaves.layout().PathOf(leaves.slot(place)));
   };
-  return ApplyTo(leaves.size(), path_at, allow_unused_rules);
+  Renamer renamer(rep_->rules, rep_->compiled, leaves.size());
+  std::vector<RenamedPath> paths;
+  paths.reserve(leaves.size());
+  for (uint32_t place = 0; place < leaves.size(); ++place) {
+    LEAFSTORE_ASSIGN_OR_RETURN(RenamedPath path, renamer.Rename(path_at(place)));
+    paths.push_back(std::move(path));
+  }
+  LEAFSTORE_RETURN_IF_ERROR(CheckOneToOne(paths));
+  if (allow_unused_rules || renamer.AllUsed()) return paths;
+  for (uint32_t place = 0; place < leaves.size(); ++place) {
+    renamer.Explain(path_at(place), paths[place]);
+  }
+  return renamer.UnusedError();
 }
 
 }  // namespace leafstore

@@ -39,11 +39,9 @@
 #include <utility>
 #include <vector>
 
-#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 
-#include "leafstore/core/path.h"
 #include "leafstore/store/leaf_specs.h"
 
 namespace leafstore {
@@ -76,22 +74,16 @@ class RenameMap {
 
   const std::vector<RenameRule>& rules() const;
 
-  // Returns the new path of each path, or of each leaf, in that order. error InvalidArgument: two
-  // leaves would have the same path (names up to ten); a key would be empty; a rule applies to no
-  // leaf (unless allowed), with the rules that took precedence or with suggestions. error
-  // ResourceExhausted: a limit. O(rules * text).
-  absl::StatusOr<std::vector<RenamedPath>> Apply(absl::Span<const Path> paths,
-                                                 bool allow_unused_rules = false) const;
+  // Returns the new path of each leaf, by place. error InvalidArgument: two leaves would have the
+  // same path (names up to ten); a key would be empty; a rule applies to no leaf (unless allowed),
+  // with the rules that took precedence or with suggestions. error ResourceExhausted: a limit.
+  // O(rules * text).
   absl::StatusOr<std::vector<RenamedPath>> Apply(const LeafSpecs& leaves,
                                                  bool allow_unused_rules = false) const;
 
  private:
   struct Rep;
   explicit RenameMap(std::shared_ptr<const Rep> rep) : rep_(std::move(rep)) {}
-
-  absl::StatusOr<std::vector<RenamedPath>> ApplyTo(size_t count,
-                                                   absl::FunctionRef<Path(size_t)> path_at,
-                                                   bool allow_unused_rules) const;
 
   std::shared_ptr<const Rep> rep_;
 };

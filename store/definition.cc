@@ -14,10 +14,9 @@ Definition::Definition() {
 }
 
 absl::StatusOr<Definition::Taken> Definition::Take(const TreeDef& def, ParamStore&& store) {
-  const Layout layout(def);
   LEAFSTORE_RETURN_IF_ERROR(store.CheckNoBorrow("take a definition"));
-  const internal::MergeInput input(std::move(store));
-  LEAFSTORE_ASSIGN_OR_RETURN(ParamStore all, internal::MergeInputs(&layout, {input}, nullptr));
+  LEAFSTORE_ASSIGN_OR_RETURN(ParamStore all,
+                             internal::MergeInputs(Layout(def), {std::move(store)}));
   return Separate(def, std::move(all).TakeLeaves());
 }
 
@@ -51,18 +50,18 @@ Definition::Taken Definition::Separate(const TreeDef& def, std::vector<Leaf> lea
 }
 
 FitReport Definition::Check(absl::Span<const ParamStore* const> groups) const {
-  std::vector<internal::MergeInput> inputs = {statics()};
-  for (const ParamStore* group : groups) inputs.emplace_back(*group);
+  std::vector<internal::MergeInput> inputs(groups.begin(), groups.end());
+  inputs.insert(inputs.begin(), statics());
   const auto spec = [this](uint32_t place) { return rep_->specs.spec(place); };
   const LeafSpecs tensors(statics().layout(), rep_->tensor_slots, spec);
-  return internal::CheckMergeInputs(statics().layout(), inputs, &tensors);
+  return internal::CheckMergeInputs(statics().layout(), inputs, {.like = tensors});
 }
 
 absl::StatusOr<ParamStore> Definition::MergeInputs(std::vector<internal::MergeInput> inputs) const {
   inputs.insert(inputs.begin(), statics());
   const auto spec = [this](uint32_t place) { return rep_->specs.spec(place); };
   const LeafSpecs tensors(statics().layout(), rep_->tensor_slots, spec);
-  return internal::MergeInputs(&statics().layout(), inputs, &tensors);
+  return internal::MergeInputs(statics().layout(), inputs, {.like = tensors});
 }
 
 bool Definition::Equals(const Definition& other) const {

@@ -9,7 +9,7 @@
 //
 // Leaves are in the order of the treedef: containers by sorted key or position. The tensors of a
 // model passed as an rvalue are moved out, including those shared by shared_ptr; no reference count
-// changes. After an error the model is unchanged.
+// changes.
 //
 // Errors name the path, what was expected there and what was found. InvalidArgument: a null tensor,
 // a cycle, a dict with both kinds of keys, a key or string that is not UTF-8. ResourceExhausted:

@@ -10,7 +10,6 @@
 
 #include "leafstore/core/internal/lazy.h"
 #include "leafstore/core/internal/suggest.h"
-#include "leafstore/core/internal/utf8.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/store/internal/layout_of_paths.h"
 #include "leafstore/treedef/internal/path_cursor.h"
@@ -59,12 +58,11 @@ namespace {
 // Returns the error, with bytes that are not UTF-8 escaped, since messages are UTF-8.
 absl::Status NotUtf8(absl::Span<const Key> above, const Key& key) {
   constexpr size_t kMost = 200;
-  const std::string parent = Path(std::vector<Key>(above.begin(), above.end())).ToString();
-  const absl::string_view start = absl::string_view(parent).substr(0, kMost);
+  const Path parent(std::vector<Key>(above.begin(), above.end()));
   return absl::InvalidArgumentError(absl::StrCat(
-      "at ", parent.empty() ? "(root)" : start.substr(0, internal::ValidUtf8PrefixSize(start)),
-      ": expected ", key.kind() == KeyKind::kAttribute ? "an attribute" : "an item",
-      " in UTF-8, found '", absl::CHexEscape(absl::string_view(key.name()).substr(0, kMost)), "'"));
+      "at ", internal::PathForMessage(parent), ": expected ",
+      key.kind() == KeyKind::kAttribute ? "an attribute" : "an item", " in UTF-8, found '",
+      absl::CHexEscape(absl::string_view(key.name()).substr(0, kMost)), "'"));
 }
 
 }  // namespace
@@ -79,9 +77,7 @@ absl::StatusOr<Layout> Layout::Create(std::vector<Path> paths) {
     }
     texts.push_back(path.ToString());
     if (texts.back().size() > Path::kMaxTextSize) {  // it could not be parsed again
-      return absl::ResourceExhaustedError(
-          absl::StrCat("a path of ", texts.back().size(), " bytes: expected at most ",
-                       Path::kMaxTextSize, ": '", texts.back().substr(0, 100), "...'"));
+      return internal::PathTooLong(internal::PathForMessage(path));
     }
   }
   LEAFSTORE_ASSIGN_OR_RETURN(auto table, internal::PathTable::Create(texts));

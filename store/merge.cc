@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <string>
 #include <utility>
 
@@ -34,15 +35,17 @@ void SortUnique(std::vector<T>* items) {
 // Finds the source of each expected leaf, and all mismatches.
 class Matcher {
  public:
-  Matcher(const Layout& expected, absl::Span<const MergeInput> inputs, const LeafSpecs* like,
-          AlignBy by)
+  Matcher(const LeafSpecs& expected, absl::Span<const MergeInput> inputs,
+          const MergeOptions& options)
       : expected_(expected), inputs_(inputs), sources_(expected.size()) {
-    for (uint32_t group = 0; group < inputs.size(); ++group) MatchGroup(group, by);
+    for (uint32_t group = 0; group < inputs.size(); ++group) MatchGroup(group, options.by);
     AddMissing();
     SortUnique(&reporter_.report().unexpected);
     SortUnique(&duplicate_);
-    for (const Slot slot : duplicate_) reporter_.AddDuplicate(expected_, slot);
-    if (like != nullptr) CheckSpecs(*like);
+    for (const uint32_t place : duplicate_) {
+      reporter_.AddDuplicate(expected_.layout(), expected_.slot(place));
+    }
+    if (options.like) CheckSpecs(*options.like);
   }
 
   absl::Span<const Source> sources() const { return sources_; }
@@ -54,13 +57,13 @@ class Matcher {
     const Alignment where = Align(group, expected_, by);
     uint32_t found = 0;
     for (uint32_t place = 0; place < group.size(); ++place) {
-      const Slot slot = where[place];
-      if (slot == kNoPlace) continue;
+      const uint32_t to = where[place];
+      if (to == kNoPlace) continue;
       ++found;
-      if (sources_[slot].group != Source::kNoGroupYet) {
-        duplicate_.push_back(slot);
+      if (sources_[to].group != Source::kNoGroupYet) {
+        duplicate_.push_back(to);
       } else {
-        sources_[slot] = {index, place};
+        sources_[to] = {index, place};
       }
     }
     if (found == group.size()) return;
@@ -74,53 +77,32 @@ class Matcher {
     };
     // Counting first is faster than a loop that may stop.
     if (std::count_if(sources_.begin(), sources_.end(), is_missing) == 0) return;
-    for (Slot slot = 0; slot < sources_.size(); ++slot) {
-      if (is_missing(sources_[slot])) reporter_.AddMissing(expected_, slot);
+    for (uint32_t place = 0; place < sources_.size(); ++place) {
+      if (!is_missing(sources_[place])) continue;
+      reporter_.AddMissing(expected_.layout(), expected_.slot(place));
     }
   }
 
   void CheckSpecs(const LeafSpecs& like) {
     const std::vector<uint32_t> places = Align(like, expected_).Sources();
-    for (Slot slot = 0; slot < sources_.size(); ++slot) {
-      const Source& source = sources_[slot];
-      if (source.group == Source::kNoGroupYet || places[slot] == kNoPlace) continue;
+    for (uint32_t place = 0; place < sources_.size(); ++place) {
+      const Source& source = sources_[place];
+      if (source.group == Source::kNoGroupYet || places[place] == kNoPlace) continue;
       const Leaf& found = inputs_[source.group].group->leaf(source.place);
-      reporter_.CheckSpec(expected_, slot, like.spec(places[slot]), found.spec());
+      reporter_.CheckSpec(expected_.layout(), expected_.slot(place), like.spec(places[place]),
+                          found.spec());
     }
   }
 
-  const Layout& expected_;
+  const LeafSpecs& expected_;
   absl::Span<const MergeInput> inputs_;
-  std::vector<Source> sources_;  // by slot
-  std::vector<Slot> duplicate_;
+  std::vector<Source> sources_;      // by place of `expected`
+  std::vector<uint32_t> duplicate_;  // places
   internal::FitReporter reporter_;
 };
 
-// Calls `merge` with the leaves that have the expected specs, or null.
-template <typename Merge>
-auto WithLike(const MergeOptions& options, Merge merge) {
-  if (options.like == nullptr) return merge(nullptr);
-  const LeafSpecs like(*options.like);
-  return merge(&like);
-}
-
-absl::StatusOr<ParamStore> MergeOn(const Layout& expected, absl::Span<const MergeInput> inputs,
-                                   const MergeOptions& options) {
-  return WithLike(options, [&](const LeafSpecs* like) {
-    return internal::MergeInputs(&expected, inputs, like, options.by);
-  });
-}
-
-std::vector<MergeInput> ReadOnly(absl::Span<const ParamStore* const> groups) {
-  std::vector<MergeInput> inputs;
-  for (const ParamStore* group : groups) inputs.emplace_back(*group);
-  return inputs;
-}
-
 std::vector<MergeInput> Movable(std::vector<ParamStore>* groups) {
-  std::vector<MergeInput> inputs;
-  for (ParamStore& group : *groups) inputs.emplace_back(std::move(group));
-  return inputs;
+  return {std::make_move_iterator(groups->begin()), std::make_move_iterator(groups->end())};
 }
 
 // Returns the leaves by their sources. Those of movable groups are moved.
@@ -170,52 +152,54 @@ absl::Status CheckSameLayout(absl::Span<const MergeInput> inputs) {
 
 FitReport CheckMerge(const Layout& expected, absl::Span<const ParamStore* const> groups,
                      const MergeOptions& options) {
-  return WithLike(options, [&](const LeafSpecs* like) {
-    return internal::CheckMergeInputs(expected, ReadOnly(groups), like, options.by);
-  });
+  return internal::CheckMergeInputs(expected, std::vector<MergeInput>(groups.begin(), groups.end()),
+                                    options);
 }
 
 absl::StatusOr<ParamStore> MergeGroups(const Layout& expected, std::vector<ParamStore>&& groups,
                                        const MergeOptions& options) {
-  return MergeOn(expected, Movable(&groups), options);
+  return internal::MergeInputs(expected, Movable(&groups), options);
 }
 
 absl::StatusOr<ParamStore> MergeGroups(const Layout& expected,
                                        absl::Span<const ParamStore* const> groups,
                                        const MergeOptions& options) {
-  return MergeOn(expected, ReadOnly(groups), options);
+  return internal::MergeInputs(expected, std::vector<MergeInput>(groups.begin(), groups.end()),
+                               options);
 }
 
 absl::StatusOr<ParamStore> MergeGroups(std::vector<ParamStore>&& groups) {
-  return internal::MergeInputs(nullptr, Movable(&groups), nullptr);
+  return internal::MergeInputs(std::nullopt, Movable(&groups));
 }
 
 namespace internal {
 
-absl::StatusOr<ParamStore> MergeInputs(const Layout* expected, absl::Span<const MergeInput> inputs,
-                                       const LeafSpecs* like, AlignBy by) {
-  if (expected == nullptr) LEAFSTORE_RETURN_IF_ERROR(CheckSameLayout(inputs));
-  // A copy, as it may be the layout of a group that is moved from.
-  const Layout layout = expected != nullptr ? *expected : inputs[0].group->layout();
+absl::StatusOr<ParamStore> MergeInputs(std::optional<LeafSpecs> expected,
+                                       absl::Span<const MergeInput> inputs,
+                                       const MergeOptions& options) {
+  if (!expected) {
+    LEAFSTORE_RETURN_IF_ERROR(CheckSameLayout(inputs));
+    expected.emplace(inputs[0].group->layout());
+  }
   for (const MergeInput& input : inputs) {
     LEAFSTORE_RETURN_IF_ERROR(input.group->CheckNoBorrow("merge"));
   }
-  Matcher matcher(layout, inputs, like, by);
+  Matcher matcher(*expected, inputs, options);
   // A single store is not a group: it is being moved to another Layout, as by Unflatten.
   LEAFSTORE_RETURN_IF_ERROR(matcher.report().ToStatus(
       inputs.size() == 1 ? "the store does not fit the structure"
                          : "the groups together do not fit the structure"));
-  const uint64_t fingerprint = KnownFingerprint(layout, inputs);
+  const uint64_t fingerprint = KnownFingerprint(expected->layout(), inputs);
   // Nothing can fail from here on, so groups may be moved from.
   ParamStore merged =
-      ParamStore::FromParts(layout, SlotSet::All(layout.size()), Join(inputs, matcher.sources()));
+      ParamStore::FromParts(expected->layout(), expected->slots(), Join(inputs, matcher.sources()));
   ParamStoreAccess::SetFingerprint(fingerprint, &merged);
   return merged;
 }
 
-FitReport CheckMergeInputs(const Layout& expected, absl::Span<const MergeInput> inputs,
-                           const LeafSpecs* like, AlignBy by) {
-  return std::move(Matcher(expected, inputs, like, by).report());
+FitReport CheckMergeInputs(const LeafSpecs& expected, absl::Span<const MergeInput> inputs,
+                           const MergeOptions& options) {
+  return std::move(Matcher(expected, inputs, options).report());
 }
 
 }  // namespace internal
@@ -264,25 +248,26 @@ absl::StatusOr<std::vector<uint32_t>> PlacesIn(const ParamStore& store, const Pa
   return DoesNotFit(store, where, options.by, std::move(reporter.report()));
 }
 
-}  // namespace
-
-absl::Status Update(ParamStore* store, const ParamStore& group, const UpdateOptions& options) {
+template <typename Group>
+absl::Status UpdateFrom(Group&& group, const UpdateOptions& options, ParamStore* store) {
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<uint32_t> places, PlacesIn(*store, group, options));
-  for (uint32_t i = 0; i < group.size(); ++i) {
-    internal::ParamStoreAccess::ReplaceLeaf(store, places[i], group.leaf(i), !options.any_spec);
-  }
-  return absl::OkStatus();
-}
-
-absl::Status Update(ParamStore* store, ParamStore&& group, const UpdateOptions& options) {
-  if (&group == store) return store->CheckNoBorrow("update from a group");
-  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<uint32_t> places, PlacesIn(*store, group, options));
-  std::vector<Leaf> leaves = std::move(group).TakeLeaves();
-  for (uint32_t i = 0; i < leaves.size(); ++i) {
+  auto leaves = internal::AllLeaves(std::forward<Group>(group));
+  for (size_t i = 0; i < leaves.size(); ++i) {  // copies const leaves
     internal::ParamStoreAccess::ReplaceLeaf(store, places[i], std::move(leaves[i]),
                                             !options.any_spec);
   }
   return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status Update(ParamStore* store, const ParamStore& group, const UpdateOptions& options) {
+  return UpdateFrom(group, options, store);
+}
+
+absl::Status Update(ParamStore* store, ParamStore&& group, const UpdateOptions& options) {
+  if (&group == store) return store->CheckNoBorrow("update from a group");
+  return UpdateFrom(std::move(group), options, store);
 }
 
 }  // namespace leafstore

@@ -10,7 +10,7 @@
 //
 // The groups must together have each slot of the expected Layout once. This is the Layout that they
 // share, or one passed by the caller; then the groups may have any Layouts and are matched by path.
-// With `like`, dtypes, shapes and kinds must be those of that store.
+// With `like`, dtypes, shapes and kinds must be those.
 //
 // Errors. error InvalidArgument: leaves are missing, unexpected, duplicate, or of another dtype or
 // shape, all in one message (FitReport has it as data). error FailedPrecondition: a borrow is open
@@ -21,6 +21,7 @@
 #ifndef LEAFSTORE_STORE_MERGE_H_
 #define LEAFSTORE_STORE_MERGE_H_
 
+#include <optional>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -38,8 +39,8 @@
 namespace leafstore {
 
 struct MergeOptions {
-  // The expected dtypes, shapes and kinds, for the paths it has. Not owned; may be null.
-  const ParamStore* like = nullptr;
+  // The expected dtypes, shapes and kinds, for the paths it has, as those of a store.
+  std::optional<LeafSpecs> like = std::nullopt;
   // How leaves of groups on other Layouts are matched with slots.
   AlignBy by = AlignBy::kPath;
 };
@@ -63,6 +64,7 @@ namespace internal {
 
 // A group to move from, or only to read.
 struct MergeInput {
+  MergeInput(const ParamStore* g) : group(g) {}           // NOLINT: implicit
   MergeInput(const ParamStore& g) : group(&g) {}          // NOLINT: implicit
   MergeInput(ParamStore&& g) : group(&g), movable(&g) {}  // NOLINT: implicit
 
@@ -70,12 +72,13 @@ struct MergeInput {
   ParamStore* movable = nullptr;
 };
 
-// Merges groups on `expected`, or if it is null on the Layout that all share. The leaves of `like`,
-// unless it is null, have the expected specs. Passing a group twice is an error unless it is empty.
-absl::StatusOr<ParamStore> MergeInputs(const Layout* expected, absl::Span<const MergeInput> inputs,
-                                       const LeafSpecs* like, AlignBy by = AlignBy::kPath);
-FitReport CheckMergeInputs(const Layout& expected, absl::Span<const MergeInput> inputs,
-                           const LeafSpecs* like, AlignBy by = AlignBy::kPath);
+// Merges groups into a store of the slots of `expected`, or without it, of all slots of the Layout
+// that the groups share. Passing a group twice is an error unless it is empty.
+absl::StatusOr<ParamStore> MergeInputs(std::optional<LeafSpecs> expected,
+                                       absl::Span<const MergeInput> inputs,
+                                       const MergeOptions& options = {});
+FitReport CheckMergeInputs(const LeafSpecs& expected, absl::Span<const MergeInput> inputs,
+                           const MergeOptions& options);
 
 }  // namespace internal
 
@@ -84,7 +87,7 @@ template <typename... Groups>
 requires(std::is_same_v<std::remove_cvref_t<Groups>, ParamStore>&&...)
     absl::StatusOr<ParamStore> Merge(Groups&&... groups) {
   const internal::MergeInput inputs[] = {std::forward<Groups>(groups)...};
-  return internal::MergeInputs(nullptr, inputs, nullptr);
+  return internal::MergeInputs(std::nullopt, inputs);
 }
 
 struct UpdateOptions {

@@ -133,13 +133,6 @@ absl::Status ParamStore::CheckNoBorrow(absl::string_view what) const {
       "cannot ", what, " while a mutable borrow of this store is open: close it first"));
 }
 
-absl::Status ParamStore::CheckSpec(uint32_t place, const Leaf& leaf) const {
-  if (this->leaf(place).HasSameSpec(leaf)) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("at ", layout_.PathForMessage(slot(place)),
-                                                 ": expected ", this->leaf(place).spec().ToString(),
-                                                 ", found ", leaf.spec().ToString()));
-}
-
 // The fingerprint is a sum over the leaves, so that it can be updated for one leaf.
 void ParamStore::ReplaceLeaf(uint32_t place, Leaf leaf, bool same_spec) {
   LeafArray* array = OwnArray();
@@ -163,7 +156,11 @@ absl::Status ParamStore::SetAt(uint32_t place, Leaf leaf) {
 absl::Status ParamStore::SetLeaf(uint32_t place, Leaf leaf, bool same_spec) {
   if (leaf.null()) return NullLeaf(layout_.PathForMessage(slot(place)));
   LEAFSTORE_RETURN_IF_ERROR(CheckNoBorrow("set a leaf"));
-  if (same_spec) LEAFSTORE_RETURN_IF_ERROR(CheckSpec(place, leaf));
+  if (same_spec && !this->leaf(place).HasSameSpec(leaf)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("at ", layout_.PathForMessage(slot(place)), ": expected ",
+                     this->leaf(place).spec().ToString(), ", found ", leaf.spec().ToString()));
+  }
   // The new leaf may also be held elsewhere, under an older generation.
   if (leaf.is_tensor()) {
     LEAFSTORE_RETURN_IF_ERROR(
@@ -271,17 +268,12 @@ absl::Status ParamStore::CheckSelect(const SlotSet& slots) const {
 
 absl::StatusOr<ParamStore> ParamStore::Select(const SlotSet& slots) const& {
   LEAFSTORE_RETURN_IF_ERROR(CheckSelect(slots));
-  const absl::Span<const Leaf> leaves = this->leaves();
-  return FromParts(layout_, slots,
-                   internal::GatherLeaves(slots_, slots, leaves, internal::kCopyLeaf));
+  return std::move(internal::SplitLeaves(*this, {slots})[0]);
 }
 
 absl::StatusOr<ParamStore> ParamStore::Select(const SlotSet& slots) && {
   LEAFSTORE_RETURN_IF_ERROR(CheckSelect(slots));
-  const Layout layout = layout_;
-  const SlotSet held = slots_;
-  std::vector<Leaf> leaves = std::move(*this).TakeLeaves();
-  return FromParts(layout, slots, internal::GatherLeaves(held, slots, leaves, internal::kMoveLeaf));
+  return std::move(internal::SplitLeaves(std::move(*this), {slots})[0]);
 }
 
 uint64_t ParamStore::spec_fingerprint() const {

@@ -189,7 +189,6 @@ class ParamStore {
   absl::Status SetLeaf(uint32_t place, Leaf leaf, bool same_spec);
   // `same_spec`: the new leaf is known to have the spec of the old one.
   void ReplaceLeaf(uint32_t place, Leaf leaf, bool same_spec);
-  absl::Status CheckSpec(uint32_t place, const Leaf& leaf) const;
   absl::Status CheckSelect(const SlotSet& slots) const;
 
   Layout layout_;

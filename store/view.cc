@@ -5,51 +5,11 @@
 
 #include "absl/strings/str_cat.h"
 
-#include "leafstore/core/internal/suggest.h"
 #include "leafstore/store/align.h"
 #include "leafstore/store/internal/fit_reporter.h"
+#include "leafstore/treedef/internal/path_cursor.h"
 
 namespace leafstore {
-namespace {
-
-std::string KeyText(const KeyRef& key) {
-  return key.kind == KeyKind::kIndex ? absl::StrCat(key.index) : Quoted(key.name);
-}
-
-// Returns a description such as "a list of 3".
-std::string Describe(const TreeDef& def, NodeId node) {
-  if (def.kind(node) == NodeKind::kNone) return "None";
-  std::string text = absl::StrCat("a ", NodeKindName(def.kind(node)));
-  if (IsContainer(def.kind(node))) absl::StrAppend(&text, " of ", def.child_count(node));
-  return text;
-}
-
-bool HasNames(const TreeDef& def, NodeId node) {
-  const NodeKind kind = def.kind(node);
-  return kind == NodeKind::kStruct || (kind == NodeKind::kDict && !def.has_int_keys(node));
-}
-
-absl::Status NoSuchKey(const TreeDef& def, NodeId node, const KeyRef& key) {
-  std::vector<absl::string_view> names;
-  for (NodeId child = def.first_child(node); child < def.end(node); child = def.end(child)) {
-    names.push_back(def.key(child).name);
-  }
-  const bool is_name = key.kind != KeyKind::kIndex;
-  return absl::NotFoundError(absl::StrCat("at ", def.PathForMessage(node), ": no key ",
-                                          KeyText(key), " in ", Describe(def, node),
-                                          is_name ? internal::DidYouMean(key.name, names) : ""));
-}
-
-absl::Status WrongKey(const TreeDef& def, NodeId node, const KeyRef& key) {
-  const absl::string_view expected = !IsContainer(def.kind(node)) ? "no key below it"
-                                     : HasNames(def, node)        ? "a name"
-                                                                  : "an integer";
-  return absl::InvalidArgumentError(absl::StrCat("at ", def.PathForMessage(node), ", ",
-                                                 Describe(def, node), ": expected ", expected,
-                                                 ", found ", KeyText(key)));
-}
-
-}  // namespace
 
 View::View(TreeDef def, const ParamStore& store)
     : def_(std::move(def)), store_(&store), by_slot_(store.layout() == Layout(def_)) {}
@@ -68,23 +28,14 @@ View View::operator[](absl::string_view key) const {
 }
 
 View View::Child(const KeyRef& key) const {
-  if (!status_.ok()) return *this;
-  const bool is_name = key.kind != KeyKind::kIndex;
-  // An empty dict has no kind of keys yet, so any key is merely not found.
-  const bool empty_dict = def_.kind(node_) == NodeKind::kDict && def_.child_count(node_) == 0;
-  if (!IsContainer(def_.kind(node_)) || (is_name != HasNames(def_, node_) && !empty_dict)) {
-    return Failed(WrongKey(def_, node_, key));
+  View view = *this;
+  if (!ok()) return view;
+  const absl::StatusOr<NodeId> child = def_.GetChild(node_, key);
+  if (child.ok()) {
+    view.node_ = def_.Resolve(*child);
+  } else {
+    view.status_ = child.status();
   }
-  const NodeId child = empty_dict ? kNoNode : def_.FindChild(node_, key);
-  if (child == kNoNode) return Failed(NoSuchKey(def_, node_, key));
-  View view = *this;
-  view.node_ = def_.Resolve(child);
-  return view;
-}
-
-View View::Failed(absl::Status status) const {
-  View view = *this;
-  view.status_ = std::move(status);
   return view;
 }
 
@@ -106,13 +57,13 @@ std::vector<const Leaf*> View::FindLeaves(absl::Span<const uint32_t> leaves) con
 absl::StatusOr<const Leaf*> View::leaf() const {
   if (!status_.ok()) return status_;
   if (def_.kind(node_) != NodeKind::kLeaf) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "at ", def_.PathForMessage(node_), ": expected a leaf, found ", Describe(def_, node_)));
+    return absl::InvalidArgumentError(absl::StrCat("at ", def_.PathForMessage(node_),
+                                                   ": expected a leaf, found ",
+                                                   internal::NodeForMessage(def_, node_)));
   }
-  const uint32_t number = def_.leaf_begin(node_);
   const Leaf* leaf = nullptr;
   if (by_slot_) {
-    leaf = store_->FindSlot(number);
+    leaf = store_->FindSlot(def_.leaf_begin(node_));
   } else {
     LEAFSTORE_ASSIGN_OR_RETURN(const std::string path, def_.PathText(node_));
     leaf = store_->Find(path);

@@ -9,10 +9,8 @@
 // key. An alias is followed to its owner. A step is a binary search of one node's keys; no part of
 // the model is built. Build builds its own subtree only.
 //
-// Errors come at the end. A step that finds nothing returns a view that keeps the error: status(),
-// and every other call that can fail, returns the first key that failed, where it failed, and
-// suggestions. error NotFound: no such key; error InvalidArgument: a key of the wrong kind, or
-// below a leaf.
+// Errors come at the end. A step that finds nothing returns a view that keeps the error, which
+// status() and every other call that can fail return. error NotFound: as TreeDef::GetChild.
 //
 // Lifetime. A view holds the structure and points to the store, which must outlive it and not move.
 // The leaves returned live as long as the store's.
@@ -59,7 +57,7 @@ class View {
   View operator[](const std::string& key) const { return (*this)[absl::string_view(key)]; }
   template <std::integral T>
   requires(!std::same_as<T, bool>) View operator[](T index) const {
-    return Index(static_cast<int64_t>(index));
+    return Child(KeyRef::Index(static_cast<int64_t>(index)));
   }
 
   // Returns OK, or why a step failed.
@@ -97,9 +95,7 @@ class View {
   }
 
  private:
-  View Index(int64_t index) const { return Child(KeyRef::Index(index)); }
   View Child(const KeyRef& key) const;
-  View Failed(absl::Status status) const;
   absl::Status WrongKind(absl::string_view expected_and_found, const Leaf& leaf) const;
   // Returns the leaf of the store for each of these leaves of def_; null if it lacks it.
   std::vector<const Leaf*> FindLeaves(absl::Span<const uint32_t> leaves) const;

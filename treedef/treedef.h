@@ -126,6 +126,8 @@ class TreeDef {
   std::vector<NodeId> NodesOfDotted(absl::string_view dotted) const;
   // Returns the child of `node` by `key`, or kNoNode. Does not follow aliases. O(log children).
   NodeId FindChild(NodeId node, const KeyRef& key) const;
+  // Like FindChild, but returns an error. NotFound: no such child; with suggestions.
+  absl::StatusOr<NodeId> GetChild(NodeId node, const KeyRef& key) const;
   // Returns the node itself, or the node that it points to if it is an alias.
   NodeId Resolve(NodeId node) const {
     return kind(node) == NodeKind::kAlias ? alias_target(node) : node;

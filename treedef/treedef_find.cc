@@ -108,13 +108,6 @@ std::string WhatItIs(const TreeDef& def, NodeId node) {
                       IsContainer(def.kind(node)) ? " without it" : "");
 }
 
-absl::Status NoChild(const TreeDef& def, NodeId node, const KeyRef& key) {
-  const std::string wanted = internal::KeyForMessage(key);
-  return absl::NotFoundError(absl::StrCat("at ", def.PathForMessage(node), ": expected a child ",
-                                          wanted, ", found ", WhatItIs(def, node),
-                                          SuggestChild(def, node, wanted, AppendKeyText)));
-}
-
 // Finds the nodes that have a dotted name. A name can be read in several ways, since keys may
 // contain dots; all are tried, depth first, until two nodes are found.
 class DottedSearch {
@@ -251,12 +244,19 @@ NodeId TreeDef::FindChild(NodeId node, const KeyRef& key) const {
   return children[position];
 }
 
+absl::StatusOr<NodeId> TreeDef::GetChild(NodeId node, const KeyRef& key) const {
+  const NodeId child = FindChild(node, key);
+  if (child != kNoNode) return child;
+  const std::string wanted = internal::KeyForMessage(key);
+  return absl::NotFoundError(absl::StrCat("at ", PathForMessage(node), ": expected a child ",
+                                          wanted, ", found ", WhatItIs(*this, node),
+                                          SuggestChild(*this, node, wanted, AppendKeyText)));
+}
+
 absl::StatusOr<NodeId> TreeDef::Find(const Path& path) const {
   NodeId node = kRootNode;
   for (const Key& key : path.keys()) {
-    const NodeId owner = Resolve(node);
-    node = FindChild(owner, key.ref());
-    if (node == kNoNode) return NoChild(*this, owner, key.ref());
+    LEAFSTORE_ASSIGN_OR_RETURN(node, GetChild(Resolve(node), key.ref()));
   }
   return node;
 }

@@ -120,26 +120,19 @@ absl::StatusOr<GlobPattern> GlobPattern::Parse(absl::string_view pattern) {
     segments.push_back(std::move(segment));
   } while (i++ < pattern.size());  // steps over the dot
   glob.accepting_ = States{1} << segments.size();
-  glob.of_integers_ = glob.FindSegmentsOfIntegers();
   return glob;
 }
 
-std::optional<uint64_t> GlobPattern::FindSegmentsOfIntegers() const {
+bool GlobPattern::DistinguishesIntegers() const {
   const auto is_any_text = [](const Piece& piece) { return piece.kind == Piece::kAnyText; };
   const auto is_in_no_number = [](const Piece& piece) {
     return piece.kind == Piece::kCharacter && piece.character != '-' &&
            !absl::ascii_isdigit(static_cast<unsigned char>(piece.character));
   };
-  uint64_t matching = 0;
-  for (size_t i = 0; i < segments_.size(); ++i) {
-    const Segment& segment = segments_[i];
-    if (std::all_of(segment.begin(), segment.end(), is_any_text)) {  // or `**`, which is empty
-      matching |= uint64_t{1} << i;
-    } else if (std::none_of(segment.begin(), segment.end(), is_in_no_number)) {
-      return std::nullopt;
-    }
-  }
-  return matching;
+  return std::any_of(segments_.begin(), segments_.end(), [&](const Segment& segment) {
+    return !std::all_of(segment.begin(), segment.end(), is_any_text) &&  // `**` has no pieces
+           std::none_of(segment.begin(), segment.end(), is_in_no_number);
+  });
 }
 
 uint64_t GlobPattern::MatchingSegments(absl::string_view key) const {
@@ -235,11 +228,7 @@ std::vector<std::string> GlobPattern::LiteralKeys() const {
   return keys;
 }
 
-bool GlobPattern::Matches(const Path& path) const { return MatchesKeys(path, false); }
-
-bool GlobPattern::MatchesAtOrAbove(const Path& path) const { return MatchesKeys(path, true); }
-
-bool GlobPattern::MatchesKeys(const Path& path, bool or_above) const {
+bool GlobPattern::Matches(const Path& path, bool or_above) const {
   States states = start();
   std::string text;
   for (const Key& key : path.keys()) {

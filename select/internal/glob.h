@@ -47,9 +47,8 @@ class GlobPattern {
   // Returns a mask whose bit i is set if segment i matches this key. O(length of the key * length
   // of the pattern).
   uint64_t MatchingSegments(absl::string_view key) const;
-  // Returns MatchingSegments of every integer key, if it is the same for all of them, as in most
-  // patterns. nullopt: some segment distinguishes integers (`7`, `1*`, `?`).
-  std::optional<uint64_t> MatchingSegmentsOfIntegers() const { return of_integers_; }
+  // Returns whether MatchingSegments may differ between integer keys, as for `7`, `1*` and `?`.
+  bool DistinguishesIntegers() const;
   // Returns the states one key down.
   States Step(States states, uint64_t matching_segments) const {
     return Close((states & any_depth_) | ((states & matching_segments & ~any_depth_) << 1));
@@ -58,10 +57,9 @@ class GlobPattern {
   States accepting() const { return accepting_; }
   bool Accepts(States states) const { return (states & accepting_) != 0; }
 
-  // Returns whether the path matches. O(length of the path * length of the pattern).
-  bool Matches(const Path& path) const;
-  // Returns whether the path or one of its ancestors matches. Costs as much as Matches.
-  bool MatchesAtOrAbove(const Path& path) const;
+  // Returns whether the path matches, or with `or_above`, it or one of its ancestors. O(length of
+  // the path * length of the pattern).
+  bool Matches(const Path& path, bool or_above = false) const;
 
   // `?` and `*` inside a key; `*` alone between dots; `**`.
   enum class Wildcard : uint8_t { kCharacter, kText, kKey, kKeys };
@@ -94,9 +92,7 @@ class GlobPattern {
 
   // Parses the segment that begins at `*at`, and moves that to its end: a dot or the pattern's end.
   static absl::StatusOr<Segment> ParseSegment(absl::string_view pattern, size_t* at);
-  bool MatchesKeys(const Path& path, bool or_above) const;
   bool IsAnyDepth(size_t segment) const { return (any_depth_ >> segment & 1) != 0; }
-  std::optional<uint64_t> FindSegmentsOfIntegers() const;
 
   // Adds the states reached without a key, since `**` may match zero keys.
   States Close(States states) const { return states | ((states & any_depth_) << 1); }
@@ -112,7 +108,6 @@ class GlobPattern {
   std::vector<Segment> segments_;
   uint64_t any_depth_ = 0;  // bit i: segment i is `**`; never two in a row
   States accepting_ = 0;    // all segments are matched
-  std::optional<uint64_t> of_integers_;
 };
 
 }  // namespace leafstore::internal

@@ -48,15 +48,12 @@ void GlobSuggestions::Add(const Path& path) {
   if (is_short) AddDotted(cursor.text());
 }
 
-bool GlobSuggestions::IsKnown(absl::string_view key) const {
-  int64_t index = 0;
-  return keys_.contains(key) || absl::SimpleAtoi(key, &index);
-}
-
 std::string GlobSuggestions::DidYouMean(const GlobPattern& glob) const {
   const std::vector<std::string> literal = glob.LiteralKeys();
-  const auto unknown = std::find_if(literal.begin(), literal.end(),
-                                    [this](const std::string& key) { return !IsKnown(key); });
+  const auto unknown = std::find_if(literal.begin(), literal.end(), [this](const auto& key) {
+    int64_t index = 0;
+    return !keys_.contains(key) && !absl::SimpleAtoi(key, &index);
+  });
   if (unknown == literal.end()) return internal::DidYouMean(glob.text(), dotted_);
   const std::vector<std::string> keys(keys_.begin(), keys_.end());
   const std::string near = internal::DidYouMean(*unknown, keys);

@@ -37,7 +37,6 @@ class GlobSuggestions {
 
   void AddKey(const KeyRef& key);
   void AddDotted(const std::string& name);
-  bool IsKnown(absl::string_view key) const;
 
   // Without indices: a missing index does not mean a misspelt name.
   absl::flat_hash_set<std::string> keys_;

@@ -25,7 +25,7 @@ GlobWalk::GlobWalk(const TreeDef& def, size_t max_cached)
 
 size_t GlobWalk::Add(const GlobPattern& pattern) {
   edges_.resize(std::bit_ceil(std::min<size_t>(def_.node_count(), kMaxEdges)));
-  distinguishes_integers_ |= !pattern.MatchingSegmentsOfIntegers();
+  distinguishes_integers_ |= pattern.DistinguishesIntegers();
   patterns_.push_back(&pattern);
   accepting_.push_back(pattern.accepting());
   return patterns_.size() - 1;

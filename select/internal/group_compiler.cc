@@ -11,7 +11,6 @@
 #include "leafstore/select/internal/filter_evaluator.h"
 #include "leafstore/select/internal/filter_expr.h"
 #include "leafstore/select/internal/glob_suggestions.h"
-#include "leafstore/store/internal/spec_hash.h"
 
 namespace leafstore::internal {
 namespace {
@@ -45,30 +44,6 @@ absl::Status Assign(const LeafSpecs& leaves, uint32_t rest, CompiledGroups* out)
   return absl::OkStatus();
 }
 
-// Returns the slots of `leaves` in each group, followed by those in no group.
-std::vector<SlotSet> GroupSlots(const LeafSpecs& leaves, absl::Span<const uint32_t> group_of_slot,
-                                size_t group_count) {
-  const auto group_at = [&](uint32_t place) {
-    return std::min(size_t{group_of_slot[leaves.slot(place)]}, group_count);
-  };
-  std::vector<uint32_t> counts(group_count + 1, 0);
-  for (uint32_t place = 0; place < leaves.size(); ++place) ++counts[group_at(place)];
-  std::vector<std::vector<Slot>> slots(group_count + 1);
-  std::vector<Slot*> ends(group_count + 1);
-  for (size_t i = 0; i <= group_count; ++i) {
-    slots[i].resize(counts[i]);
-    ends[i] = slots[i].data();
-  }
-  for (uint32_t place = 0; place < leaves.size(); ++place) {
-    *ends[group_at(place)]++ = leaves.slot(place);
-  }
-  std::vector<SlotSet> sets;
-  for (std::vector<Slot>& of_group : slots) {
-    sets.push_back(SlotSet::FromSorted(leaves.layout().size(), std::move(of_group)));
-  }
-  return sets;
-}
-
 std::string SomePaths(const Layout& layout, const SlotSet& slots) {
   constexpr uint32_t kShown = 10;
   std::vector<std::string> paths;
@@ -87,19 +62,19 @@ absl::Status CheckNoneLeft(const Layout& layout, const SlotSet& left) {
 }
 
 absl::Status CheckCounts(const CompiledGroups& groups, const Layout& layout,
-                         absl::Span<const std::string> names, absl::Span<const int64_t> expected) {
+                         absl::Span<const int64_t> expected) {
   if (expected.empty()) return absl::OkStatus();
-  if (expected.size() != names.size()) {
+  if (expected.size() != groups.names.size()) {
     return absl::InvalidArgumentError(absl::StrCat("partition: expected a count for each of ",
-                                                   names.size(), " groups, found ",
+                                                   groups.names.size(), " groups, found ",
                                                    expected.size()));
   }
-  for (size_t i = 0; i < names.size(); ++i) {
+  for (size_t i = 0; i < expected.size(); ++i) {
     const SlotSet& group = groups.groups[i];
     if (expected[i] < 0 || expected[i] == group.size()) continue;
     return absl::InvalidArgumentError(
-        absl::StrCat("partition: ", GroupText(groups.named, names[i]), ": expected ", expected[i],
-                     expected[i] == 1 ? " leaf" : " leaves", ", found ", group.size(),
+        absl::StrCat("partition: ", GroupText(groups.named, groups.names[i]), ": expected ",
+                     expected[i], expected[i] == 1 ? " leaf" : " leaves", ", found ", group.size(),
                      group.empty() ? "" : ": ", SomePaths(layout, group)));
   }
   return absl::OkStatus();
@@ -145,7 +120,8 @@ std::string SuggestGlob(const GlobSuggestions& globs, const FilterExpr& expr) {
 }
 
 // Returns "filter of group 'bias' (**.bias)", or without names "filter 0 (**.bias)".
-std::string FilterText(const CompiledGroups& groups, size_t filter, const std::string& name) {
+std::string FilterText(const CompiledGroups& groups, size_t filter) {
+  const std::string& name = groups.names[filter];
   return absl::StrCat("filter ", groups.named ? absl::StrCat("of ", GroupText(true, name)) : name,
                       " (", groups.filters[filter].ToString(), ")");
 }
@@ -153,23 +129,22 @@ std::string FilterText(const CompiledGroups& groups, size_t filter, const std::s
 // Returns the message for filters with empty groups, with a line for each: it matches nothing (with
 // suggestions for a glob), or its matches belong to another filter.
 std::string EmptyGroupsText(const CompiledGroups& groups, const LeafSpecs& leaves,
-                            absl::Span<const std::string> names, absl::Span<const size_t> indices) {
+                            absl::Span<const size_t> indices) {
   constexpr size_t kMostNamed = 10;
   std::vector<Filter> empty;
   for (const size_t i : indices.subspan(0, kMostNamed)) empty.push_back(groups.filters[i]);
   const TreeDef& def = groups.def;
   const std::vector<FirstMatch> matches = FindFirstMatches(groups, leaves, empty);
   const GlobSuggestions globs = GlobSuggestions::Of(def);
-  const auto filter_text = [&](size_t i) { return FilterText(groups, i, names[i]); };
   std::string text = absl::StrCat("partition: expected a leaf in the group of every filter, found ",
                                   indices.size(), " empty:");
   for (size_t i = 0; i < empty.size(); ++i) {
     const auto& [leaf, node] = matches[i];
-    absl::StrAppend(&text, "\n  ", filter_text(indices[i]));
+    absl::StrAppend(&text, "\n  ", FilterText(groups, indices[i]));
     // A Callable may return another result than before; then the leaf may be in no filter's group.
     if (leaf != kNoSlot && groups.group_of_slot[leaf] < groups.filters.size()) {
       absl::StrAppend(&text, " matches '", def.PathForMessage(def.node_of_leaf(leaf)),
-                      "', which belongs to ", filter_text(groups.group_of_slot[leaf]));
+                      "', which belongs to ", FilterText(groups, groups.group_of_slot[leaf]));
     } else if (node != kNoNode) {
       absl::StrAppend(&text, " matches no leaf, only '", def.PathForMessage(node), "'");
     } else {
@@ -182,64 +157,73 @@ std::string EmptyGroupsText(const CompiledGroups& groups, const LeafSpecs& leave
   return text;
 }
 
-// Checks that the group of each filter has a leaf. error InvalidArgument: names each filter whose
-// group is empty. O(filters); for the error, O(nodes * filters with empty groups).
-absl::Status CheckNoEmptyGroups(const CompiledGroups& groups, const LeafSpecs& leaves,
-                                absl::Span<const std::string> names) {
+// error InvalidArgument: an option is violated. O(filters); for the error that groups are empty,
+// O(nodes * filters with empty groups).
+absl::Status CheckOptions(const CompiledGroups& groups, const LeafSpecs& leaves,
+                          const GroupingOptions& options) {
+  if (options.exhaustive && groups.groups.size() > groups.filters.size()) {
+    LEAFSTORE_RETURN_IF_ERROR(CheckNoneLeft(leaves.layout(), groups.groups.back()));
+  }
+  LEAFSTORE_RETURN_IF_ERROR(CheckCounts(groups, leaves.layout(), options.expected_counts));
   std::vector<size_t> empty;
   for (size_t i = 0; i < groups.filters.size(); ++i) {
     if (groups.groups[i].empty()) empty.push_back(i);
   }
-  if (empty.empty()) return absl::OkStatus();
-  return absl::InvalidArgumentError(EmptyGroupsText(groups, leaves, names, empty));
-}
-
-absl::Status CheckOptions(const CompiledGroups& groups, const LeafSpecs& leaves,
-                          absl::Span<const std::string> names, const GroupingOptions& options) {
-  if (options.exhaustive && names.size() > groups.filters.size()) {
-    LEAFSTORE_RETURN_IF_ERROR(CheckNoneLeft(leaves.layout(), groups.groups.back()));
-  }
-  LEAFSTORE_RETURN_IF_ERROR(CheckCounts(groups, leaves.layout(), names, options.expected_counts));
-  if (options.allow_empty.value_or(!groups.named)) return absl::OkStatus();
-  return CheckNoEmptyGroups(groups, leaves, names);
-}
-
-void AddFingerprints(const LeafSpecs& leaves, CompiledGroups* groups) {
-  for (uint32_t place = 0; place < leaves.size(); ++place) {
-    const uint64_t hash = SpecHash(leaves.slot(place), leaves.spec(place));
-    groups->group_fingerprints[groups->group_of_slot[leaves.slot(place)]] += hash;
-    groups->spec_fingerprint += hash;
-  }
+  if (empty.empty() || options.allow_empty.value_or(!groups.named)) return absl::OkStatus();
+  return absl::InvalidArgumentError(EmptyGroupsText(groups, leaves, empty));
 }
 
 }  // namespace
+
+std::vector<std::vector<Slot>> SlotsByGroup(const SlotSet& held,
+                                            absl::Span<const uint32_t> group_of_slot,
+                                            size_t group_count) {
+  const auto group_at = [&](uint32_t place) {
+    return std::min(size_t{group_of_slot[held.SlotAt(place)]}, group_count);
+  };
+  std::vector<uint32_t> counts(group_count + 1, 0);
+  for (uint32_t place = 0; place < held.size(); ++place) ++counts[group_at(place)];
+  std::vector<std::vector<Slot>> slots(group_count + 1);
+  std::vector<Slot*> ends(group_count + 1);
+  for (size_t i = 0; i <= group_count; ++i) {
+    slots[i].resize(counts[i]);
+    ends[i] = slots[i].data();
+  }
+  for (uint32_t place = 0; place < held.size(); ++place) {
+    *ends[group_at(place)]++ = held.SlotAt(place);
+  }
+  return slots;
+}
 
 std::string GroupText(bool named, const std::string& name) {
   return named ? absl::StrCat("group '", name, "'") : absl::StrCat("group ", name);
 }
 
 absl::StatusOr<CompiledGroups> CompileGroups(const LeafSpecs& leaves, std::vector<Filter> filters,
-                                             absl::Span<const std::string> names, bool named,
-                                             const GroupingOptions& options, bool fingerprints) {
+                                             std::optional<std::vector<std::string>> names,
+                                             const GroupingOptions& options) {
   if (leaves.store() != nullptr) {
     LEAFSTORE_RETURN_IF_ERROR(leaves.store()->CheckNoBorrow("partition"));
   }
   for (const Filter& filter : filters) LEAFSTORE_RETURN_IF_ERROR(filter.status());
-  CompiledGroups out{.slots = leaves.slots(), .named = named, .first_match = options.first_match};
+  CompiledGroups out{.named = names.has_value(), .first_match = options.first_match};
   LEAFSTORE_ASSIGN_OR_RETURN(out.def, leaves.layout().def());
+  if (names) out.names = *std::move(names);
+  for (size_t i = 0; !out.named && i <= filters.size(); ++i) out.names.push_back(absl::StrCat(i));
   const uint32_t rest =
-      names.size() > filters.size() ? static_cast<uint32_t>(filters.size()) : kNoGroup;
+      out.names.size() > filters.size() ? static_cast<uint32_t>(filters.size()) : kNoGroup;
   out.filters = std::move(filters);
   LEAFSTORE_RETURN_IF_ERROR(Assign(leaves, rest, &out));
-  out.groups = GroupSlots(leaves, out.group_of_slot, names.size());
+  const uint32_t universe = leaves.layout().size();
+  for (auto& slots : SlotsByGroup(leaves.slots(), out.group_of_slot, out.names.size())) {
+    out.groups.push_back(SlotSet::FromSorted(universe, std::move(slots)));
+  }
   LEAFSTORE_RETURN_IF_ERROR(CheckNoneLeft(leaves.layout(), out.groups.back()));
   out.groups.pop_back();
-  LEAFSTORE_RETURN_IF_ERROR(CheckOptions(out, leaves, names, options));
-  for (Slot slot = 0; !leaves.slots().is_all() && slot < leaves.layout().size(); ++slot) {
+  LEAFSTORE_RETURN_IF_ERROR(CheckOptions(out, leaves, options));
+  for (Slot slot = 0; !leaves.slots().is_all() && slot < universe; ++slot) {
     if (!leaves.slots().Contains(slot)) out.group_of_slot[slot] = kNoGroup;
   }
-  out.group_fingerprints.assign(names.size(), 0);
-  if (fingerprints) AddFingerprints(leaves, &out);
   return out;
 }
 

@@ -22,26 +22,32 @@ namespace leafstore::internal {
 // filter's index; the rest, if any, comes last.
 struct CompiledGroups {
   TreeDef def;
-  SlotSet slots;  // of the leaves compiled for
   std::vector<Filter> filters;
-  bool named;  // otherwise messages name groups and filters by index
+  std::vector<std::string> names;
+  bool named;  // otherwise the names are indices
   bool first_match;
   std::optional<uint32_t> root_group;
   std::vector<uint32_t> group_of_slot;  // by slot; kNoGroup if the leaf was not there
   std::vector<NodeId> matched_node;     // by slot: the node that the filter matched, or kNoNode
   std::vector<SlotSet> groups;
-  uint64_t spec_fingerprint = 0;             // of the leaves compiled for
-  std::vector<uint64_t> group_fingerprints;  // 0: unknown
+  uint64_t spec_fingerprint = 0;             // of all leaves, for Grouping
+  std::vector<uint64_t> group_fingerprints;  // for Grouping
 };
+
+// Returns the slots of `held` in each group, followed by those in no group. O(slots + groups).
+std::vector<std::vector<Slot>> SlotsByGroup(const SlotSet& held,
+                                            absl::Span<const uint32_t> group_of_slot,
+                                            size_t group_count);
 
 // Returns "group 'bias'", or without names "group 0".
 std::string GroupText(bool named, const std::string& name);
 
-// `names` has one more than `filters` if the last group is the rest. Without `fingerprints`, the
-// fingerprints stay 0. Errors as Grouping::Compile. O(nodes * filters).
+// `names` has one more than `filters` if the last group is the rest. Without names, groups are named
+// by index and end with the rest. Does not compute fingerprints. Errors as Grouping::Compile.
+// O(nodes * filters).
 absl::StatusOr<CompiledGroups> CompileGroups(const LeafSpecs& leaves, std::vector<Filter> filters,
-                                             absl::Span<const std::string> names, bool named,
-                                             const GroupingOptions& options, bool fingerprints);
+                                             std::optional<std::vector<std::string>> names,
+                                             const GroupingOptions& options);
 
 }  // namespace leafstore::internal
 

@@ -9,24 +9,15 @@
 
 #include "leafstore/core/internal/utf8.h"
 #include "leafstore/core/status_macros.h"
+#include "leafstore/treedef/internal/path_cursor.h"
 
 namespace leafstore::internal {
 namespace {
 
 using Wildcard = GlobPattern::Wildcard;
 
-absl::string_view TextOf(Wildcard wildcard) {
-  switch (wildcard) {
-    case Wildcard::kCharacter:
-      return "?";
-    case Wildcard::kText:
-    case Wildcard::kKey:
-      return "*";
-    case Wildcard::kKeys:
-      return "**";
-  }
-  return "";
-}
+// The text of each kind of wildcard.
+constexpr absl::string_view kWildcards[] = {"?", "*", "*", "**"};
 
 absl::Status CheckUtf8(absl::string_view name, absl::string_view text) {
   const size_t valid = internal::ValidUtf8PrefixSize(text);
@@ -146,7 +137,7 @@ class ReplacementParser {
       return Error(begin, absl::StrCat("expected no more than the pattern's ", number,
                                        " wildcards, found `", found, "`"));
     }
-    const absl::string_view expected = TextOf(rule_.wildcards[number]);
+    const absl::string_view expected = kWildcards[static_cast<size_t>(rule_.wildcards[number])];
     if (found == expected) return AddWildcard(begin, number);
     return Error(begin,
                  absl::StrCat("expected the pattern's wildcards in their order, here `", expected,
@@ -195,9 +186,9 @@ absl::StatusOr<CompiledRename> CompiledRename::Parse(absl::string_view pattern,
   return rule;
 }
 
-absl::StatusOr<Path> CompiledRename::Rename(const PathToRename& old,
-                                            absl::Span<const GlobPattern::Capture> captures,
-                                            size_t* room) const {
+absl::StatusOr<std::string> CompiledRename::Rename(const PathToRename& old,
+                                                   absl::Span<const GlobPattern::Capture> captures,
+                                                   size_t* room) const {
   std::vector<Key> keys;
   bool full = false;
   const auto take = [&](size_t size) {
@@ -227,7 +218,10 @@ absl::StatusOr<Path> CompiledRename::Rename(const PathToRename& old,
     keys.push_back(KeyOf(text, keys.size(), old));
   }
   if (full) return absl::ResourceExhaustedError("the new paths are too long");
-  return Path(std::move(keys));
+  const Path path(std::move(keys));
+  std::string text = path.ToString();
+  if (text.size() <= Path::kMaxTextSize) return text;
+  return PathTooLong(PathForMessage(path));  // it could not be parsed again
 }
 
 }  // namespace leafstore::internal

@@ -32,11 +32,13 @@ struct CompiledRename {
   static absl::StatusOr<CompiledRename> Parse(absl::string_view pattern,
                                               absl::string_view replacement);
 
-  // Returns the new path for pattern.Captures(path.keys). Subtracts the size of its keys from
-  // `*room`.
-  // error InvalidArgument: a key would be empty. error ResourceExhausted: no room.
-  absl::StatusOr<Path> Rename(const PathToRename& path,
-                              absl::Span<const GlobPattern::Capture> captures, size_t* room) const;
+  // Returns the text of the new path for pattern.Captures(path.keys). Subtracts the size of its
+  // keys from `*room`.
+  // error InvalidArgument: a key would be empty. error ResourceExhausted: no room, or the text
+  // exceeds Path::kMaxTextSize.
+  absl::StatusOr<std::string> Rename(const PathToRename& path,
+                                     absl::Span<const GlobPattern::Capture> captures,
+                                     size_t* room) const;
 
   // Literal text, or a wildcard of the pattern.
   struct Piece {

@@ -1,5 +1,7 @@
 #include "leafstore/store/internal/fit_reporter.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 
 #include "leafstore/treedef/internal/path_cursor.h"
@@ -7,7 +9,8 @@
 namespace leafstore::internal {
 namespace {
 
-// Returns "..." and the last keys. A Layout without a TreeDef bounds the total length of its paths.
+// Returns "..." and the last keys, which takes less time than PathForMessage on a deep tree. A
+// Layout without a TreeDef bounds the total length of its paths.
 std::string LastKeys(const Layout& layout, Slot slot) {
   if (!layout.has_def()) return layout.PathText(slot);
   constexpr int kKeys = 4;
@@ -28,18 +31,6 @@ std::string FitReporter::Text(const Layout& layout, Slot slot) {
   std::string text = total_text_ < MaxTotalText(0) ? layout.PathText(slot) : LastKeys(layout, slot);
   total_text_ += text.size();
   return text;
-}
-
-void FitReporter::AddMissing(const Layout& layout, Slot slot) {
-  report_.missing.push_back(Text(layout, slot));
-}
-
-void FitReporter::AddUnexpected(const Layout& layout, Slot slot) {
-  report_.unexpected.push_back(Text(layout, slot));
-}
-
-void FitReporter::AddDuplicate(const Layout& layout, Slot slot) {
-  report_.duplicate.push_back({Text(layout, slot), "", ""});
 }
 
 void FitReporter::AddMismatch(const Layout& layout, Slot slot, std::string expected,

@@ -20,11 +20,15 @@ class FitReporter {
   bool ok() const { return report_.ok(); }
   FitReport& report() { return report_; }
 
-  void AddMissing(const Layout& layout, Slot slot);
-  void AddUnexpected(const Layout& layout, Slot slot);
+  void AddMissing(const Layout& layout, Slot slot) {
+    report_.missing.push_back(Text(layout, slot));
+  }
+  void AddUnexpected(const Layout& layout, Slot slot) { AddUnexpected(Text(layout, slot)); }
   // Adds a path that is not in a Layout, such as a renamed one.
   void AddUnexpected(std::string path) { report_.unexpected.push_back(std::move(path)); }
-  void AddDuplicate(const Layout& layout, Slot slot);
+  void AddDuplicate(const Layout& layout, Slot slot) {
+    report_.duplicate.push_back({Text(layout, slot), "", ""});
+  }
   void AddMismatch(const Layout& layout, Slot slot, std::string expected, std::string found);
   void AddMismatch(const Layout& layout, Slot slot, const LeafSpec& expected,
                    const LeafSpec& found);

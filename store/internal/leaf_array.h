@@ -7,18 +7,20 @@
 #include <utility>
 #include <vector>
 
+#include "leafstore/core/buffer.h"
 #include "leafstore/core/leaf.h"
 
 namespace leafstore::internal {
 
-struct LeafArray {
-  std::atomic<uint32_t> refs{1};
+struct LeafArray : RefCounted<LeafArray> {
   // The number of open MutableTensors; kAllBorrowed while a MutableLeaves is open.
   std::atomic<int64_t> open_borrows{0};
   static constexpr int64_t kAllBorrowed = -1;
   // The fingerprint of kinds, dtypes and shapes; 0 until computed (ParamStore::spec_fingerprint).
   mutable std::atomic<uint64_t> spec_fingerprint{0};
   std::vector<Leaf> leaves;
+
+  void Destroy() { delete this; }
 };
 
 // A counted pointer. Not a std::shared_ptr, whose use_count() does not synchronize with the last
@@ -30,7 +32,7 @@ class LeafArrayPtr {
     array_->leaves = std::move(leaves);
   }
   LeafArrayPtr(const LeafArrayPtr& other) : array_(other.array_) {
-    if (array_ != nullptr) array_->refs.fetch_add(1, std::memory_order_relaxed);
+    if (array_ != nullptr) array_->Ref();
   }
   LeafArrayPtr(LeafArrayPtr&& other) noexcept : array_(std::exchange(other.array_, nullptr)) {}
   LeafArrayPtr& operator=(LeafArrayPtr other) noexcept {
@@ -38,12 +40,10 @@ class LeafArrayPtr {
     return *this;
   }
   ~LeafArrayPtr() {
-    if (array_ != nullptr && array_->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-      delete array_;
-    }
+    if (array_ != nullptr) array_->Unref();
   }
   LeafArray* get() const { return array_; }
-  bool IsUnique() const { return array_->refs.load(std::memory_order_acquire) == 1; }
+  bool IsUnique() const { return array_->IsUnique(); }
 
  private:
   LeafArray* array_ = nullptr;

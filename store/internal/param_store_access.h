@@ -1,10 +1,12 @@
-// ParamStoreAccess and GatherLeaves: what split, merge, update and pack need of a ParamStore.
+// ParamStoreAccess and SplitLeaves: what split, merge, update and pack need of a ParamStore.
 #ifndef LEAFSTORE_STORE_INTERNAL_PARAM_STORE_ACCESS_H_
 #define LEAFSTORE_STORE_INTERNAL_PARAM_STORE_ACCESS_H_
 
 #include <cstdint>
 #include <utility>
 #include <vector>
+
+#include "absl/types/span.h"
 
 #include "leafstore/store/param_store.h"
 
@@ -23,23 +25,32 @@ struct ParamStoreAccess {
   static bool SharesLeaves(const ParamStore& store) { return !store.array_.IsUnique(); }
 };
 
-// Returns the leaves in some slots of `held`, whose leaves are `leaves`, moved or copied by `take`.
-template <typename Leaves, typename Take>
-std::vector<Leaf> GatherLeaves(const SlotSet& held, const SlotSet& slots, Leaves& leaves,
-                               Take take) {
-  std::vector<Leaf> gathered;
-  gathered.reserve(slots.size());
-  if (held.is_all()) {  // a tight loop
-    for (uint32_t i = 0; i < slots.size(); ++i) gathered.push_back(take(leaves[slots.SlotAt(i)]));
-  } else {
-    for (uint32_t i = 0; i < slots.size(); ++i) {
-      gathered.push_back(take(leaves[held.PlaceOf(slots.SlotAt(i))]));
+// Return the leaves of a store, which is empty afterwards if it is an rvalue.
+inline std::vector<Leaf> AllLeaves(ParamStore&& store) { return std::move(store).TakeLeaves(); }
+inline absl::Span<const Leaf> AllLeaves(const ParamStore& store) { return store.leaves(); }
+
+// Returns a store for each group, which must have slots of `store` only. The leaves of an rvalue
+// are moved; those of a const store are copied.
+template <typename Store>
+std::vector<ParamStore> SplitLeaves(Store&& store, absl::Span<const SlotSet> groups) {
+  const Layout layout = store.layout();
+  const SlotSet held = store.slots();
+  auto leaves = AllLeaves(std::forward<Store>(store));
+  std::vector<ParamStore> split;
+  split.reserve(groups.size());
+  for (const SlotSet& group : groups) {
+    std::vector<Leaf> own;
+    own.reserve(group.size());
+    const auto take = [&](uint32_t place) { own.push_back(std::move(leaves[place])); };
+    if (held.is_all()) {  // a tight loop
+      for (uint32_t i = 0; i < group.size(); ++i) take(group.SlotAt(i));
+    } else {
+      for (uint32_t i = 0; i < group.size(); ++i) take(held.PlaceOf(group.SlotAt(i)));
     }
+    split.push_back(ParamStore::FromParts(layout, group, std::move(own)));
   }
-  return gathered;
+  return split;
 }
-inline constexpr auto kCopyLeaf = [](const Leaf& leaf) { return leaf; };
-inline constexpr auto kMoveLeaf = [](Leaf& leaf) { return std::move(leaf); };
 
 }  // namespace leafstore::internal
 

@@ -128,7 +128,9 @@ void CheckRename(absl::Span<const absl::string_view> lines) {
     absl::StatusOr<Path> path = Path::Parse(line);
     if (path.ok()) paths.push_back(*std::move(path));
   }
-  const auto renamed = map->Apply(paths, /*allow_unused_rules=*/true);
+  const absl::StatusOr<Layout> layout = Layout::Create(std::move(paths));
+  if (!layout.ok()) return;  // a path occurs twice
+  const auto renamed = map->Apply(*layout, /*allow_unused_rules=*/true);
   if (!renamed.ok()) {
     RequireError(renamed.status(), {StatusCode::kInvalidArgument, StatusCode::kResourceExhausted});
     return;

@@ -40,7 +40,8 @@ inline constexpr char kProbes[] = R"(
   globalThis.factOf = (name) => [...document.querySelectorAll('.facts dt')].find((dt) =>
     dt.textContent === name)?.nextSibling.textContent ?? null;
   globalThis.shownPaths = () => [...document.querySelectorAll('.row')]
-    .sort((a, b) => a.dataset.at - b.dataset.at).map((row) => row.querySelector('.path-cell').title);
+    .sort((a, b) => a.dataset.at - b.dataset.at)
+    .map((row) => row.querySelector('.path-cell').title);
   null)";
 
 // Formats a number as the page does.

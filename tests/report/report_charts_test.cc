@@ -1,5 +1,5 @@
-// Charts in a browser of unusual metrics: one step, one value, numbers that differ in their last bit,
-// gaps, the largest and smallest numbers.
+// Charts in a browser of unusual metrics: one step, one value, numbers that differ in their last
+// bit, gaps, the largest and smallest numbers.
 #include <algorithm>
 #include <cstdint>
 #include <filesystem>

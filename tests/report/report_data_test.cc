@@ -16,8 +16,7 @@
 
 #include "leafstore/numeric/stats.h"
 #include "leafstore/select/grouping.h"
-#include "leafstore/tools/report/report_numbers.h"
-#include "leafstore/tools/report/report_tree.h"
+#include "leafstore/tools/report/report_item.h"
 
 #include "tests/report/sample_reports.h"
 
@@ -29,7 +28,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using tools::CompareLeaves;
 using tools::LeafChange;
-using tools::ReportTree;
 
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 constexpr float kInf = std::numeric_limits<float>::infinity();
@@ -43,35 +41,48 @@ class ReportDataTest : public testing::Test {
  protected:
   TempDir dir_;
   const std::string path_ = dir_.File("a.leaf");
+  const std::string second_ = dir_.File("b.leaf");
 };
 
-TEST(ReportTreeTest, Child_IsIdentifiedByParentAndKey) {
-  ReportTree tree;
-  const ReportTree::Node a = tree.Child(ReportTree::kRoot, KeyRef::Attribute("a"));
-  const ReportTree::Node item = tree.Child(ReportTree::kRoot, KeyRef::Item("a"));
-  EXPECT_NE(a, item);
-  EXPECT_EQ(tree.Child(ReportTree::kRoot, KeyRef::Attribute("a")), a);
-  EXPECT_EQ(tree.At(Path().Attribute("a")), a);
-  EXPECT_EQ(tree.size(), 3u);
-  EXPECT_EQ(tree.key(item), "a");
-  EXPECT_EQ(tree.step(item), "['a']");
+class ReportTreeTest : public ReportDataTest {
+ protected:
+  // Returns the tree of a report of two files that have these paths.
+  json TreeOf(const std::vector<Path>& before, const std::vector<Path>& after) {
+    SavePaths(path_, before);
+    SavePaths(second_, after);
+    return ReportJsonOf({path_, second_})["items"][0]["tree"];
+  }
+  static void SavePaths(const std::string& file, const std::vector<Path>& paths) {
+    std::vector<std::pair<Path, Leaf>> entries;
+    for (const Path& path : paths) entries.emplace_back(path, Floats({1}));
+    Save(file, ParamStore::FromEntries(std::move(entries)).value());
+  }
+};
+
+TEST_F(ReportTreeTest, Node_IsIdentifiedByParentAndKey) {
+  const json tree = TreeOf({Path().Attribute("a"), Path().Attribute("b").Item("a")},
+                           {Path().Attribute("a"), Path().Attribute("b").Attribute("a")});
+  EXPECT_THAT(tree["step"], ElementsAre("", ".a", ".b", ".a", "['a']"));
+  EXPECT_THAT(tree["key"], ElementsAre("", "a", "b", "a", "a"));
+  EXPECT_THAT(tree["parent"], ElementsAre(-1, 0, 0, 2, 2));
 }
 
-TEST(ReportTreeTest, Preorder_KeepsTheOrderOfInsertion) {
-  ReportTree tree;
-  for (const char* path : {".b.x", ".a", ".b.y", ".c.z"}) tree.At(Path::Parse(path).value());
-  std::vector<std::string> steps;
-  for (const ReportTree::Node node : tree.Preorder()) steps.push_back(tree.step(node));
-  EXPECT_THAT(steps, ElementsAre("", ".b", ".x", ".y", ".a", ".c", ".z"));
+TEST_F(ReportTreeTest, Nodes_AreInPreorderAndSiblingsInTheOrderOfTheLaterFile) {
+  const auto paths = [](const std::vector<const char*>& texts) {
+    std::vector<Path> list;
+    for (const char* text : texts) list.push_back(Path::Parse(text).value());
+    return list;
+  };
+  const json tree = TreeOf(paths({".b.y", ".c.z"}), paths({".a", ".b.x", ".d"}));
+  EXPECT_THAT(tree["step"], ElementsAre("", ".a", ".b", ".x", ".y", ".d", ".c", ".z"));
+  EXPECT_THAT(tree["parent"], ElementsAre(-1, 0, 0, 2, 2, 0, 0, 6));
 }
 
-TEST(ReportTreeTest, LongKeys_AreCutAndStayDistinct) {
-  ReportTree tree;
+TEST_F(ReportTreeTest, LongKeys_AreCutAndStayDistinct) {
   const std::string stem(100'000, 'k');
-  const ReportTree::Node a = tree.Child(ReportTree::kRoot, KeyRef::Item(stem + "a"));
-  const ReportTree::Node b = tree.Child(ReportTree::kRoot, KeyRef::Item(stem + "b"));
-  EXPECT_NE(a, b);
-  EXPECT_LE(tree.key(a).size(), 1024u);
+  const json tree = TreeOf({Path().Item(stem + "a")}, {Path().Item(stem + "b")});
+  ASSERT_EQ(tree["key"].size(), 3u);
+  for (const std::string key : tree["key"]) EXPECT_LE(key.size(), 1024u);
 }
 
 TEST_F(ReportDataTest, Columns_HaveAnEntryPerLeaf) {
@@ -266,7 +277,7 @@ TEST(ReportJsonTest, NamesOfMetadata_StayDistinct) {
   tools::Source source;
   source.metadata = {{"a\n", "newline"}, {"a\\n", "backslash"}};
   source.metrics = {{"m\x01", 1}, {"m\\x01", 2}};
-  const json file = tools::PageJson(source);
+  const json file = tools::ReportFileJson(source);
   EXPECT_EQ(file["metadata"], json({{"a\\n", "newline"}, {"a\\\\n", "backslash"}}));
   EXPECT_EQ(file["metrics"], json({{"m\\x01", 1}, {"m\\\\x01", 2}}));
 }
@@ -276,15 +287,12 @@ TEST(ReportJsonTest, MuchMetadata_TakesLinearTime) {
   tools::Source source;
   for (int i = 0; i < 400'000; ++i) source.metadata[absl::StrCat("key", i)] = "value";
   const auto begin = std::chrono::steady_clock::now();
-  const std::string text = tools::JsonText(tools::PageJson(source));
+  const std::string text = tools::JsonText(tools::ReportFileJson(source));
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(30));
   EXPECT_THAT(text, HasSubstr("\"key399999\":\"value\""));
 }
 
-class ReportChangeTest : public ReportDataTest {
- protected:
-  const std::string second_ = dir_.File("b.leaf");
-};
+using ReportChangeTest = ReportDataTest;
 
 TEST_F(ReportChangeTest, Leaves_AreComparedByPath) {
   const auto at = [](const char* path) { return Path::Parse(path).value(); };
@@ -407,7 +415,8 @@ TEST_F(ReportStepsTest, DamagedStep_IsSkippedAndNamed) {
   EXPECT_EQ(report["items"][0]["series"]["l2"][0].size(), 2u);
 }
 
-// A step that fails while it is read is left out, and the next one is compared with the last intact one.
+// A step that fails while it is read is left out, and the next one is compared with the last intact
+// one.
 TEST_F(ReportStepsTest, StepAfterADamagedOne_IsComparedWithTheLastIntactStep) {
   const std::vector<ParamStore> stores = GrowingStores(3, 1, 8);
   SaveSteps(run_, {1, 2, 3}, stores);

@@ -1,5 +1,5 @@
-// The appearance of the page in a browser: colours, contrast, narrow windows, print, tab order, names
-// of elements with roles.
+// The appearance of the page in a browser: colours, contrast, narrow windows, print, tab order,
+// names of elements with roles.
 #include <algorithm>
 #include <string>
 #include <vector>
@@ -77,7 +77,8 @@ constexpr char kLowContrast[] = R"((() => {
     return [...pen.getImageData(0, 0, 1, 1).data];
   };
   const light = ([r, g, b]) => {
-    const linear = [r, g, b].map((c) => (c / 255 <= 0.04045 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4));
+    const linear = [r / 255, g / 255, b / 255].map((c) =>
+      (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2];
   };
   const contrast = (a, b) => {
@@ -102,15 +103,23 @@ constexpr char kLowContrast[] = R"((() => {
     const node = walker.currentNode;
     const element = node.parentElement;
     const box = element.getBoundingClientRect();
-    if (!node.data.trim() || !box.width || element.closest('svg, script, style, noscript, .sr-only, option')) continue;
+    const unseen = 'svg, script, style, noscript, .sr-only, option';
+    if (!node.data.trim() || !box.width || element.closest(unseen)) continue;
     const style = getComputedStyle(element);
-    const large = parseFloat(style.fontSize) >= 24 || (parseFloat(style.fontSize) >= 18.66 && style.fontWeight >= 700);
+    const size = parseFloat(style.fontSize);
+    const large = size >= 24 || (size >= 18.66 && style.fontWeight >= 700);
     check(node.data, style.color, behind(element), large ? 3 : 4.5);
     ++checked;
   }
   // In the treemap text is on fills: checks every ink on each of its fills.
-  const value = (name) => { const probe = document.createElement('i'); probe.style.color = `var(${name})`;
-    document.body.append(probe); const colour = getComputedStyle(probe).color; probe.remove(); return colour; };
+  const value = (name) => {
+    const probe = document.createElement('i');
+    probe.style.color = `var(${name})`;
+    document.body.append(probe);
+    const colour = getComputedStyle(probe).color;
+    probe.remove();
+    return colour;
+  };
   for (let i = 0; i < 8; ++i) check(`fill c${i}`, value('--fill-ink'), rgb(value(`--c${i}`)), 4.5);
   check('fill rest', value('--fill-ink'), rgb(value('--c-rest')), 4.5);
   for (let i = 0; i < 6; ++i) check(`fill s${i}`, value('--s-low-ink'), rgb(value(`--s${i}`)), 4.5);
@@ -119,8 +128,13 @@ constexpr char kLowContrast[] = R"((() => {
   check('box', value('--ink'), rgb(value('--surface')), 4.5);
   check('tick', value('--muted'), rgb(value('--surface')), 4.5);
   check('tick in details', value('--muted'), rgb(value('--accent-soft')), 4.5);
-  for (let i = 0; i < 8; ++i) for (const ground of ['--surface', '--accent-soft']) check(`line ${i} on ${ground}`, value(`--l${i}`), rgb(value(ground)), 3);
-  for (const name of ['--accent', '--strong-line', '--bar-before']) check(name, value(name), rgb(value('--surface')), 3);
+  for (const ground of ['--surface', '--accent-soft']) {
+    const colour = rgb(value(ground));
+    for (let i = 0; i < 8; ++i) check(`line ${i} on ${ground}`, value(`--l${i}`), colour, 3);
+  }
+  for (const name of ['--accent', '--strong-line', '--bar-before']) {
+    check(name, value(name), rgb(value('--surface')), 3);
+  }
   return {low: [...new Set(low)], checked};
 })())";
 

@@ -59,6 +59,18 @@ TEST_F(ReportBrowserTest, TwoFiles_ShowTheChanges) {
   EXPECT_EQ(Eval("document.querySelectorAll('.detail .bars-before').length"), 1);
 }
 
+TEST_F(ReportBrowserTest, ItemOfOneFile_IsShown) {
+  const std::string second = dir_.File("after.leaf");
+  Save(path_, NetworkStore(1, 4, 1), "old");
+  Save(second, NetworkStore(1, 4, 1), "new");
+  Open({path_, second});
+  for (const std::string change : {"only after", "only before"}) {
+    Choose("item", change == "only after" ? "0" : "1");
+    EXPECT_EQ(Cell("embed.weight", "what"), change);
+    EXPECT_THAT(std::string(Fact("Leaves")), testing::StartsWith("10"));
+  }
+}
+
 TEST_F(ReportBrowserTest, Directory_ShowsNormsOverItsSteps) {
   const std::string run = dir_.File("run");
   const std::vector<ParamStore> stores = GrowingStores(4, 1, 8);

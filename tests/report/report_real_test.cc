@@ -1,6 +1,6 @@
 // Reports of real files: a run of examples/digits, two steps of it, and a published model
-// (published_model.py). Each is searched, sorted and shown in both themes, and compared with the output
-// of the other subcommands.
+// (published_model.py). Each is searched, sorted and shown in both themes, and compared with the
+// output of the other subcommands.
 #include <algorithm>
 #include <cmath>
 #include <map>

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
+#include <limits>
 #include <map>
 #include <string>
 #include <vector>
@@ -95,6 +96,13 @@ TEST_F(ReportBrowserTest, TiesStaticLeavesAndNaN_AreShown) {
   page_->Click("#warnings button");
   EXPECT_EQ(Eval("shownPaths()"), json({"scale"}));
   EXPECT_THAT(std::string(Eval("byId('more-body').textContent")), HasSubstr("Tied parameters"));
+}
+
+TEST_F(ReportBrowserTest, InfiniteValue_IsShown) {
+  const Value infinite(std::numeric_limits<double>::infinity());
+  Save(path_, ParamStore::FromEntries({{Path().Attribute("limit"), infinite}}).value());
+  Open({path_});
+  EXPECT_EQ(Cell("limit", "shape"), "inf");
 }
 
 TEST_F(ReportBrowserTest, Groups_HaveTotalsAndFilterTheTable) {

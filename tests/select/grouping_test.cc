@@ -1,4 +1,4 @@
-// Groupings: names, indices, errors. See partition_test.cc for partitions by filters.
+// Groupings: names, indices, errors. See compiled_grouping_test.cc for splits.
 #include "leafstore/select/grouping.h"
 
 #include <random>

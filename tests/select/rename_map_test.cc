@@ -26,16 +26,18 @@ using ::testing::HasSubstr;
 
 using Rules = std::vector<RenameRule>;
 
-std::vector<Path> PathsFrom(const std::vector<std::string>& texts) {
-  std::vector<Path> paths;
-  for (const std::string& text : texts) paths.push_back(PathFrom(text));
-  return paths;
-}
-
+// Returns the new paths of `texts`, in their order.
 absl::StatusOr<std::vector<RenamedPath>> Applied(const Rules& rules,
                                                  const std::vector<std::string>& texts,
                                                  bool allow_unused_rules = false) {
-  return RenameMap::Create(rules).value().Apply(PathsFrom(texts), allow_unused_rules);
+  std::vector<Path> paths;
+  for (const std::string& text : texts) paths.push_back(PathFrom(text));
+  const Layout layout = Layout::Create(paths).value();
+  const auto by_slot = RenameMap::Create(rules).value().Apply(layout, allow_unused_rules);
+  if (!by_slot.ok()) return by_slot.status();
+  std::vector<RenamedPath> renamed;
+  for (const std::string& text : texts) renamed.push_back((*by_slot)[layout.SlotOf(text)]);
+  return renamed;
 }
 
 std::vector<std::string> Renamed(const Rules& rules, const std::vector<std::string>& texts) {
@@ -268,12 +270,12 @@ TEST(RenameMapTest, TooManyOrTooLongRules_AreAnError) {
 TEST(RenameMapTest, TooLongNewPaths_AreAnError) {
   std::string replacement;
   for (int i = 0; i < 1000; ++i) replacement += "{1}";
-  const std::vector<Path> paths = {Path().Item(std::string(1 << 20, 'k'))};
-  EXPECT_THAT(RenameMap::Create(Rules{{"*", replacement}}).value().Apply(paths),
+  const Layout layout = Layout::Create({Path().Item(std::string(1 << 20, 'k'))}).value();
+  EXPECT_THAT(RenameMap::Create(Rules{{"*", replacement}}).value().Apply(layout),
               StatusIs(kExhausted, EndsWith("': the new paths are too long")));
-  EXPECT_THAT(RenameMap::Create(Rules{{"*", replacement.substr(0, 60)}}).value().Apply(paths),
-              StatusIs(kExhausted, EndsWith("expected a path of at most 16777216 bytes, found "
-                                            "20971524")));
+  EXPECT_THAT(RenameMap::Create(Rules{{"*", replacement.substr(0, 60)}}).value().Apply(layout),
+              StatusIs(kExhausted, EndsWith("expected a path of at most 16777216 bytes, found a "
+                                            "longer one")));
 }
 
 TEST(RenameMapTest, StructureWithTooMuchText_IsAnError) {
@@ -295,11 +297,11 @@ TEST(RenameMapTest, HostilePatterns_Terminate) {
   for (int i = 0; i < 30; ++i) segments += "**.a.";
   Path deep;
   for (int i = 0; i < 20'000; ++i) deep.Attribute("a");
-  EXPECT_THAT(
-      RenameMap::Create(Rules{{pattern + "b", "x"}, {segments + "b", "x"}})
-          .value()
-          .Apply({deep, Path().Item(std::string(100'000, 'a'))}, /*allow_unused_rules=*/true),
-      IsOk());
+  const Layout layout = Layout::Create({deep, Path().Item(std::string(100'000, 'a'))}).value();
+  EXPECT_THAT(RenameMap::Create(Rules{{pattern + "b", "x"}, {segments + "b", "x"}})
+                  .value()
+                  .Apply(layout, /*allow_unused_rules=*/true),
+              IsOk());
 }
 
 // ---- against rules written down naively ----
@@ -362,7 +364,7 @@ TEST(RenameMapTest, RandomRules_AgreeWithANaiveRenamer) {
           for (const Key& key : captures[wildcard]) expected.Append(key);
         }
       }
-      const auto found = map.Apply({path}, /*allow_unused_rules=*/true);
+      const auto found = map.Apply(Layout::Create({path}).value(), /*allow_unused_rules=*/true);
       ASSERT_THAT(found, IsOk());
       ASSERT_EQ(found->at(0).to, expected.ToString())
           << "seed " << seed << ": " << text << " -> " << replacement << " of " << path.ToString();

@@ -73,6 +73,17 @@ TEST(LayoutTest, UnknownPath_IsNotFoundWithSuggestions) {
       StatusIs(kNotFound, AllOf(HasSubstr("layers.0.wieght"), HasSubstr("did you mean weight?"))));
 }
 
+TEST(LayoutTest, Suggestions_AreInOrderOfDistanceThenName) {
+  const Layout paths = Layout::Create({PathFrom(".head.wxy"), PathFrom(".head.w2"),
+                                       PathFrom(".head.w1"), PathFrom(".head.other")})
+                           .value();
+  EXPECT_THAT(
+      paths.GetDotted("head.w"),
+      StatusIs(kNotFound, "no leaf at 'head.w'; did you mean head.w1, head.w2 or head.wxy?"));
+  EXPECT_THAT(Layout(paths.def().value()).GetDotted("head.w"),
+              StatusIs(kNotFound, testing::EndsWith("without it; did you mean w1 or w2?")));
+}
+
 TEST(LayoutTest, ContainerPath_IsAnErrorOfGet) {
   const Layout layout(SampleModel().def);
   EXPECT_EQ(layout.Find(".layers"), std::nullopt);
@@ -179,9 +190,9 @@ TEST(LayoutOfPathsTest, KeyThatIsNotUtf8_IsAnError) {
 }
 
 TEST(LayoutOfPathsTest, PathTooLongToParse_IsAnError) {
-  EXPECT_THAT(
-      Layout::Create({Path().Item(std::string(Path::kMaxTextSize, 'a'))}),
-      StatusIs(kExhausted, AllOf(HasSubstr("expected at most 16777216"), HasSubstr("['aaa"))));
+  EXPECT_THAT(Layout::Create({Path().Item(std::string(Path::kMaxTextSize, 'a'))}),
+              StatusIs(kExhausted,
+                       AllOf(HasSubstr("a path of at most 16777216 bytes"), HasSubstr("['aaa"))));
 }
 
 TEST(LayoutOfPathsTest, TooMuchText_IsAnError) {

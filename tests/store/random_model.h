@@ -66,7 +66,7 @@ class RandomModel {
   }
 
   Tree AddNames(Tree tree, size_t children, int depth) {
-    static const char* const kNames[] = {"a", "b", "w", "bias", "a.b", "été", "0", "x y", "layers"};
+    constexpr const char* kNames[] = {"a", "b", "w", "bias", "a.b", "été", "0", "x y", "layers"};
     for (size_t i = 0; i < children; ++i) {
       tree.With(kNames[Below(std::size(kNames))], Make(depth - 1));
     }

@@ -118,9 +118,9 @@ TEST_F(ViewTest, Alias_IsFollowedToItsOwner) {
 TEST_F(ViewTest, FailedKey_IsReportedAtTheEnd) {
   const View lost = model_["layres"][7]["nothing"];
   EXPECT_FALSE(lost.ok());
-  const auto at_the_first =
-      StatusIs(kNotFound, AllOf(HasSubstr("at (root): no key 'layres' in a struct of 5"),
-                                HasSubstr("did you mean layers?")));
+  const auto at_the_first = StatusIs(
+      kNotFound, AllOf(HasSubstr("at (root): expected a child .layres, found a struct of 5"),
+                       HasSubstr("did you mean .layers?")));
   EXPECT_THAT(lost.status(), at_the_first);
   EXPECT_THAT(lost.leaf(), at_the_first);
   EXPECT_THAT(lost.tensor(), at_the_first);
@@ -130,37 +130,43 @@ TEST_F(ViewTest, FailedKey_IsReportedAtTheEnd) {
 }
 
 TEST_F(ViewTest, PositionOutOfRange_IsNotFound) {
-  EXPECT_THAT(model_["layers"][2].leaf(),
-              StatusIs(kNotFound, "at .layers: no key 2 in a list of 2"));
-  EXPECT_THAT(model_["layers"][-1].leaf(),
-              StatusIs(kNotFound, "at .layers: no key -1 in a list of 2"));
-  EXPECT_THAT(model_["by_number"][0].leaf(),
-              StatusIs(kNotFound, "at .by_number: no key 0 in a dict of 2"));
+  EXPECT_THAT(
+      model_["layers"][2].leaf(),
+      StatusIs(kNotFound, "at .layers: expected a child [2], found a list of 2 without it"));
+  EXPECT_THAT(
+      model_["layers"][-1].leaf(),
+      StatusIs(kNotFound, "at .layers: expected a child [-1], found a list of 2 without it"));
+  EXPECT_THAT(
+      model_["by_number"][0].leaf(),
+      StatusIs(kNotFound, "at .by_number: expected a child [0], found a dict of 2 without it"));
 }
 
-TEST_F(ViewTest, KeyOfTheWrongKind_NamesTheExpectedKind) {
-  EXPECT_THAT(model_["layers"]["0"].leaf(),
-              StatusIs(kInvalid, "at .layers, a list of 2: expected an integer, found '0'"));
-  EXPECT_THAT(model_[0].leaf(),
-              StatusIs(kInvalid, "at (root), a struct of 5: expected a name, found 0"));
-  EXPECT_THAT(model_["by_number"]["10"].leaf(),
-              StatusIs(kInvalid, "at .by_number, a dict of 2: expected an integer, found '10'"));
+TEST_F(ViewTest, KeyOfTheWrongKind_IsNotFound) {
+  EXPECT_THAT(
+      model_["layers"]["0"].leaf(),
+      StatusIs(kNotFound, "at .layers: expected a child ['0'], found a list of 2 without it"));
+  EXPECT_THAT(
+      model_[0].leaf(),
+      StatusIs(kNotFound, "at (root): expected a child [0], found a struct of 5 without it"));
+  EXPECT_THAT(
+      model_["by_number"]["10"].leaf(),
+      StatusIs(kNotFound, "at .by_number: expected a child ['10'], found a dict of 2 without it"));
   EXPECT_THAT(model_["activation"]["x"].leaf(),
-              StatusIs(kInvalid, "at .activation, a leaf: expected no key below it, found 'x'"));
+              StatusIs(kNotFound, "at .activation: expected a child ['x'], found a leaf"));
   EXPECT_THAT(model_["head"]["bias"].leaf(),
-              StatusIs(kInvalid, "at .head, None: expected no key below it, found 'bias'"));
+              StatusIs(kNotFound, "at .head: expected a child ['bias'], found none"));
 }
 
 TEST_F(ViewTest, EmptyDict_HasNoKeyOfEitherKind) {
   const Flattened empty = Flatten(Tree::Dict()).value();
   const View view(empty.def, empty.params);
-  EXPECT_THAT(view["a"].leaf(), StatusIs(kNotFound, HasSubstr("no key 'a' in a dict of 0")));
-  EXPECT_THAT(view[0].leaf(), StatusIs(kNotFound, HasSubstr("no key 0 in a dict of 0")));
+  EXPECT_THAT(view["a"].leaf(), StatusIs(kNotFound, HasSubstr("a child ['a'], found a dict of 0")));
+  EXPECT_THAT(view[0].leaf(), StatusIs(kNotFound, HasSubstr("a child [0], found a dict of 0")));
 }
 
 TEST_F(ViewTest, LeafOfTheWrongKind_IsAnError) {
   EXPECT_THAT(model_["layers"].leaf(),
-              StatusIs(kInvalid, "at .layers: expected a leaf, found a list of 2"));
+              StatusIs(kInvalid, "at .layers: expected a leaf, found list of 2"));
   EXPECT_THAT(
       model_["activation"].tensor(),
       StatusIs(kInvalid, "at .activation: expected a tensor, found the static leaf 'gelu'"));

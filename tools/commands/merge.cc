@@ -96,7 +96,7 @@ absl::Status MergeParts(std::vector<Parts> parts, const Source* like, Model* mer
       LEAFSTORE_ASSIGN_OR_RETURN(const SourceItem* item, like->item(part.name));
       LEAFSTORE_ASSIGN_OR_RETURN(expected, FileError(like->file, item->LoadAll()));
       layout = item->layout();
-      options.like = &expected;
+      options.like.emplace(expected);
     }
     std::vector<const ParamStore*> groups;
     for (const ParamStore& store : part.stores) groups.push_back(&store);

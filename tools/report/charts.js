@@ -8,8 +8,8 @@ function extentOf(values) {
   let [low, high] = [Infinity, -Infinity];
   for (const value of values) {
     if (!Number.isFinite(value)) continue;
-    if (value < low) low = value;
-    if (value > high) high = value;
+    low = Math.min(low, value);
+    high = Math.max(high, value);
   }
   return low <= high ? { low, high } : null;
 }
@@ -30,17 +30,14 @@ function placeIn(value, { low, high }) {
   return Number.isFinite(high - low) ? (value - low) / (high - low) : (value / 2 - low / 2) / (high / 2 - low / 2);
 }
 
-// Returns the range of a leaf's histogram: of its finite numbers, in a comparison those of both sides.
-const histogramRange = (item, leaf) => extentOf(item.sides.flatMap((side, i) =>
-  (side.histogram?.[leaf] ? [item.getOn(i, leaf, 'min'), item.getOn(i, leaf, 'max')] : [])));
-
 const svgLine = (name, x1, y1, x2, y2, others = {}) => svgEl('line', { class: name, x1, y1, x2, y2, ...others });
 const svgText = (name, x, y, text, attributes = {}) => svgEl('text', { class: name, x, y, ...attributes }, text);
+// Makes a path in the colour of a fill, for a line as a variant with more contrast.
+const svgPath = (name, fill, d, others = {}) =>
+  svgEl('path', { class: name, d, style: { stroke: colourOf(fill.replace(/^c/, 'l')) }, ...others });
 // A drawing without words for a cell of the table.
 const spark = (...children) => svgEl('svg',
   { class: 'spark', viewBox: '0 0 96 22', preserveAspectRatio: 'none', 'aria-hidden': 'true' }, ...children);
-
-const histogramsOf = (item, leaf) => item.sides.map((side) => side.histogram?.[leaf] ?? null);
 
 // Every bar with a count is visible.
 function barsPath(counts, most, width, height) {
@@ -48,8 +45,8 @@ function barsPath(counts, most, width, height) {
   const gap = step > 4 ? 1 : 0;
   return counts.map((count, i) => {
     if (count === 0) return '';
-    const size = Math.max(height * count / most, 0.8);
-    return `M${(i * step).toFixed(2)} ${height.toFixed(2)}v${(-size).toFixed(2)}h${(step - gap).toFixed(2)}v${size.toFixed(2)}z`;
+    const size = Math.max(height * count / most, 0.8).toFixed(2);
+    return `M${(i * step).toFixed(2)} ${height.toFixed(2)}v-${size}h${(step - gap).toFixed(2)}v${size}z`;
   }).join('');
 }
 
@@ -59,24 +56,24 @@ function outlinePath(counts, most, width, height) {
     `V${(height - height * count / most).toFixed(2)}H${((i + 1) * step).toFixed(2)}`).join('')}V${height}`;
 }
 
-// Returns the shapes, their range, and the largest count; null without finite numbers.
+// Returns the shapes of a leaf's histogram; its range (of the finite numbers, in a comparison those of both sides); the
+// largest count; the counts now, and before if these are drawn as a line. Returns null without finite numbers.
 function drawHistogram(item, leaf, width, height) {
-  const histograms = histogramsOf(item, leaf);
-  const most = Math.max(1, ...histograms.flatMap((counts) => counts ?? []));
-  const range = histogramRange(item, leaf);
+  const histograms = item.sides.map((side) => side.histogram[leaf]);
+  const range = extentOf(item.sides.flatMap((_, side) =>
+    (histograms[side] ? [item.getOn(side, leaf, 'min'), item.getOn(side, leaf, 'max')] : [])));
   if (!range) return null;
-  const shapes = [];
-  if (range.low < 0 && range.high > 0) {
-    const x = width * placeIn(0, range);
-    shapes.push(svgLine('zero', x, 0, x, height));
-  }
+  const most = Math.max(1, ...histograms.flatMap((counts) => counts ?? []));
+  const zero = range.low < 0 && range.high > 0 ? width * placeIn(0, range) : null;
   const now = histograms[item.now(leaf)];
-  if (now) shapes.push(svgEl('path', { class: 'bars', d: barsPath(now, most, width, height) }));
-  if (item.now(leaf) === 1 && histograms[0]) {
-    shapes.push(svgEl('path', { class: 'bars-before', d: outlinePath(histograms[0], most, width, height),
-      'vector-effect': 'non-scaling-stroke' }));
-  }
-  return { shapes, range, most };
+  const before = item.now(leaf) === 1 ? histograms[0] : null;
+  const shapes = [
+    zero !== null && svgLine('zero', zero, 0, zero, height),
+    now && svgEl('path', { class: 'bars', d: barsPath(now, most, width, height) }),
+    before && svgEl('path', { class: 'bars-before', d: outlinePath(before, most, width, height),
+      'vector-effect': 'non-scaling-stroke' }),
+  ];
+  return { shapes, ...range, most, zero, now, before };
 }
 
 function sparkHistogram(item, leaf) {
@@ -89,128 +86,24 @@ function histogramFigure(item, leaf) {
   const [width, height] = [360, 104];
   const drawn = drawHistogram(item, leaf, width, height);
   if (!drawn) return null;
-  const { low, high } = drawn.range;
+  const { low, high, most, zero, now, before } = drawn;
   const tick = (value, x, anchor) =>
     svgText('tick', x, height + 15, formatNumber(value, 3), { 'text-anchor': anchor });
-  const zero = width * placeIn(0, drawn.range);
-  const both = item.now(leaf) === 1 && histogramsOf(item, leaf)[0];
-  const bins = histogramsOf(item, leaf)[item.now(leaf)].length;
   const caption = low === high ? `All finite numbers are ${formatNumber(low)}`
-    : `Distribution, up to ${formatCount(drawn.most)} in a bin${both ? '; before as a line' : ''}`;
+    : `Distribution, up to ${formatCount(most)} in a bin${before ? '; before as a line' : ''}`;
   const svg = svgEl('svg', {
     viewBox: `0 0 ${width} ${height + 20}`, role: 'img',
-    'aria-label': `Histogram in ${bins} bins from ${formatNumber(low)} to ${formatNumber(high)}, ` +
-      `up to ${formatCount(drawn.most)} numbers in a bin`,
+    'aria-label': `Histogram in ${(now ?? before).length} bins from ${formatNumber(low)} to ${formatNumber(high)}, ` +
+      `up to ${formatCount(most)} numbers in a bin`,
   }, drawn.shapes, svgLine('axis', 0, height, width, height), tick(low, 0, 'start'),
-  high > low ? tick(high, width, 'end') : null,
-  low < 0 && high > 0 && zero > 70 && zero < width - 70 ? tick(0, zero, 'middle') : null);
+  high > low && tick(high, width, 'end'), zero > 70 && zero < width - 70 && tick(0, zero, 'middle'));
   return el('figure', {}, el('figcaption', {}, caption), svg);
 }
 
 // Returns the pieces of a line, with a gap where there is no number.
 function linePath(points) {
-  let pen = 'M';
-  return points.map((point) => {
-    if (!point) { pen = 'M'; return ''; }
-    const part = `${pen}${point[0].toFixed(1)} ${point[1].toFixed(1)}`;
-    pen = 'L';
-    return part;
-  }).join('');
-}
-
-function sparkLine(values) {
-  const extent = extentOf(values);
-  if (!extent) return null;
-  const range = widened(extent);
-  const points = values.map((value, i) => (Number.isFinite(value)
-    ? [values.length > 1 ? 96 * i / (values.length - 1) : 48, 20 - 18 * placeIn(value, range)] : null));
-  return spark(svgEl('path',
-    { class: 'series line-accent', d: linePath(points), 'vector-effect': 'non-scaling-stroke' }));
-}
-
-// Returns about `count` round numbers in a range, ascending; fewer or none where numbers are too far apart.
-function roundTicks(low, high, count) {
-  const pieces = Math.max(3, Math.min(8, count));
-  const rough = high / pieces - low / pieces;
-  const unit = 10 ** Math.floor(Math.log10(rough));
-  const round = [1, 2, 2.5, 5, 10].map((times) => times * unit).find((size) => size >= rough);
-  const step = Number.isFinite(round) ? round : unit;
-  const first = Math.ceil(low / step - 1e-9);
-  const most = Math.floor(high / step + 1e-9) - first + 1;
-  if (!(step > 0) || !(most > 0)) return [];
-  const ticks = [];
-  for (let i = 0; i < Math.min(most, 2 * pieces); ++i) {
-    const tick = (first + i) * step;
-    if (Number.isFinite(tick) && tick !== ticks[ticks.length - 1]) ticks.push(tick);
-  }
-  return ticks;
-}
-
-// Draws lines over steps, named at their ends, with a readout for the pointer and the arrow keys. Draws them again when
-// the width changes, so that text keeps its size.
-//   lines: [{name, fill: 'c0', values, label}]; format: of a value.
-function lineChart(chart) {
-  const { title, lines } = chart;
-  const known = extentOf(lines.flatMap((line) => line.values));
-  if (!known) return el('figure', { class: 'chart' }, el('h3', {}, title),
-      el('p', { class: 'empty' }, 'No numbers to draw.'));
-  const figure = el('figure', { class: 'chart' }, el('h3', {}, bdi(title)));
-  const frame = chartFrame(chart);
-  figure.append(frame.element, frame.reading);
-  let drawn = 0;
-  new ResizeObserver(() => {
-    if (figure.clientWidth === drawn || figure.clientWidth === 0) return;
-    drawn = figure.clientWidth;
-    frame.show(drawLines(chart, known, drawn));
-  }).observe(figure);
-  return figure;
-}
-
-// Returns the axes of a chart, of steps and of values.
-function axesOf({ steps, lines, height = 190 }, known, width) {
-  const left = 52;
-  const named = lines.length > 1 || lines[0].label;
-  const right = named ? Math.min(150, width * 0.32) : 12;
-  const [top, bottom] = [8, 22];
-  const range = widened({ ...known, low: known.low > 0 && known.low < 0.5 * known.high ? 0 : known.low });
-  const [first, last] = [steps[0], steps[steps.length - 1]];
-  return {
-    left, right, top, bottom, width, height, ...range, first, last, named,
-    x: (step) => left + (width - left - right) * placeIn(step, { low: first, high: last }),
-    y: (value) => top + (height - top - bottom) * (1 - placeIn(value, range)),
-  };
-}
-
-function drawLines(chart, known, width) {
-  const { steps, lines, format } = chart;
-  const axes = axesOf(chart, known, width);
-  const { left, right, top, bottom, height, x, y } = axes;
-  const svg = svgEl('svg', { viewBox: `0 0 ${width} ${height}`, height, 'aria-hidden': 'true' });
-  for (const tick of roundTicks(axes.low, axes.high, height / 45)) {
-    svg.append(svgLine('rule', left, y(tick), width - right, y(tick)),
-      svgText('tick', left - 8, y(tick) + 4, format(tick), { 'text-anchor': 'end' }));
-  }
-  const stepTicks = axes.last > axes.first
-    ? roundTicks(axes.first, axes.last, (width - left - right) / 70).filter(Number.isInteger) : [axes.first];
-  for (const tick of stepTicks) {
-    svg.append(svgText('tick', x(tick), height - 5, formatCount(tick), { 'text-anchor': 'middle' }));
-  }
-  const ends = [];
-  for (const line of lines) {
-    const points = line.values.map((value, i) => (Number.isFinite(value) ? [x(steps[i]), y(value)] : null));
-    svg.append(svgEl('path', { class: `series line-${line.fill}`, d: linePath(points) + lonePoints(points) }));
-    const end = points.findLast(Boolean);
-    if (end && axes.named) ends.push({ line, y: end[1], x: end[0] });
-  }
-  for (const { line, y: at, x: from, place } of placeLabels(ends, top, height - bottom)) {
-    svg.append(svgEl('path', { class: `series line-${line.fill}`, 'stroke-opacity': 0.5,
-      d: `M${(from + 2).toFixed(1)} ${at.toFixed(1)}L${(width - right + 12).toFixed(1)} ${place.toFixed(1)}` }));
-    svg.append(svgText('label', (width - right + 16).toFixed(1), place + 4,
-      [shorten(line.name, Math.floor((right - 16) / 6.8)), svgEl('title', {}, line.name)]));
-  }
-  const hair = svgLine('hair', 0, top, 0, height - bottom, { visibility: 'hidden' });
-  svg.append(hair);
-  return { svg, hair, axes };
+  return points.map((point, i) =>
+    (point ? `${points[i - 1] ? 'L' : 'M'}${point[0].toFixed(1)} ${point[1].toFixed(1)}` : '')).join('');
 }
 
 // Draws a point between two gaps as a small cross.
@@ -219,58 +112,53 @@ function lonePoints(points) {
     ? `M${point[0] - 3} ${point[1]}h6M${point[0]} ${point[1] - 3}v6` : '')).join('');
 }
 
-// Places labels without overlap, as near to the ends of their lines as possible.
-function placeLabels(ends, top, bottom) {
-  const room = 14;
-  ends.sort((a, b) => a.y - b.y);
-  let next = top + 4;
-  for (const end of ends) {
-    end.place = Math.max(end.y, next);
-    next = end.place + room;
-  }
-  let limit = bottom + 2;
-  for (const end of [...ends].reverse()) {
-    end.place = Math.min(end.place, limit);
-    limit = end.place - room;
-  }
-  return ends;
+function sparkLine(values) {
+  const extent = extentOf(values);
+  if (!extent) return null;
+  const range = widened(extent);
+  const points = values.map((value, i) => (Number.isFinite(value)
+    ? [values.length > 1 ? 96 * i / (values.length - 1) : 48, 20 - 18 * placeIn(value, range)] : null));
+  return spark(svgPath('series', 'accent', linePath(points), { 'vector-effect': 'non-scaling-stroke' }));
 }
 
-function chartInWords({ title, steps, lines, format }) {
-  const ends = lines.slice(0, 12).map((line) =>
-    `${line.name}: ${format(line.values.find(Number.isFinite))} to ${format(line.values.findLast(Number.isFinite))}`);
-  return `${title}, from step ${formatCount(steps[0])} to ${formatCount(steps[steps.length - 1])}. ` +
-    `${ends.join('; ')}. Left and right read it step by step.`;
+// Returns about `count` round numbers in a range, ascending; fewer or none where numbers are too far apart.
+function roundTicks(low, high, count) {
+  const pieces = clamp(count, 3, 8);
+  const rough = high / pieces - low / pieces;
+  const unit = 10 ** Math.floor(Math.log10(rough));
+  const round = [1, 2, 2.5, 5, 10].map((times) => times * unit).find((size) => size >= rough);
+  const step = Number.isFinite(round) ? round : unit;
+  const first = Math.ceil(low / step - 1e-9);
+  const most = Math.floor(high / step + 1e-9) - first + 1;
+  if (!(step > 0) || !(most > 0)) return [];
+  const ticks = Array.from({ length: Math.min(most, 2 * pieces) }, (_, i) => (first + i) * step);
+  return [...new Set(ticks.filter(Number.isFinite))];
 }
 
-// Returns the step nearest to the pointer, or -1 outside of the axes.
-function stepAt(event, steps, { axes, svg }) {
-  const x = event.clientX - svg.getBoundingClientRect().left;
-  if (x < axes.left - 10 || x > axes.width - axes.right + 10) return -1;
-  let best = 0;
-  steps.forEach((step, i) => { if (Math.abs(axes.x(step) - x) < Math.abs(axes.x(steps[best]) - x)) best = i; });
-  return best;
-}
-
-// Makes the element for focus and pointer, and the line below with the values.
-function chartFrame({ title, steps, lines, format, height = 190 }) {
+// Draws lines over steps, named at their ends, with a readout for the pointer and the arrow keys. Draws them again when
+// the width changes, so that text keeps its size.
+//   lines: [{name, fill, values, label}]
+function lineChart({ title, steps, lines, height = 190 }) {
+  const figure = el('figure', { class: 'chart' }, el('h3', {}, bdi(title)));
+  const known = extentOf(lines.flatMap((line) => line.values));
+  if (!known) return fill(figure, {}, el('p', { class: 'empty' }, 'No numbers to draw.'));
   const reading = el('p', { class: 'reading', 'aria-live': 'polite' });
   let at = -1;
-  let drawing = null;
+  let drawn = null;
   const read = (i) => {
     at = i;
-    drawing.hair.setAttribute('visibility', i < 0 ? 'hidden' : 'visible');
     reading.textContent = i < 0 ? '' : `Step ${formatCount(steps[i])}: ` +
-      lines.map((line) => (lines.length > 1 ? `${line.name} ` : '') + format(line.values[i])).join(', ');
-    if (i >= 0) for (const name of ['x1', 'x2']) drawing.hair.setAttribute(name, drawing.axes.x(steps[i]));
+      lines.map((line) => (lines.length > 1 ? `${line.name} ` : '') + formatNumber(line.values[i])).join(', ');
+    const x = i < 0 ? {} : { x1: drawn.x(steps[i]), x2: drawn.x(steps[i]) };
+    fill(drawn.hair, { visibility: i < 0 ? 'hidden' : 'visible', ...x });
   };
-  const point = (event) => {
-    const step = stepAt(event, steps, drawing);
-    if (step !== at) read(step);
-  };
-  const element = el('div', {
-    class: 'chart-frame', tabindex: '0', role: 'img', 'aria-label': chartInWords({ title, steps, lines, format }),
-    onpointermove: point,
+  const frame = el('div', {
+    class: 'chart-frame', tabindex: '0', role: 'img', 'aria-label': chartInWords(title, steps, lines),
+    style: { minHeight: `${height}px` },  // reserves its space before it is drawn
+    onpointermove: (event) => {
+      const step = drawn.stepAt(event.clientX - drawn.svg.getBoundingClientRect().left);
+      if (step !== at) read(step);
+    },
     onpointerleave: () => read(-1),
     onblur: () => read(-1),
     onkeydown: (event) => {
@@ -280,12 +168,70 @@ function chartFrame({ title, steps, lines, format, height = 190 }) {
       event.preventDefault();
     },
   });
-  // Reserves its space before it is drawn.
-  element.style.minHeight = `${height}px`;
-  const show = (made) => {
-    drawing = made;
-    element.replaceChildren(made.svg);
+  new ResizeObserver(() => {
+    if (!figure.clientWidth || figure.clientWidth === drawn?.width) return;
+    drawn = drawLines(steps, lines, known, figure.clientWidth, height);
+    frame.replaceChildren(drawn.svg);
     read(at);
+  }).observe(figure);
+  return fill(figure, {}, frame, reading);
+}
+
+function chartInWords(title, steps, lines) {
+  const ends = lines.slice(0, 12).map(({ name, values }) =>
+    `${name}: ${formatNumber(values.find(Number.isFinite))} to ${formatNumber(values.findLast(Number.isFinite))}`);
+  return `${title}, from step ${formatCount(steps[0])} to ${formatCount(steps.at(-1))}. ` +
+    `${ends.join('; ')}. Left and right read it step by step.`;
+}
+
+// Returns the drawing: `svg`, its `width`, the line `hair` at the step that is read, `x` of a step, and `stepAt`, the
+// index of the step that is nearest to a position, or -1 outside of the axes.
+function drawLines(steps, lines, known, width, height) {
+  const named = lines.length > 1 || lines[0].label;
+  const [left, right] = [52, width - (named ? Math.min(150, width * 0.32) : 12)];
+  const [top, bottom] = [8, height - 22];
+  const range = widened({ ...known, low: known.low > 0 && known.low < 0.5 * known.high ? 0 : known.low });
+  const [first, last] = [steps[0], steps.at(-1)];
+  const x = (step) => left + (right - left) * placeIn(step, { low: first, high: last });
+  const y = (value) => top + (bottom - top) * (1 - placeIn(value, range));
+  const marks = roundTicks(range.low, range.high, height / 45);
+  const ticks = last > first ? roundTicks(first, last, (right - left) / 70).filter(Number.isInteger) : [first];
+  const drawn = lines.map(({ name, fill, values }) => {
+    const points = values.map((value, i) => (Number.isFinite(value) ? [x(steps[i]), y(value)] : null));
+    return { name, fill, points, end: points.findLast(Boolean) };
+  });
+  const hair = svgLine('hair', 0, top, 0, bottom, { visibility: 'hidden' });
+  const svg = svgEl('svg', { viewBox: `0 0 ${width} ${height}`, height, 'aria-hidden': 'true' },
+    marks.map((value) => [svgLine('rule', left, y(value), right, y(value)),
+      svgText('tick', left - 8, y(value) + 4, formatNumber(value), { 'text-anchor': 'end' })]),
+    ticks.map((step) => svgText('tick', x(step), height - 5, formatCount(step), { 'text-anchor': 'middle' })),
+    drawn.map(({ fill, points }) => svgPath('series', fill, linePath(points) + lonePoints(points))),
+    named && drawLabels(drawn.filter(({ end }) => end), top, bottom, right, width), hair);
+  const stepAt = (at) => {
+    if (at < left - 10 || at > right + 10) return -1;
+    return steps.reduce((best, step, i) => (Math.abs(x(step) - at) < Math.abs(x(steps[best]) - at) ? i : best), 0);
   };
-  return { element, reading, show };
+  return { svg, width, hair, x, stepAt };
+}
+
+// Draws the names of lines without overlap, as near to the ends of the lines as possible.
+function drawLabels(lines, top, bottom, right, width) {
+  const room = 14;
+  lines.sort((a, b) => a.end[1] - b.end[1]);
+  let next = top + 4;
+  for (const line of lines) {
+    line.place = Math.max(line.end[1], next);
+    next = line.place + room;
+  }
+  let limit = bottom + 2;
+  for (const line of [...lines].reverse()) {
+    line.place = Math.min(line.place, limit);
+    limit = line.place - room;
+  }
+  return lines.map(({ name, fill, end: [x, y], place }) => [
+    svgPath('series', fill, `M${(x + 2).toFixed(1)} ${y.toFixed(1)}L${(right + 12).toFixed(1)} ${place.toFixed(1)}`,
+      { 'stroke-opacity': 0.5 }),
+    svgText('label', (right + 16).toFixed(1), place + 4,
+      [shorten(name, Math.floor((width - right - 16) / 6.8)), svgEl('title', {}, name)]),
+  ]);
 }

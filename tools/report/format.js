@@ -9,22 +9,16 @@ const isNone = (value) => value === null || value === undefined || Number.isNaN(
 // Formats a number with four significant digits; a dash if there is none.
 function formatNumber(value, digits = 4) {
   if (isNone(value)) return NONE;
+  if (value < 0) return MINUS + formatNumber(-value, digits);
   if (value === Infinity) return '∞';
-  if (value === -Infinity) return `${MINUS}∞`;
-  if (value === 0) return '0';
-  const size = Math.abs(value);
-  let text;
-  if (size >= 1e-4 && size < 1e6) {
-    const rounded = Number(size.toPrecision(digits));
-    text = size >= 10 ** digits ? formatCount(Math.round(size)) : String(rounded);
-  } else {
-    const [mantissa, exponent] = size.toExponential(digits - 1).split('e');
-    text = `${Number(mantissa)}e${exponent.replace('+', '').replace('-', MINUS)}`;
-  }
-  return value < 0 ? MINUS + text : text;
+  if (value >= 10 ** digits && value < 1e6) return formatCount(Math.round(value));
+  if (value === 0 || (value >= 1e-4 && value < 1e6)) return String(Number(value.toPrecision(digits)));
+  const [mantissa, exponent] = value.toExponential(digits - 1).split('e');
+  return `${Number(mantissa)}e${exponent.replace('+', '').replace('-', MINUS)}`;
 }
 
 const formatCount = (value) => (isNone(value) ? NONE : value.toLocaleString('en-GB'));
+const countOf = (count, one, many) => `${formatCount(count)} ${count === 1 ? one : many}`;
 
 // Formats 1,234,567 as 1.23 M.
 function formatShort(value) {
@@ -37,14 +31,10 @@ function formatShort(value) {
 function formatBytes(value) {
   if (isNone(value)) return NONE;
   if (value < 1024) return `${value} B`;
-  const units = ['KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB'];
   let size = value / 1024;
   let unit = 0;
-  while (size >= 1023.95 && unit + 1 < units.length) {
-    size /= 1024;
-    ++unit;
-  }
-  return `${size.toFixed(1)} ${units[unit]}`;
+  for (; size >= 1023.95 && unit < 5; ++unit) size /= 1024;
+  return `${size.toFixed(1)} ${'KMGTPE'[unit]}iB`;
 }
 
 function formatShare(part, whole) {
@@ -55,39 +45,35 @@ function formatShare(part, whole) {
 }
 
 // Formats a ratio of any magnitude as a percentage.
-function formatRatio(value) {
-  if (isNone(value)) return NONE;
-  if (value === Infinity) return '∞';
-  if (value === 0) return '0%';
-  return `${formatNumber(100 * value, 3)}%`;
-}
+const formatRatio = (value) => (Number.isFinite(value) ? `${formatNumber(100 * value, 3)}%` : formatNumber(value));
 
-function formatShape(shape) {
-  if (!shape) return NONE;
-  return shape.length === 0 ? 'scalar' : shape.join(' × ');
-}
+const formatShape = (shape) => (shape ? shape.join(' × ') || 'scalar' : NONE);
 
-const countOf = (count, one, many) => `${formatCount(count)} ${count === 1 ? one : many}`;
+// Make an element with attributes (`onclick`, `style` as an object, others by name; null and false leave one out) and
+// children; strings become text nodes.
+const el = (tag, ...content) => fill(document.createElement(tag), ...content);
+const svgEl = (tag, ...content) => fill(document.createElementNS('http://www.w3.org/2000/svg', tag), ...content);
 
-// Makes an element with attributes (`class`, `onclick`, others by name; null and false leave one out) and children;
-// strings become text nodes.
-const el = (tag, attributes = {}, ...children) => fill(document.createElement(tag), attributes, children);
-const svgEl = (tag, attributes = {}, ...children) =>
-  fill(document.createElementNS('http://www.w3.org/2000/svg', tag), attributes, children);
+const isGiven = (value) => value !== null && value !== undefined && value !== false;
 
-function fill(element, attributes, children) {
+function fill(element, attributes = {}, ...children) {
   for (const [name, value] of Object.entries(attributes)) {
-    if (value === null || value === undefined || value === false) continue;
-    if (name.startsWith('on')) element.addEventListener(name.slice(2), value);
-    else element.setAttribute(name, value === true ? '' : value);
+    if (name === 'style') Object.assign(element.style, value);
+    else if (name.startsWith('on')) element.addEventListener(name.slice(2), value);
+    else if (isGiven(value)) element.setAttribute(name, value === true ? '' : value);
+    else element.removeAttribute(name);
   }
-  for (const child of children.flat(Infinity)) {
-    if (child !== null && child !== undefined) element.append(child);
-  }
+  element.append(...children.flat(Infinity).filter(isGiven));
   return element;
 }
 
 const byId = (id) => document.getElementById(id);
+
+// Replaces the children of the element with this id.
+function setContent(id, ...children) {
+  byId(id).replaceChildren();
+  return fill(byId(id), {}, ...children);
+}
 
 // Makes text whose direction does not affect its surroundings, for names in Hebrew or Arabic.
 const bdi = (text, attributes = {}) => el('bdi', attributes, text);
@@ -105,6 +91,16 @@ function cached(map, key, make) {
 
 // Adds to the list of a key in a map of lists.
 const addTo = (lists, key, value) => cached(lists, key, () => []).push(value);
+
+// Returns the last index up to `high` for which `holds` is true, as for all before it; 0 if there is none.
+function lastWhere(high, holds) {
+  let low = 0;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (holds(middle)) low = middle; else high = middle - 1;
+  }
+  return low;
+}
 
 // Returns the index that a key of the keyboard goes to in a list of `count` from index `at`; undefined for other keys.
 // `moves` maps arrows and pages to distances.

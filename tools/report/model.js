@@ -1,52 +1,37 @@
 // The data of the page: items and their trees. report_data.h describes the format.
 
 // Infinities are text in JSON.
-function decodeNumber(value) {
-  if (value === 'inf') return Infinity;
-  if (value === '-inf') return -Infinity;
-  return value;
-}
+const decodeNumber = (value) => (value === 'inf' ? Infinity : value === '-inf' ? -Infinity : value);
 
 // An item: nodes in preorder, leaves in the order of nodes. `sides` has the columns of one file, or in a comparison those
-// of before and after; `now` is the later side that has a leaf.
+// of before and after; `now` is the later side that has a leaf. A row is a leaf or an alias, in the order of the tree.
 class Item {
   constructor(data, report) {
     Object.assign(this, data);
     this.mode = report.mode;
-    this.nodeCount = data.tree.parent.length;
-    this.leafCount = data.leaves.node.length;
+    this.leafIndexes = data.leaves.node.map((_, leaf) => leaf);
     this.indexTree();
-    this.indexLeaves();
     this.indexRows();
     this.makeSums();
   }
 
+  // Computes the end and the first leaf of each node: nodes and leaves below a node are consecutive.
   indexTree() {
     const { parent } = this.tree;
-    this.end = new Int32Array(this.nodeCount);
-    this.children = Array.from({ length: this.nodeCount }, () => null);
-    for (let node = this.nodeCount - 1; node >= 0; --node) {
-      if (this.end[node] === 0) this.end[node] = node + 1;
-      const above = parent[node];
-      if (above >= 0 && this.end[above] < this.end[node]) this.end[above] = this.end[node];
+    this.children = parent.map(() => []);
+    this.end = Int32Array.from(parent, (_, node) => node + 1);
+    this.leafOf = new Int32Array(parent.length).fill(-1);
+    this.leafBegin = new Int32Array(parent.length + 1);
+    this.leaves.node.forEach((node, leaf) => { this.leafOf[node] = leaf; });
+    for (let node = 0; node < parent.length; ++node) {
+      this.leafBegin[node + 1] = this.leafBegin[node] + (this.leafOf[node] >= 0 ? 1 : 0);
+      if (node > 0) this.children[parent[node]].push(node);
     }
-    for (let node = 1; node < this.nodeCount; ++node) (this.children[parent[node]] ??= []).push(node);
+    for (let node = parent.length - 1; node > 0; --node) {
+      this.end[parent[node]] = Math.max(this.end[parent[node]], this.end[node]);
+    }
   }
 
-  // Computes the first leaf of each node; the leaves below a node are consecutive.
-  indexLeaves() {
-    const { node: nodes } = this.leaves;
-    this.leafBegin = new Int32Array(this.nodeCount + 1);
-    this.leafOf = new Int32Array(this.nodeCount).fill(-1);
-    let leaf = 0;
-    for (let node = 0; node < this.nodeCount; ++node) {
-      this.leafBegin[node] = leaf;
-      if (leaf < nodes.length && nodes[leaf] === node) this.leafOf[node] = leaf++;
-    }
-    this.leafBegin[this.nodeCount] = leaf;
-  }
-
-  // A row is a leaf or an alias; rows are in the order of the tree.
   indexRows() {
     this.aliasesOf = new Map();
     this.targetOf = new Map();
@@ -55,7 +40,6 @@ class Item {
       addTo(this.aliasesOf, this.aliases.target[i], node);
     });
     this.rowNodes = [...this.leaves.node, ...this.aliases.node].sort((a, b) => a - b);
-    this.rowCount = this.rowNodes.length;
     this.rowOfNode = new Map(this.rowNodes.map((node, row) => [node, row]));
     this.tagsOf = new Map();
     this.tags.node.forEach((node, i) => addTo(this.tagsOf, node, this.tags.tag[i]));
@@ -63,32 +47,31 @@ class Item {
 
   // Computes prefix sums over leaves, so that the sum of a subtree is a difference.
   makeSums() {
-    const sums = () => new Float64Array(this.leafCount + 1);
-    this.sums = { bytes: sums(), parameters: sums(), squares: sums(), odd: sums(), changed: sums() };
-    for (let leaf = 0; leaf < this.leafCount; ++leaf) {
-      const add = (name, value) => {
-        this.sums[name][leaf + 1] = this.sums[name][leaf] + (value || 0);
-      };
-      add('bytes', this.weight(leaf));
-      add('parameters', this.get(leaf, 'parameters'));
-      const l2 = this.isFloating(leaf) ? this.get(leaf, 'l2') : 0;
-      add('squares', Number.isFinite(l2) ? l2 * l2 : 0);
-      add('odd', this.isOdd(leaf) ? 1 : 0);
-      add('changed', this.change && this.change.what[leaf] !== 'same' ? 1 : 0);
-    }
+    const sums = (valueOf) => {
+      const column = new Float64Array(this.leafIndexes.length + 1);
+      for (const leaf of this.leafIndexes) column[leaf + 1] = column[leaf] + valueOf(leaf);
+      return column;
+    };
+    this.sums = {
+      bytes: sums((leaf) => this.weight(leaf)),
+      parameters: sums((leaf) => this.get(leaf, 'parameters') ?? 0),
+      squares: sums((leaf) => {
+        const l2 = this.isFloating(leaf) ? this.get(leaf, 'l2') : 0;
+        return Number.isFinite(l2) ? l2 * l2 : 0;
+      }),
+      odd: sums((leaf) => (this.isOdd(leaf) ? 1 : 0)),
+      changed: sums((leaf) => (this.change && this.change.what[leaf] !== 'same' ? 1 : 0)),
+    };
   }
 
   // Returns the value of a column on a side; null where the side does not have the leaf.
-  getOn(side, leaf, column) {
-    const values = this.sides[side][column];
-    return values === undefined ? null : decodeNumber(values[leaf]);
-  }
+  getOn(side, leaf, column) { return decodeNumber(this.sides[side][column][leaf]); }
   has(side, leaf) { return this.sides[side].kind[leaf] !== null; }
   now(leaf) { return this.sides.length > 1 && this.has(1, leaf) ? 1 : 0; }
   get(leaf, column) { return this.getOn(this.now(leaf), leaf, column); }
   isTensor(leaf) { return this.get(leaf, 'kind') === 'tensor'; }
   // Returns the size in the treemap: in a comparison the larger of both sides.
-  weight(leaf) { return Math.max(...this.sides.map((side) => side.bytes[leaf] || 0)); }
+  weight(leaf) { return Math.max(...this.sides.map((side) => side.bytes[leaf] ?? 0)); }
   // Norms of several leaves cover only these, because indices and counters would dominate.
   isFloating(leaf) { return this.isTensor(leaf) && /^(f|bf|c)/.test(this.get(leaf, 'dtype')); }
   isOdd(leaf) { return this.get(leaf, 'nan') > 0 || this.get(leaf, 'inf') > 0; }
@@ -102,10 +85,17 @@ class Item {
   // Returns the norm of the change, relative to the norm before.
   relativeChange(leaf) {
     const l2 = decodeNumber(this.change.l2[leaf]);
-    if (l2 === null) return null;
-    if (l2 === 0) return 0;
+    if (!l2) return l2;
     const before = this.getOn(0, leaf, 'l2');
     return before > 0 ? l2 / before : Infinity;
+  }
+  // Returns the relative change of the norm from the first step to the last.
+  seriesChange(leaf) {
+    const values = this.series.l2[leaf].map(decodeNumber).filter((value) => value !== null);
+    if (values.length < 2) return null;
+    const [first, last] = [values[0], values.at(-1)];
+    if (first === last) return 0;
+    return first > 0 ? Math.abs(last - first) / first : Infinity;
   }
 
   // Returns the sum of a subtree.
@@ -131,7 +121,7 @@ class Item {
 
   // Returns the end of the chain of single children that begins at `node`.
   throughChain(node) {
-    while (this.children[node]?.length === 1 && this.leafOf[node] < 0) [node] = this.children[node];
+    while (this.children[node].length === 1 && this.leafOf[node] < 0) [node] = this.children[node];
     return node;
   }
 
@@ -140,44 +130,28 @@ class Item {
   // Returns the fill of a group: grey for the rest, leaves in no group, and groups beyond the palette.
   groupFill(group) {
     const { name = null, rest = false } = this.groups[group] ?? {};
-    return name === null || rest || group >= PALETTE ? 'rest' : `c${group}`;
+    return name === null || rest ? 'c-rest' : categoryFill(group);
   }
 
-  // Returns the path of every node; only the end of long ones.
-  allPaths() {
-    const paths = new Array(this.nodeCount).fill('');
-    const { parent, key } = this.tree;
-    for (let node = 1; node < this.nodeCount; ++node) {
-      const above = paths[parent[node]];
-      paths[node] = above ? `${above.length > 4096 ? above.slice(-4096) : above}.${key[node]}` : key[node];
-    }
-    return paths;
-  }
-
-  // Returns the texts for the search, in lower case; computed at the first call.
+  // Returns the texts of rows for the search, in lower case; computed at the first call.
   searchTexts() {
-    if (!this.texts) {
-      const paths = this.allPaths();
-      this.texts = this.rowNodes.map((node) => {
-        const leaf = this.leafOf[node];
-        const parts = [paths[node]];
-        if (leaf < 0) {
-          parts.push('alias', 'tied', this.pathOf(this.targetOf.get(node)));
-        } else {
-          parts.push(this.get(leaf, 'dtype') ?? '', this.get(leaf, 'kind'), this.valueText(leaf) ?? '');
-          if (this.leaves.group) parts.push(this.groupName(this.groupOf(leaf)));
-        }
-        for (const tag of this.tagsOf.get(node) ?? []) parts.push(tag);
-        return parts.join('\n').toLowerCase();
-      });
-    }
+    this.texts ??= this.rowNodes.map((node) => {
+      const leaf = this.leafOf[node];
+      const parts = [this.pathOf(node), ...(this.tagsOf.get(node) ?? [])];
+      if (leaf < 0) {
+        parts.push('alias', 'tied', this.pathOf(this.targetOf.get(node)));
+      } else {
+        parts.push(this.get(leaf, 'dtype'), this.get(leaf, 'kind'), this.valueText(leaf));
+        if (this.leaves.group) parts.push(this.groupName(this.groupOf(leaf)));
+      }
+      return parts.join('\n').toLowerCase();
+    });
     return this.texts;
   }
 
   valueText(leaf, side = this.now(leaf)) {
-    const value = this.getOn(side, leaf, 'value');
-    if (value === null) return null;
-    return typeof value === 'string' ? value : JSON.stringify(value);
+    const value = this.sides[side].value[leaf];
+    return value === null || typeof value === 'string' ? value : JSON.stringify(value);
   }
 }
 
@@ -190,6 +164,7 @@ function readReport(text) {
     throw new Error(`The data of this page is damaged: ${error.message}`);
   }
   if (report.schema !== 1) throw new Error(`The data of this page has schema ${report.schema}; these scripts read 1.`);
+  if (report.items.length === 0) throw new Error('The file has no items.');
   report.items = report.items.map((item) => new Item(item, report));
   return report;
 }

@@ -1,34 +1,59 @@
 // The panels around the treemap and the table: facts, warnings, groups, steps, and the files.
 
 const fact = (name, value, small, warn = false) => el('div', {}, el('dt', {}, name),
-  el('dd', { class: warn ? 'warn-text' : null }, value, small ? el('small', {}, small) : null));
+  el('dd', { class: warn && 'warn-text' }, value, small && el('small', {}, small)));
 const section = (title, ...children) => el('div', {}, el('h3', {}, title), ...children);
 const pair = (name, value) => [el('dt', {}, bdi(String(name))), el('dd', {}, bdi(shorten(String(value), 4000)))];
-const pairsOf = (fields, format = String) =>
-  Object.entries(fields ?? {}).map(([name, value]) => pair(name, format(value)));
-const headOf = (names, extra = -1) => el('thead', {}, el('tr', {}, names.map((name, i) =>
-  el('th', { scope: 'col', class: i === extra ? 'extra' : null }, name))));
+const pairsOf = (fields, format = String) => Object.entries(fields).map(([name, value]) => pair(name, format(value)));
+// Makes a table; column `extra` is left out in a narrow window.
+const tableOf = (name, titles, body, extra) => el('table', { class: `plain ${name}` },
+  el('thead', {}, rowOfCells('th', titles, extra)), body);
+const rowOfCells = (tag, cells, extra) => el('tr', {}, cells.map((cell, i) =>
+  el(tag, { scope: tag === 'th' && 'col', class: i === extra && 'extra' }, cell)));
 
 function drawFacts(report, item) {
-  const bytes = item.sum(0, 'bytes');
-  const now = item.totals[item.totals.length - 1];
+  const now = item.totals.findLast(Boolean);
   const odd = item.sum(0, 'odd');
-  byId('facts').replaceChildren(
-    fact('Parameters', formatShort(now.parameters), now.parameters >= 1e4 ? formatCount(now.parameters) : null),
-    fact('Bytes', formatBytes(now.bytes),
-      now.stored !== now.bytes ? `${formatBytes(now.stored)} stored` : dtypesText(item)),
-    fact('Leaves', formatCount(now.leaves), leavesText(item, now)),
+  const names = dtypeSums(item).map(({ dtype }) => dtype).filter((dtype) => dtype !== 'static');
+  const dtypes = names.slice(0, 3).join(', ') + (names.length > 3 ? ` and ${names.length - 3} more dtypes` : '');
+  const others = [
+    now.tensors < now.leaves && `${formatCount(now.leaves - now.tensors)} static`,
+    item.aliases.node.length > 0 && `${formatCount(item.aliases.node.length)} tied besides`,
+  ].filter(Boolean).join(', ');
+  setContent('facts',
+    fact('Parameters', formatShort(now.parameters), now.parameters >= 1e4 && formatCount(now.parameters)),
+    fact('Bytes', formatBytes(now.bytes), now.stored !== now.bytes ? `${formatBytes(now.stored)} stored` : dtypes),
+    fact('Leaves', formatCount(now.leaves), others || 'all tensors'),
     fact('L2 norm', formatNumber(Math.sqrt(item.sum(0, 'squares'))), 'of floating numbers'),
-    ...(item.change ? changeFacts(item) : []),
-    ...(item.series ? [fact('Steps', formatCount(item.series.steps.length), stepsText(item))] : []),
+    item.change && changeFacts(item),
+    item.series && stepsFact(item.series.steps),
     odd > 0 ? fact('NaN or infinite', countOf(odd, 'leaf', 'leaves'), 'have such numbers', true)
-      : fact('NaN or infinite', 'none', bytes > 0 ? null : 'no numbers'));
+      : fact('NaN or infinite', 'none', item.sum(0, 'bytes') === 0 && 'no numbers'));
+}
+
+const stepsFact = (steps) =>
+  fact('Steps', formatCount(steps.length), `${formatCount(steps[0])} to ${formatCount(steps.at(-1))}`);
+
+function changeFacts(item) {
+  const count = (...whats) => item.change.what.filter((what) => whats.includes(what)).length;
+  const parts = [[count('same'), 'the same'], [count('added'), 'only after'], [count('removed'), 'only before'],
+    [count('dtype', 'shape', 'kind'), 'of another form']].filter(([n]) => n > 0);
+  const l2 = (leaf) => decodeNumber(item.change.l2[leaf]);
+  const leaves = item.leafIndexes.filter((leaf) => l2(leaf) !== null && item.isFloating(leaf));
+  const normOf = (valueOf) => Math.sqrt(leaves.reduce((sum, leaf) => sum + valueOf(leaf) ** 2, 0));
+  const [change, before] = [normOf(l2), normOf((leaf) => item.getOn(0, leaf, 'l2'))];
+  return [
+    fact('Leaves that differ', formatCount(item.leafIndexes.length - count('same')),
+      parts.map(([n, text]) => `${formatCount(n)} ${text}`).join(', ')),
+    fact('Change', before > 0 ? formatRatio(change / before) : formatNumber(change),
+      `‖Δ‖ ${formatNumber(change)}${before > 0 ? ` of ${formatNumber(before)}` : ''}`),
+  ];
 }
 
 // Returns the sums of the leaves of each dtype, the most bytes first; static leaves are one dtype.
 function dtypeSums(item) {
   const sums = new Map();
-  for (let leaf = 0; leaf < item.leafCount; ++leaf) {
+  for (const leaf of item.leafIndexes) {
     const dtype = item.isTensor(leaf) ? item.get(leaf, 'dtype') : 'static';
     const sum = cached(sums, dtype, () => ({ dtype, leaves: 0, parameters: 0, bytes: 0 }));
     ++sum.leaves;
@@ -38,202 +63,139 @@ function dtypeSums(item) {
   return [...sums.values()].sort((a, b) => b.bytes - a.bytes);
 }
 
-function dtypesText(item) {
-  const names = dtypeSums(item).map(({ dtype }) => dtype).filter((dtype) => dtype !== 'static');
-  return names.slice(0, 3).join(', ') + (names.length > 3 ? ` and ${names.length - 3} more dtypes` : '');
-}
-
-function leavesText(item, totals) {
-  const parts = [];
-  if (totals.tensors < totals.leaves) parts.push(`${formatCount(totals.leaves - totals.tensors)} static`);
-  if (item.aliases.node.length) parts.push(`${formatCount(item.aliases.node.length)} tied besides`);
-  return parts.join(', ') || 'all tensors';
-}
-
-const stepsText = ({ series: { steps } }) => `${formatCount(steps[0])} to ${formatCount(steps.at(-1))}`;
-
-function changeFacts(item) {
-  const counts = new Map();
-  for (const what of item.change.what) counts.set(what, (counts.get(what) ?? 0) + 1);
-  const count = (...whats) => whats.reduce((sum, what) => sum + (counts.get(what) ?? 0), 0);
-  const parts = [[count('same'), 'the same'], [count('added'), 'only after'], [count('removed'), 'only before'],
-    [count('dtype', 'shape', 'kind'), 'of another form']].filter(([n]) => n > 0);
-  let [squares, before] = [0, 0];
-  for (let leaf = 0; leaf < item.leafCount; ++leaf) {
-    const l2 = decodeNumber(item.change.l2[leaf]);
-    if (l2 === null || !item.isFloating(leaf)) continue;
-    squares += l2 * l2;
-    before += item.getOn(0, leaf, 'l2') ** 2;
-  }
-  return [
-    fact('Leaves that differ', formatCount(item.leafCount - count('same')),
-      parts.map(([n, text]) => `${formatCount(n)} ${text}`).join(', ')),
-    fact('Change', before > 0 ? formatRatio(Math.sqrt(squares / before)) : formatNumber(Math.sqrt(squares)),
-      `‖Δ‖ ${formatNumber(Math.sqrt(squares))}${before > 0 ? ` of ${formatNumber(Math.sqrt(before))}` : ''}`),
-  ];
-}
-
 function drawWarnings(report, item, show) {
   const notices = [
     ...(report.skipped ?? []).map(({ step, why }) => `Step ${formatCount(step)} is not in this report: ${why}`),
-    ...(report.notes ?? []),
-    ...(isNone(item.took_root) ? []
-      : [`The filter of group ${item.took_root} matched the root, and so has every leaf.`]),
+    ...report.notes,
+    item.took_root !== null && `The filter of group ${item.took_root} matched the root, and so has every leaf.`,
     ...(item.change?.structure ?? []).map((line) => `Structure: ${line}`),
-  ];
-  const parts = [];
+  ].filter(Boolean).map((text) => bdi(text));
   const odd = item.sum(0, 'odd');
-  if (odd > 0) {
-    parts.push(el('div', { class: 'notice warn' },
-        `${countOf(odd, 'leaf has', 'leaves have')} NaN or infinite numbers. `,
-      el('button', { class: 'link', type: 'button', onclick: () => show('odd') }, 'Show them')));
-  }
-  if (notices.length === 1) parts.push(el('div', { class: 'notice' }, bdi(notices[0])));
-  if (notices.length > 1) {
-    parts.push(el('div', { class: 'notice limited' }, el('ul', {}, notices.map((text) => el('li', {}, bdi(text))))));
-  }
-  byId('warnings').replaceChildren(...parts);
+  setContent('warnings',
+    odd > 0 && el('div', { class: 'notice warn' },
+      `${countOf(odd, 'leaf has', 'leaves have')} NaN or infinite numbers. `,
+      el('button', { class: 'link', type: 'button', onclick: () => show('odd') }, 'Show them')),
+    notices.length === 1 && el('div', { class: 'notice' }, notices),
+    notices.length > 1 && el('div', { class: 'notice limited' }, el('ul', {}, notices.map((text) => el('li', {}, text)))));
 }
 
 // Calls `pick(group)` with an index, or null to deselect the group.
 function drawGroups(item, picked, pick) {
-  const body = byId('groups-body');
   if (!item.leaves.group) {
-    body.replaceChildren(el('p', { class: 'empty' }, 'No groups were saved with this item. ',
+    setContent('groups-body', el('p', { class: 'empty' }, 'No groups were saved with this item. ',
       'To see some, name them by filters: ', el('code', {},
-          "--group 'bias=**.bias' --group 'attention=layers.*.attn.**'")),
-    dtypeTable(item) ?? '');
+        "--group 'bias=**.bias' --group 'attention=layers.*.attn.**'")), dtypeTable(item));
     return;
   }
   const whole = item.groups.reduce((sum, group) => sum + group.bytes, 0);
-  const stack = el('div', { class: 'stack', 'aria-hidden': 'true' }, item.groups.map((group, i) => {
-    const part = el('i', { class: `fill-${item.groupFill(i)}`, title: item.groupName(i) });
-    part.style.flexGrow = String(whole > 0 ? group.bytes / whole : 0);
-    return group.bytes > 0 ? part : null;
-  }));
-  const table = el('table', { class: 'plain groups' },
-    headOf([item.groups_saved ? 'Group, as saved' : 'Group, by filter', 'Leaves', 'Bytes', 'Share']),
-    item.groups.map((group, i) => groupRows(item, group, i, whole, picked, pick)));
-  body.replaceChildren(stack, table, dtypeTable(item) ?? '');
+  const stack = item.groups.map(({ bytes }, i) => bytes > 0 && el('i', { title: item.groupName(i),
+    style: { background: colourOf(item.groupFill(i)), flexGrow: bytes / whole } }));
+  setContent('groups-body', el('div', { class: 'stack', 'aria-hidden': 'true' }, stack),
+    tableOf('groups', [item.groups_saved ? 'Group, as saved' : 'Group, by filter', 'Leaves', 'Bytes', 'Share'],
+      item.groups.map((group, i) => groupRows(item, group, i, whole, picked, pick))),
+    dtypeTable(item));
 }
 
 // Makes two rows; the second has the statistics.
 function groupRows(item, group, i, whole, picked, pick) {
   const name = item.groupName(i);
   const odd = group.nan + group.inf;
-  const stat = (name) => `${name} ${formatNumber(decodeNumber(group[name.toLowerCase()]), 3)}`;
-  const stats = group.tensors > 0
-    ? [`${formatShort(group.parameters)} numbers`, ...['L2', 'mean', 'std'].map(stat)]
-      .flatMap((text, at) => [at ? ' · ' : '', el('span', {}, text)]) : 'no tensors';
+  const stat = (title, id) => [' · ', el('span', {}, `${title} ${formatNumber(decodeNumber(group[id]), 3)}`)];
+  const stats = group.tensors === 0 ? 'no tensors' : [el('span', {}, `${formatShort(group.parameters)} numbers`),
+    stat('L2', 'l2'), stat('mean', 'mean'), stat('std', 'std')];
   const button = el('button', { class: 'group-button', type: 'button', 'aria-pressed': String(picked === i),
     title: `Only the leaves of ${name}`, onclick: () => pick(picked === i ? null : i) },
   swatch(item.groupFill(i)), bdi(name, { class: 'name' }));
   const cells = [button, formatCount(group.leaves), formatBytes(group.bytes), formatShare(group.bytes, whole)];
-  return el('tbody', {}, el('tr', {}, cells.map((cell) => el('td', {}, cell))),
+  return el('tbody', {}, rowOfCells('td', cells),
     el('tr', { class: 'second' }, el('td', { colspan: 4 }, stats,
-      odd > 0 ? [' · ', el('span', { class: 'warn-text' }, `${formatCount(odd)} NaN or infinite`)] : null)));
+      odd > 0 && [' · ', el('span', { class: 'warn-text' }, `${formatCount(odd)} NaN or infinite`)])));
 }
 
 function dtypeTable(item) {
-  const sums = dtypeSums(item);
-  if (sums.length === 0) return null;
-  const cellsOf = ({ dtype, leaves, parameters, bytes }) => [dtype, formatCount(leaves), formatShort(parameters),
-    formatBytes(bytes), formatShare(bytes, item.sum(0, 'bytes'))];
-  return el('table', { class: 'plain' }, headOf(['By dtype', 'Leaves', 'Parameters', 'Bytes', 'Share'], 2),
-    el('tbody', {}, sums.map((sum) => el('tr', {}, cellsOf(sum).map((text, i) =>
-      el('td', { class: i === 2 ? 'extra' : null }, text))))));
+  const rows = dtypeSums(item).map(({ dtype, leaves, parameters, bytes }) => rowOfCells('td', [dtype,
+    formatCount(leaves), formatShort(parameters), formatBytes(bytes), formatShare(bytes, item.sum(0, 'bytes'))], 2));
+  return rows.length > 0 && tableOf('', ['By dtype', 'Leaves', 'Parameters', 'Bytes', 'Share'],
+    el('tbody', {}, rows), 2);
 }
 
 // Returns the common norm of some leaves at each step; null where none of them exists.
 function seriesOf(item, leaves, column) {
   return item.series.steps.map((_, step) => {
-    let [squares, any] = [0, false];
-    for (const leaf of leaves) {
-      const value = decodeNumber(item.series[column][leaf][step]);
-      if (!Number.isFinite(value)) continue;
-      any = true;
-      squares += value * value;
-    }
-    return any ? Math.sqrt(squares) : null;
+    const values = leaves.map((leaf) => decodeNumber(item.series[column][leaf][step])).filter(Number.isFinite);
+    return values.length ? Math.sqrt(values.reduce((sum, value) => sum + value * value, 0)) : null;
   });
 }
 
 // Returns the leaves by group, or without groups by the first key; the eight largest lines, and one for all others.
 function linesOf(item) {
   const parts = new Map();
-  for (let leaf = 0; leaf < item.leafCount; ++leaf) {
+  for (const leaf of item.leafIndexes) {
     if (!item.isFloating(leaf)) continue;
-    const name = item.leaves.group ? item.groupName(item.groupOf(leaf))
-        : item.keysOf(item.leaves.node[leaf])[0] ?? '(root)';
-    const fill = item.leaves.group ? item.groupFill(item.groupOf(leaf)) : null;
+    const grouped = item.leaves.group;
+    const name = grouped ? item.groupName(item.groupOf(leaf)) : item.keysOf(item.leaves.node[leaf])[0] ?? '(root)';
+    const fill = grouped && item.groupFill(item.groupOf(leaf));
     const part = cached(parts, name, () => ({ name, fill, leaves: [], bytes: 0 }));
     part.leaves.push(leaf);
     part.bytes += item.weight(leaf);
   }
   const lines = [...parts.values()].sort((a, b) => b.bytes - a.bytes);
-  lines.forEach((line, i) => { line.fill ??= i < 8 ? `c${i}` : 'rest'; });
-  if (lines.length <= 8) return lines;
-  const others = lines.slice(7);
-  return [...lines.slice(0, 7), { name: `${others.length} others`, fill: 'rest',
-      leaves: others.flatMap((line) => line.leaves) }];
+  lines.forEach((line, i) => { line.fill ??= categoryFill(i); });
+  const others = lines.length > PALETTE ? lines.splice(PALETTE - 1) : [];
+  if (others.length) {
+    lines.push({ name: `${others.length} others`, fill: 'c-rest', leaves: others.flatMap(({ leaves }) => leaves) });
+  }
+  return lines;
 }
 
-// Names of the views, the column of `series`, and the change of its values.
-const STEP_VIEWS = {
-  l2: ['L2 norm', 'l2', (values) => values],
-  relative: ['L2 relative to the first step', 'l2', (values) => {
+// Views: id, name, the column of `series`, and the change of its values.
+const STEP_VIEWS = [
+  ['l2', 'L2 norm', 'l2', (values) => values],
+  ['relative', 'L2 relative to the first step', 'l2', (values) => {
     const first = values.find((value) => value > 0);
     return values.map((value) => (value === null || !first ? null : value / first));
   }],
-  change: ['Norm of the change since the step before', 'change', (values) => values],
-};
+  ['change', 'Norm of the change since the step before', 'change', (values) => values],
+];
 
 function drawSteps(report, item) {
   byId('steps').hidden = !item.series;
   if (!item.series) return;
-  const select = byId('steps-what');
-  select.replaceChildren(...Object.entries(STEP_VIEWS).map(([id, [name]]) => el('option', { value: id }, name)));
+  const select = setContent('steps-what', optionsOf(STEP_VIEWS));
   const lines = linesOf(item);
-  const draw = () => {
-    const [name, column, change] = STEP_VIEWS[select.value];
-    const format = (value) => formatNumber(value);
-    const chart = (title, steps, some) => lineChart({ title, steps, lines: some, format });
-    const charts = Object.entries(report.metrics ?? {}).map(([metric, values]) =>
-      chart(metric, report.steps, [{ name: metric, fill: 'accent', values: values.map(decodeNumber) }]));
-    if (lines.length) {
-      charts.unshift(chart(`${name}, by ${item.leaves.group ? 'group' : 'first key'}`, item.series.steps,
-        lines.map((line) => ({ ...line, label: true, values: change(seriesOf(item, line.leaves, column)) }))));
-    }
-    byId('steps-charts').replaceChildren(...charts);
+  const { steps } = item.series;
+  const metrics = Object.entries(report.metrics);
+  select.onchange = () => {
+    const [, name, column, change] = STEP_VIEWS[select.selectedIndex];
+    setContent('steps-charts',
+      lines.length > 0 && lineChart({ title: `${name}, by ${item.leaves.group ? 'group' : 'first key'}`, steps,
+        lines: lines.map((line) => ({ ...line, label: true, values: change(seriesOf(item, line.leaves, column)) })) }),
+      metrics.map(([title, values]) => lineChart({ title, steps,
+        lines: [{ name: title, fill: 'accent', values: values.map(decodeNumber) }] })));
   };
-  select.onchange = draw;
-  draw();
+  select.onchange();
 }
 
 function drawAbout(report, item) {
-  const titleOf = (file, i) => (report.files.length === 1 ? 'File'
-    : report.mode === 'compare' ? ['Before', 'After'][i] : `Step ${file.step}`);
-  const parts = report.files.map((file, i) => section(titleOf(file, i), el('dl', { class: 'pairs' },
-    pair('Name', file.name), pair('Size', formatBytes(file.bytes)), pair('Format', file.format),
-    pair('Checksums', !file.has_checksums ? 'the format has none' : report.verified
-      ? 'checked for every tensor shown' : 'not checked'),
-    pairsOf(file.metrics, (value) => formatNumber(decodeNumber(value), 6)), pairsOf(file.metadata),
-    file.bases?.length ? pair('Earlier files it needs', file.bases.join(', ')) : null)));
+  const { files, mode, verified } = report;
+  const titleOf = (file, i) => (files.length > 1 ? ['Before', 'After'][i] : 'File');
   const owners = [...item.aliasesOf].sort(([a], [b]) => a - b);
-  if (owners.length) {
-    const rows = owners.map(([owner, aliases]) => el('tr', {}, el('td', {}, pathText(item.pathOf(owner))),
-      el('td', {}, aliases.map((alias) => el('div', {}, pathText(item.pathOf(alias)))))));
-    parts.push(section('Tied parameters',
-      el('div', { class: 'limited', tabindex: '0', role: 'region', 'aria-label': 'Tied parameters' },
-        el('table', { class: 'plain text' }, headOf(['Leaf', 'Also known as']), el('tbody', {}, rows)))));
-  }
-  if (Object.keys(item.metadata ?? {}).length) {
-    parts.push(section('Metadata of the item', el('dl', { class: 'pairs' }, pairsOf(item.metadata))));
-  }
-  parts.push(section('How to read it', el('p', { class: 'muted' },
+  const path = (node) => pathText(item.pathOf(node));
+  setContent('more-body', files.map((file, i) => section(titleOf(file, i), el('dl', { class: 'pairs' },
+    pair('Name', file.name), pair('Size', formatBytes(file.bytes)), pair('Format', file.format),
+    pair('Checksums', !file.has_checksums ? 'the format has none'
+      : verified ? 'checked for every tensor shown' : 'not checked'),
+    pairsOf(file.metrics, (value) => formatNumber(decodeNumber(value), 6)), pairsOf(file.metadata),
+    file.bases.length > 0 && pair('Earlier files it needs', file.bases.join(', '))))),
+  owners.length > 0 && section('Tied parameters',
+    el('div', { class: 'limited', tabindex: '0', role: 'region', 'aria-label': 'Tied parameters' },
+      tableOf('text', ['Leaf', 'Also known as'], el('tbody', {}, owners.map(([owner, aliases]) =>
+        rowOfCells('td', [path(owner), aliases.map((alias) => el('div', {}, path(alias)))])))))),
+  Object.keys(item.metadata).length > 0 &&
+    section('Metadata of the item', el('dl', { class: 'pairs' }, pairsOf(item.metadata))),
+  section('How to read it', el('p', { class: 'muted' },
     'Bytes are those of tensors in memory; a tied leaf counts once, under its owner. Statistics are of the finite ' +
     'numbers; NaN and infinite ones are counted apart. L2 is the root of the sum of squares, RMS the root of their mean. ' +
-    (report.mode === 'compare' ? 'Δ is after minus before, number by number. ' : '') +
+    (mode === 'compare' ? 'Δ is after minus before, number by number. ' : '') +
     'This page is one file and asks no network for anything.')));
-  byId('more-body').replaceChildren(...parts);
 }

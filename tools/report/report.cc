@@ -1,8 +1,8 @@
 // The subcommand `report`: builds the data from its sources, and writes the page.
-#include <algorithm>
 #include <filesystem>
 #include <system_error>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/strip.h"
 
 #include "leafstore/io/file_system.h"
@@ -47,33 +47,18 @@ std::string NameOf(const Source& source) {
   return absl::StrCat(directory == "." ? "" : absl::StrCat(directory, ", "), "step ", *source.step);
 }
 
-// Returns the names of the items to show: the requested ones, or all of the last source, then those
-// that only an earlier source has. error: a UsageError with suggestions.
-absl::StatusOr<std::vector<std::string>> ItemNames(const std::vector<const Source*>& sources,
-                                                   const ReportRequest& request) {
-  std::vector<std::string> names;
-  for (const std::string& name : request.items) {
-    const bool found = std::any_of(sources.begin(), sources.end(), [&name](const Source* source) {
-      return source->FindItem(name) != nullptr;
-    });
-    if (!found) return sources.back()->item(name).status();
-    names.push_back(name);
-  }
-  if (!request.items.empty()) return names;
-  for (auto source = sources.rbegin(); source != sources.rend(); ++source) {
-    for (const auto& item : (*source)->items) {
-      if (std::find(names.begin(), names.end(), item->name()) == names.end()) {
-        names.push_back(item->name());
+// Lists the leaves of the items: the requested ones, or all of the last source, then those that only
+// an earlier source has. Items of two files are paired by name. error: a UsageError with suggestions.
+absl::StatusOr<std::vector<ReportItem>> ListItems(const std::vector<const Source*>& sources,
+                                                  std::vector<std::string> names,
+                                                  const Input& input) {
+  if (names.empty()) {
+    for (auto source = sources.rbegin(); source != sources.rend(); ++source) {
+      for (const auto& item : (*source)->items) {
+        if (!absl::c_linear_search(names, item->name())) names.push_back(item->name());
       }
     }
   }
-  return names;
-}
-
-// Lists the leaves of the items.
-absl::StatusOr<std::vector<ReportItem>> ListItems(const std::vector<const Source*>& sources,
-                                                  const ReportRequest& request) {
-  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<std::string> names, ItemNames(sources, request));
   std::vector<ReportItem> items;
   SourceItems chosen;
   for (const std::string& name : names) {
@@ -82,138 +67,141 @@ absl::StatusOr<std::vector<ReportItem>> ListItems(const std::vector<const Source
       sides.push_back(source->FindItem(name));
       if (sides.back() != nullptr) chosen.push_back(sides.back());
     }
-    LEAFSTORE_ASSIGN_OR_RETURN(ReportItem item, ReportItem::Create(request, std::move(sides)));
+    if (chosen.empty() || chosen.back()->name() != name) return sources.back()->item(name).status();
+    LEAFSTORE_ASSIGN_OR_RETURN(ReportItem item,
+                               ListReportItem(std::move(sides), input.match, input.groups));
     items.push_back(std::move(item));
   }
-  LEAFSTORE_RETURN_IF_ERROR(CheckMatch(chosen, request.match));
-  LEAFSTORE_RETURN_IF_ERROR(CheckGroups(chosen, request.groups));
+  LEAFSTORE_RETURN_IF_ERROR(CheckMatch(chosen, input.match));
+  LEAFSTORE_RETURN_IF_ERROR(CheckGroups(chosen, input.groups));
   return items;
+}
+
+// Returns whether an error concerns a single file, unlike no memory or too many open files.
+bool IsOfFile(const absl::Status& status) {
+  return absl::IsDataLoss(status) || absl::IsNotFound(status) || absl::IsUnimplemented(status) ||
+         absl::IsInvalidArgument(status) || absl::IsPermissionDenied(status);
 }
 
 // Adds steps of a directory to all items, and the fields for steps to `json`. Reads the steps one by
 // one: besides the newest at most two are open. A step that cannot be read is listed as skipped.
-// Returns the others. error: one that does not concern a single step (no memory, too many open
-// files).
-absl::StatusOr<std::vector<int64_t>> AddSteps(const std::map<int64_t, std::string>& steps,
-                                              const ReportRequest& request,
-                                              std::vector<ReportItem>* items, Progress* progress,
-                                              Json* json) {
+// error: one that does not concern a single step.
+absl::Status AddSteps(const std::map<int64_t, std::string>& steps, const InputOptions& options,
+                      std::vector<ReportItem>* items, Progress* progress, Json* json) {
   std::vector<int64_t> added;
   std::vector<Metrics> metrics;
   Json skipped = Json::array();
-  // The last step that was added: its items, and their source.
-  std::vector<ReportItem::Step> before(items->size());
+  // The last step that was added: the leaves of its items, and their source.
+  std::vector<ItemPlaces> before(items->size());
   SourcePtr open;
   for (const auto& [step, file] : steps) {
-    SourcePtr source;
-    std::vector<ReportItem::Step> now;
-    const auto read = [&, &file = file]() -> absl::Status {
-      LEAFSTORE_ASSIGN_OR_RETURN(
-          source,
-          OpenSource({.name = file, .io = {.threads = request.threads}, .verify = request.verify}));
+    std::vector<ItemPlaces> now = before;
+    const auto read = [&, &file = file]() -> absl::StatusOr<SourcePtr> {
+      LEAFSTORE_ASSIGN_OR_RETURN(SourcePtr source, OpenSource({.name = file,
+                                                               .io = {.threads = options.threads},
+                                                               .verify = !options.no_verify}));
       for (size_t i = 0; i < items->size(); ++i) {
-        const ReportItem& item = (*items)[i];
-        LEAFSTORE_ASSIGN_OR_RETURN(
-            now.emplace_back(), item.ReadStep(source->FindItem(item.name()), before[i], progress));
+        ReportItem& item = (*items)[i];
+        LEAFSTORE_ASSIGN_OR_RETURN(now[i],
+                                   AddStep(source->FindItem(item.main().name()), std::move(now[i]),
+                                           options.threads, progress, &item));
       }
-      return absl::OkStatus();
+      return source;
     };
-    const absl::Status status = read();
-    if (absl::IsDataLoss(status) || absl::IsNotFound(status) || absl::IsUnimplemented(status) ||
-        absl::IsInvalidArgument(status) || absl::IsPermissionDenied(status)) {
-      skipped.push_back({{"step", step}, {"why", PageText(status.message())}});
+    absl::StatusOr<SourcePtr> source = read();
+    if (IsOfFile(source.status())) {
+      for (ReportItem& item : *items) item.series.resize(added.size());
+      skipped.push_back({{"step", step}, {"why", Printable(source.status().message())}});
       continue;
     }
-    LEAFSTORE_RETURN_IF_ERROR(status);
-    for (size_t i = 0; i < items->size(); ++i) (*items)[i].AddStep(now[i]);
+    LEAFSTORE_RETURN_IF_ERROR(source.status());
     added.push_back(step);
-    metrics.push_back(source->metrics);
+    metrics.push_back((*source)->metrics);
     before = std::move(now);
-    open = std::move(source);  // closes the previous one
+    open = *std::move(source);  // closes the previous one
   }
   (*json)["steps"] = added;
   (*json)["metrics"] = MetricsByStep(metrics);
   (*json)["skipped"] = std::move(skipped);
-  return added;
+  return absl::OkStatus();
 }
 
-// Builds the data of one file, of two, or (if `steps` is not empty) of a directory, whose last step
-// is `sources[0]`. Items of two files are paired by name. error: those of reading, with the name of
-// the file; a UsageError: no such item, or no matching leaf. O(bytes) of the leaves shown.
+// Adds the data of the items of one file, of two, or (if `steps` is not empty) of a directory, whose
+// last step is `sources[0]`, to `json`. error: those of reading, with the name of the file; a
+// UsageError: no such item, or no matching leaf. O(bytes) of the leaves shown.
 absl::StatusOr<Json> BuildReport(const std::vector<const Source*>& sources,
                                  const std::map<int64_t, std::string>& steps,
-                                 const ReportRequest& request, Json json) {
-  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<ReportItem> items, ListItems(sources, request));
+                                 const InputOptions& options, const Input& input, Json json) {
+  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<ReportItem> items,
+                             ListItems(sources, options.items, input));
   json["files"] = Json::array();
-  for (const Source* source : sources) json["files"].push_back(PageJson(*source));
+  for (const Source* source : sources) json["files"].push_back(ReportFileJson(*source));
   int64_t bytes = 0;
   for (const ReportItem& item : items) bytes += item.bytes_to_read();
   Progress progress("reading", bytes * (static_cast<int64_t>(steps.size()) + 1));
-  for (ReportItem& item : items) LEAFSTORE_RETURN_IF_ERROR(item.Read(&progress));
-  std::vector<int64_t> added;
+  for (ReportItem& item : items) {
+    LEAFSTORE_RETURN_IF_ERROR(ReadReportItem(options.threads, &progress, &item));
+  }
   if (!steps.empty()) {
-    LEAFSTORE_ASSIGN_OR_RETURN(added, AddSteps(steps, request, &items, &progress, &json));
+    LEAFSTORE_RETURN_IF_ERROR(AddSteps(steps, options, &items, &progress, &json));
   }
+  const Json added = steps.empty() ? Json(nullptr) : json["steps"];
   json["items"] = Json::array();
-  for (const ReportItem& item : items) {
-    json["items"].push_back(item.ToJson(steps.empty() ? nullptr : &added));
-  }
+  for (const ReportItem& item : items) json["items"].push_back(ReportItemJson(item, added));
   return json;
 }
 
-// Returns at most `most` (at least 2) steps, evenly spread, including the first and the last.
-std::map<int64_t, std::string> ThinSteps(const std::map<int64_t, std::string>& steps, size_t most) {
-  if (steps.size() <= most) return steps;
-  const std::vector<std::pair<int64_t, std::string>> all(steps.begin(), steps.end());
+// Returns the steps to show of a directory, evenly spread, including the first and the last; none
+// for a file or a single checkpoint. Adds a note if some are left out.
+absl::StatusOr<std::map<int64_t, std::string>> StepsToShow(const ReportOptions& options,
+                                                           Json* notes) {
   std::map<int64_t, std::string> kept;
-  for (size_t i = 0; i < most; ++i) kept.insert(all[i * (all.size() - 1) / (most - 1)]);
+  std::error_code ignored;
+  if (!options.second.empty() || !options.input.step.empty() ||
+      !std::filesystem::is_directory(options.input.name, ignored)) {
+    return kept;
+  }
+  LEAFSTORE_ASSIGN_OR_RETURN(auto steps, StepsOfDirectory(options.input.name));
+  if (steps.size() <= options.steps) return steps;
+  const std::vector<std::pair<int64_t, std::string>> all(steps.begin(), steps.end());
+  for (size_t i = 0; i < options.steps; ++i) {
+    kept.insert(all[i * (all.size() - 1) / (options.steps - 1)]);
+  }
+  notes->push_back(absl::StrCat("The directory has ", all.size(), " steps, of which ", kept.size(),
+                                ", evenly spread, are shown (--steps)."));
   return kept;
 }
 
 // Opens the sources and builds the data, including notes about omissions, which the page shows.
 absl::StatusOr<Json> BuildData(const ReportOptions& options) {
-  ReportRequest request;
-  request.items = options.input.items;
-  LEAFSTORE_ASSIGN_OR_RETURN(request.match, ParseMatch(options.input.match));
-  LEAFSTORE_ASSIGN_OR_RETURN(request.groups, ParseGroups(options.input.groups));
-  request.verify = !options.input.no_verify;
-  request.threads = options.input.threads;
-
-  LEAFSTORE_ASSIGN_OR_RETURN(const SourcePtr source, Open(options.input));
-  std::vector<const Source*> sources = {source.get()};
+  Input input;
+  LEAFSTORE_ASSIGN_OR_RETURN(input.match, ParseMatch(options.input.match));
+  LEAFSTORE_ASSIGN_OR_RETURN(input.groups, ParseGroups(options.input.groups));
+  LEAFSTORE_ASSIGN_OR_RETURN(input.source, Open(options.input));
+  std::vector<const Source*> sources = {input.source.get()};
   SourcePtr after;
-  std::map<int64_t, std::string> steps;
-  std::error_code ignored;
   Json notes = Json::array();
+  LEAFSTORE_ASSIGN_OR_RETURN(const auto steps, StepsToShow(options, &notes));
   std::string mode = "model";
-  std::string title = NameOf(*source);
-  if (!options.second.empty()) {
+  std::string title = NameOf(*input.source);
+  if (!steps.empty()) {
+    mode = "steps";
+    title = FileNameOf(DirectoryOf(input.source->file));
+  } else if (!options.second.empty()) {
     InputOptions second = options.input;
     second.name = options.second;
     LEAFSTORE_ASSIGN_OR_RETURN(after, Open(second));
     sources.push_back(after.get());
     mode = "compare";
-    title = absl::StrCat(title, " and ", NameOf(*after));
-  } else if (options.input.step.empty() &&  // DIRECTORY@STEP names a single checkpoint
-             std::filesystem::is_directory(options.input.name, ignored)) {
-    LEAFSTORE_ASSIGN_OR_RETURN(const auto all, StepsOfDirectory(options.input.name));
-    steps = ThinSteps(all, options.steps);
-    if (steps.size() < all.size()) {
-      notes.push_back(absl::StrCat("The directory has ", all.size(), " steps, of which ",
-                                   steps.size(), ", evenly spread, are shown (--steps)."));
-    }
-    if (!steps.empty()) {
-      mode = "steps";
-      title = FileNameOf(DirectoryOf(source->file));
-    }
+    absl::StrAppend(&title, " and ", NameOf(*after));
   }
   const bool verified =
-      request.verify && std::all_of(sources.begin(), sources.end(),
-                                    [](const Source* one) { return one->has_checksums(); });
-  return BuildReport(sources, steps, request,
+      !options.input.no_verify &&
+      absl::c_all_of(sources, [](const Source* source) { return source->has_checksums(); });
+  return BuildReport(sources, steps, options.input, input,
                      {{"schema", kReportSchema},
                       {"mode", mode},
-                      {"title", PageText(options.title.empty() ? title : options.title)},
+                      {"title", Printable(options.title.empty() ? title : options.title)},
                       {"verified", verified},
                       {"notes", notes}});
 }

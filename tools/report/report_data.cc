@@ -1,6 +1,5 @@
 #include "leafstore/tools/report/report_data.h"
 
-#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 
@@ -8,10 +7,15 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 
+#include "leafstore/core/dtype.h"
 #include "leafstore/tools/present/text.h"
 
 namespace leafstore::tools {
 namespace {
+
+using Entry = ReportItem::Entry;
+using Info = const EntryInfo&;
+using Stats = const TensorStats&;
 
 // Values of static leaves are cut to this many bytes: a file can hold megabytes.
 constexpr size_t kMaxShownValue = 4096;
@@ -31,36 +35,44 @@ Json Fields(const Map& map, const Fn& fn) {
   return json;
 }
 
-}  // namespace
+// Returns a list with the result of `of` for each element.
+template <typename List, typename Fn>
+Json ListOf(const List& list, const Fn& of) {
+  Json json = Json::array();
+  for (const auto& element : list) json.push_back(of(element));
+  return json;
+}
 
-const StatField kStatFields[9] = {
-    {"count", [](const TensorStats& s) -> Json { return s.count; }},
-    {"nan", [](const TensorStats& s) -> Json { return s.nan_count; }},
-    {"inf", [](const TensorStats& s) -> Json { return s.inf_count; }},
-    {"zero", [](const TensorStats& s) -> Json { return s.zero_count; }},
-    {"min", [](const TensorStats& s) { return PageNumber(s.min); }},
-    {"max", [](const TensorStats& s) { return PageNumber(s.max); }},
-    {"mean", [](const TensorStats& s) { return PageNumber(s.mean); }},
-    {"std", [](const TensorStats& s) { return PageNumber(s.stddev()); }},
-    {"l2", [](const TensorStats& s) { return PageNumber(s.l2()); }},
-};
-
-Json PageText(absl::string_view text) { return Printable(text); }
-
-Json PageNumber(double number) {
+Json NumberJson(double number) {
   if (std::isnan(number)) return nullptr;
   if (std::isinf(number)) return number > 0 ? "inf" : "-inf";
   return number;
 }
 
+// Rounds to the digits that a chart can show, because a series has many values.
 Json ChartNumber(double number) {
-  if (!std::isfinite(number)) return PageNumber(number);
+  if (!std::isfinite(number)) return NumberJson(number);
   return std::strtod(absl::StrCat(number).c_str(), nullptr);
 }
 
-Json PageJson(const Metadata& metadata) { return Fields(metadata, PageText); }
+// The columns and fields for statistics.
+struct StatField {
+  const char* name;
+  Json (*of)(Stats);
+};
+constexpr StatField kStatFields[] = {
+    {"count", [](Stats s) -> Json { return s.count; }},
+    {"nan", [](Stats s) -> Json { return s.nan_count; }},
+    {"inf", [](Stats s) -> Json { return s.inf_count; }},
+    {"zero", [](Stats s) -> Json { return s.zero_count; }},
+    {"min", [](Stats s) { return NumberJson(s.min); }},
+    {"max", [](Stats s) { return NumberJson(s.max); }},
+    {"mean", [](Stats s) { return NumberJson(s.mean); }},
+    {"std", [](Stats s) { return NumberJson(s.stddev()); }},
+    {"l2", [](Stats s) { return NumberJson(s.l2()); }},
+};
 
-Json PageJson(const Totals& totals) {
+Json TotalsJson(const Totals& totals) {
   return {{"leaves", totals.leaves},
           {"tensors", totals.tensors},
           {"parameters", totals.parameters},
@@ -68,7 +80,7 @@ Json PageJson(const Totals& totals) {
           {"stored", totals.stored}};
 }
 
-Json PageJson(const Value& value) {
+Json ValueJson(const Value& value) {
   if (const auto* const number = value.As<int64_t>()) {
     if (*number > kMaxExactInteger || *number < -kMaxExactInteger) return absl::StrCat(*number);
   } else if (const auto* const text = value.As<std::string>()) {
@@ -80,24 +92,135 @@ Json PageJson(const Value& value) {
   return ToJson(value);
 }
 
-Json PageJson(const Source& source) {
-  Json bases = Json::array();
-  for (const std::string& base : source.other_files) bases.push_back(PageText(base));
-  return {{"name", PageText(source.file)},
+Json GroupJson(const GroupSummary& group, bool saved) {
+  Json json = {{"name", group.name ? Json(Printable(*group.name)) : Json(nullptr)},
+               {"rest", group.name == kRestName && !saved}};
+  json.update(TotalsJson(group.totals));
+  for (const StatField& field : kStatFields) json[field.name] = field.of(group.stats);
+  return json;
+}
+
+Json SideJson(const ReportItem& item, size_t side) {
+  // Columns for leaves that the side has, and for tensors only.
+  const auto of_leaf = [&](auto fn) {
+    return ListOf(item.leaves, [&](const Entry& leaf) -> Json {
+      const uint32_t place = leaf.places[side];
+      if (place == kNoPlace) return nullptr;
+      return fn(item.sides[side]->entry(place), leaf.stats[side]);
+    });
+  };
+  const auto of_tensor = [&](auto fn) {
+    return of_leaf([fn](Info info, Stats stats) -> Json {
+      return info.value == nullptr ? Json(fn(info, stats)) : Json(nullptr);
+    });
+  };
+  Json json;
+  json["kind"] = of_leaf([](Info info, Stats) { return info.value ? "static" : "tensor"; });
+  json["dtype"] = of_leaf([](Info info, Stats) {
+    return info.value ? ValueKindName(info.value->kind()) : DTypeName(info.spec.dtype());
+  });
+  json["shape"] = of_tensor([](Info info, Stats) { return ShapeToJson(info.spec.shape()); });
+  json["parameters"] = of_tensor([](Info, Stats stats) { return stats.count; });
+  json["bytes"] = of_tensor([](Info info, Stats) { return info.spec.byte_size(); });
+  json["stored"] = of_tensor([](Info info, Stats) { return info.stored_size; });
+  json["value"] =
+      of_leaf([](Info info, Stats) { return info.value ? ValueJson(*info.value) : Json(nullptr); });
+  for (const StatField& field : kStatFields) {
+    json[field.name] = of_tensor([&field](Info, Stats stats) { return field.of(stats); });
+  }
+  json["histogram"] = of_tensor([](Info, Stats stats) {
+    const bool any = stats.histogram && stats.finite_count() > 0;
+    return any ? Json(stats.histogram->bins) : Json(nullptr);
+  });
+  return json;
+}
+
+Json ChangeJson(const ReportItem& item) {
+  const auto of_numbers = [&item](double LeafChange::*field) {
+    return ListOf(item.leaves, [field](const Entry& leaf) {
+      return leaf.change.differing ? NumberJson(leaf.change.*field) : Json(nullptr);
+    });
+  };
+  return {{"what", ListOf(item.leaves, [](const Entry& leaf) { return leaf.change.what; })},
+          {"differing",
+           ListOf(item.leaves, [](const Entry& leaf) { return ToJson(leaf.change.differing); })},
+          {"max_abs", of_numbers(&LeafChange::max_abs)},
+          {"max_rel", of_numbers(&LeafChange::max_rel)},
+          {"l2", of_numbers(&LeafChange::l2)},
+          {"structure", ListOf(item.structure, Printable)}};
+}
+
+Json SeriesJson(const ReportItem& item, const Json& steps) {
+  const auto of_point = [&item](auto fn) {
+    Json json = Json::array();
+    for (size_t i = 0; i < item.leaves.size(); ++i) {
+      json.push_back(ListOf(item.series, [&](const auto& step) {
+        return step[i] ? Json(fn(*step[i])) : Json(nullptr);
+      }));
+    }
+    return json;
+  };
+  return {{"steps", steps},
+          {"l2", of_point([](const SeriesPoint& point) { return ChartNumber(point.l2); })},
+          {"change", of_point([](const SeriesPoint& point) { return ChartNumber(point.change); })},
+          {"odd", of_point([](const SeriesPoint& point) { return point.odd; })}};
+}
+
+}  // namespace
+
+Json ReportFileJson(const Source& source) {
+  return {{"name", Printable(source.file)},
           {"bytes", source.file_size},
-          {"format", PageText(source.description)},
+          {"format", Printable(source.description)},
           {"has_checksums", source.has_checksums()},
           {"step", ToJson(source.step)},
-          {"metrics", Fields(source.metrics, PageNumber)},
-          {"metadata", PageJson(source.metadata)},
-          {"bases", std::move(bases)}};
+          {"metrics", Fields(source.metrics, NumberJson)},
+          {"metadata", Fields(source.metadata, Printable)},
+          {"bases", ListOf(source.other_files, Printable)}};
+}
+
+Json ReportItemJson(const ReportItem& item, const Json& steps) {
+  const auto first = [](const auto& pair) { return pair.first; };
+  const auto second = [](const auto& pair) { return pair.second; };
+  Json json = {{"name", Printable(item.main().name())},
+               {"metadata", Fields(item.main().metadata(), Printable)}};
+  json["totals"] = ListOf(item.totals, [](const std::optional<Totals>& totals) {
+    return totals ? TotalsJson(*totals) : Json(nullptr);
+  });
+  json["tree"] = {{"parent", ListOf(item.nodes, [](const auto& node) { return node.parent; })},
+                  {"key", ListOf(item.nodes, [](const auto& node) { return node.key; })},
+                  {"step", ListOf(item.nodes, [](const auto& node) { return node.step; })}};
+  json["tree"]["parent"][0] = -1;
+  json["leaves"] = {{"node", ListOf(item.leaves, [](const Entry& leaf) { return leaf.node; })}};
+  if (item.grouping) {
+    json["leaves"]["group"] =
+        ListOf(item.leaves, [](const Entry& leaf) { return ToJson(leaf.group); });
+  }
+  json["aliases"] = {{"node", ListOf(item.aliases, first)},
+                     {"target", ListOf(item.aliases, second)}};
+  json["tags"] = {
+      {"node", ListOf(item.tags, first)},
+      {"tag", ListOf(item.tags, [](const auto& tag) { return Printable(tag.second); })}};
+  json["groups"] = ListOf(item.groups, [&item](const GroupSummary& group) {
+    return GroupJson(group, item.groups_saved);
+  });
+  json["groups_saved"] = item.groups_saved;
+  const std::optional<uint32_t> root = item.grouping ? item.grouping->root_group() : std::nullopt;
+  json["took_root"] = root ? Json(Printable(item.grouping->name(*root))) : Json(nullptr);
+  json["sides"] = Json::array();
+  for (size_t side = 0; side < item.sides.size(); ++side) {
+    json["sides"].push_back(SideJson(item, side));
+  }
+  if (item.sides.size() > 1) json["change"] = ChangeJson(item);
+  if (!steps.is_null()) json["series"] = SeriesJson(item, steps);
+  return json;
 }
 
 Json MetricsByStep(const std::vector<Metrics>& by_step) {
   std::map<std::string, std::vector<Json>> lists;
   for (size_t step = 0; step < by_step.size(); ++step) {
     for (const auto& [name, value] : by_step[step]) {
-      lists.try_emplace(name, by_step.size(), nullptr).first->second[step] = PageNumber(value);
+      lists.try_emplace(name, by_step.size(), nullptr).first->second[step] = NumberJson(value);
     }
   }
   return Fields(lists, [](const std::vector<Json>& list) { return Json(list); });

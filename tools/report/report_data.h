@@ -49,40 +49,20 @@
 #ifndef LEAFSTORE_TOOLS_REPORT_REPORT_DATA_H_
 #define LEAFSTORE_TOOLS_REPORT_REPORT_DATA_H_
 
-#include <string>
 #include <vector>
 
-#include "absl/strings/string_view.h"
-
-#include "leafstore/core/metadata.h"
-#include "leafstore/core/value.h"
-#include "leafstore/numeric/stats.h"
 #include "leafstore/tools/present/json.h"
-#include "leafstore/tools/source/item_rows.h"
+#include "leafstore/tools/report/report_item.h"
 #include "leafstore/tools/source/source.h"
 
 namespace leafstore::tools {
 
 inline constexpr int kReportSchema = 1;
 
-// The columns and fields for statistics.
-struct StatField {
-  const char* name;
-  Json (*of)(const TensorStats&);
-};
-extern const StatField kStatFields[9];
-
-// Return values in the forms described above; unlike ToJson (present/json.h), text is printable.
-Json PageText(absl::string_view text);
-Json PageNumber(double number);
-// Rounds to the digits that a chart can show, because a series has many values.
-Json ChartNumber(double number);
-Json PageJson(const Metadata& metadata);
-Json PageJson(const Totals& totals);
-// Cuts long values.
-Json PageJson(const Value& value);
 // Returns an entry of `files`.
-Json PageJson(const Source& source);
+Json ReportFileJson(const Source& source);
+// Returns an entry of `items`; `steps` are those of its series, null without one.
+Json ReportItemJson(const ReportItem& item, const Json& steps);
 // Returns `metrics`: a list with an entry per step, for each name that any step has.
 Json MetricsByStep(const std::vector<Metrics>& by_step);
 

@@ -1,12 +1,19 @@
 #include "leafstore/tools/report/report_item.h"
 
 #include <algorithm>
+#include <cmath>
+#include <complex>
+#include <limits>
 
-#include "leafstore/core/dtype.h"
+#include "absl/container/flat_hash_map.h"
+
 #include "leafstore/core/status_macros.h"
+#include "leafstore/numeric/diff.h"
+#include "leafstore/numeric/elements.h"
 #include "leafstore/store/align.h"
 #include "leafstore/tools/present/errors.h"
-#include "leafstore/tools/report/report_data.h"
+#include "leafstore/tools/present/json.h"
+#include "leafstore/tools/present/text.h"
 #include "leafstore/treedef/diff.h"
 
 namespace leafstore::tools {
@@ -16,312 +23,333 @@ namespace {
 constexpr size_t kMostStructure = 50;
 // A damaged file may have any size in its manifest.
 constexpr int64_t kMostBytes = int64_t{1} << 40;
+// Keys are cut to this many columns: a file can hold megabytes.
+constexpr size_t kMaxShownKey = 1024;
 
-// Returns a list with the result of `of` for each element.
-template <typename List, typename Fn>
-Json ListOf(const List& list, const Fn& of) {
-  Json json = Json::array();
-  for (const auto& element : list) json.push_back(of(element));
-  return json;
-}
+// Lists the nodes and leaves of an item. Until Finish, nodes are in the order of their creation.
+class Lister {
+ public:
+  explicit Lister(ReportItem* item) : item_(*item), nodes_(item->nodes) { nodes_.resize(1); }
 
-}  // namespace
-
-absl::StatusOr<ReportItem> ReportItem::Create(const ReportRequest& request,
-                                              std::vector<const SourceItem*> sides) {
-  ReportItem item(request, std::move(sides));
-  // `after` comes first: new leaves keep their places, and removed ones follow their siblings.
-  for (size_t side = item.sides_.size(); side-- > 0;) {
-    if (item.sides_[side] != nullptr) item.ListSide(side);
-  }
-  item.DropAliasesOfLeaves();
-  item.order_ = item.tree_.Preorder();
-  item.number_.resize(item.order_.size());
-  for (uint32_t i = 0; i < item.order_.size(); ++i) item.number_[item.order_[i]] = i;
-  std::sort(item.leaves_.begin(), item.leaves_.end(), [&item](const Entry& a, const Entry& b) {
-    return item.number_[a.node] < item.number_[b.node];
-  });
-  item.CompareStructures();
-  LEAFSTORE_RETURN_IF_ERROR(FileError(item.main().file(), item.Group()));
-  return item;
-}
-
-void ReportItem::ListSide(size_t side) {
-  const SourceItem& item = *sides_[side];
-  const ItemRows rows(item, request_.match);
-  totals_[side] = rows.ListedTotals();
-  std::vector<ReportTree::Node> nodes;
-  if (rows.def()) nodes.resize(rows.def()->node_count(), ReportTree::kNone);
-  for (const Row& row : rows.rows()) {
-    if (!rows.def()) {
-      const uint32_t place = rows.places()[row.begin];
-      AddLeaf(side, tree_.At(item.layout().PathOf(item.slots().SlotAt(place))), place);
-      continue;
-    }
-    const ReportTree::Node node = NodeOf(rows, row.node, &nodes);
-    if (row.kind == Row::kLeaf) {
-      AddLeaf(side, node, rows.places()[row.begin]);
-    } else {
-      aliases_.emplace_back(node, NodeOf(rows, rows.def()->alias_target(row.node), &nodes));
-    }
-    if (side != main_side() || !rows.def()->has_tags()) continue;
-    for (const absl::string_view tag : rows.def()->tags(row.node)) {
-      tags_.emplace_back(node, std::string(tag));
+  void ListSide(size_t side, const std::vector<internal::GlobPattern>& match) {
+    const SourceItem& source = *item_.sides[side];
+    const ItemRows rows(source, match);
+    item_.totals[side] = rows.ListedTotals();
+    node_of_.assign(rows.def() ? rows.def()->node_count() : 0, 0);
+    for (const Row& row : rows.rows()) {
+      if (!rows.def()) {
+        const uint32_t place = rows.places()[row.begin];
+        AddLeaf(side, NodeAt(source.layout().PathOf(source.slots().SlotAt(place))), place);
+        continue;
+      }
+      const uint32_t node = NodeOf(*rows.def(), row.node);
+      if (row.kind == Row::kLeaf) {
+        AddLeaf(side, node, rows.places()[row.begin]);
+      } else {
+        item_.aliases.emplace_back(node, NodeOf(*rows.def(), rows.def()->alias_target(row.node)));
+      }
+      if (side != item_.main_side() || !rows.def()->has_tags()) continue;
+      for (const absl::string_view tag : rows.def()->tags(row.node)) {
+        item_.tags.emplace_back(node, std::string(tag));
+      }
     }
   }
-}
 
-// Returns the node in the report's tree; `nodes` caches them.
-ReportTree::Node ReportItem::NodeOf(const ItemRows& rows, NodeId node,
-                                    std::vector<ReportTree::Node>* nodes) {
-  std::vector<NodeId> way;
-  while (node != kRootNode && (*nodes)[node] == ReportTree::kNone) {
-    way.push_back(node);
-    node = rows.def()->parent(node);
+  void Finish() {
+    DropAliases();
+    const std::vector<uint32_t> number = Preorder();
+    std::vector<ReportItem::Node> sorted(nodes_.size());
+    for (size_t i = 0; i < nodes_.size(); ++i) {
+      nodes_[i].parent = number[nodes_[i].parent];
+      sorted[number[i]] = std::move(nodes_[i]);
+    }
+    nodes_ = std::move(sorted);
+    for (ReportItem::Entry& leaf : item_.leaves) leaf.node = number[leaf.node];
+    std::sort(item_.leaves.begin(), item_.leaves.end(),
+              [](const auto& a, const auto& b) { return a.node < b.node; });
+    for (auto& [node, target] : item_.aliases) {
+      node = number[node];
+      target = number[target];
+    }
+    for (auto& [node, tag] : item_.tags) node = number[node];
   }
-  ReportTree::Node at = node == kRootNode ? ReportTree::kRoot : (*nodes)[node];
-  for (auto next = way.rbegin(); next != way.rend(); ++next) {
-    at = tree_.Child(at, rows.def()->key(*next));
-    (*nodes)[*next] = at;
+
+ private:
+  uint32_t Child(uint32_t parent, const KeyRef& key) {
+    std::string text;
+    AppendKeyText(key, &text);
+    const auto [found, is_new] =
+        children_.try_emplace({parent, std::move(text)}, static_cast<uint32_t>(nodes_.size()));
+    if (is_new) {
+      nodes_.push_back({parent, CutMiddle(PrintableKey(key), kMaxShownKey),
+                        CutMiddle(Printable(found->first.second), kMaxShownKey)});
+    }
+    return found->second;
   }
-  return at;
-}
 
-void ReportItem::AddLeaf(size_t side, ReportTree::Node node, uint32_t place) {
-  const auto [found, is_new] = leaf_of_node_.try_emplace(node, leaves_.size());
-  if (is_new) leaves_.emplace_back(node);
-  leaves_[found->second].places[side] = place;
-}
-
-// Removes duplicates of aliases that both sides have, and aliases that are leaves on the other
-// side.
-void ReportItem::DropAliasesOfLeaves() {
-  std::sort(aliases_.begin(), aliases_.end());
-  std::vector<std::pair<ReportTree::Node, ReportTree::Node>> kept;
-  for (const auto& alias : aliases_) {
-    const bool is_new = kept.empty() || kept.back().first != alias.first;
-    if (is_new && !leaf_of_node_.contains(alias.first)) kept.push_back(alias);
+  uint32_t NodeAt(const Path& path) {
+    uint32_t node = 0;
+    for (const Key& key : path.keys()) node = Child(node, key.ref());
+    return node;
   }
-  aliases_ = std::move(kept);
-}
 
-void ReportItem::CompareStructures() {
-  if (sides_.size() < 2 || sides_[0] == nullptr || sides_[1] == nullptr) return;
-  const absl::StatusOr<TreeDef> a = sides_[0]->layout().def();
-  const absl::StatusOr<TreeDef> b = sides_[1]->layout().def();
-  if (!a.ok() || !b.ok()) return;
+  // Returns the node of one of a structure.
+  uint32_t NodeOf(const TreeDef& def, NodeId node) {
+    std::vector<NodeId> way;
+    for (; node_of_[node] == 0 && node != kRootNode; node = def.parent(node)) way.push_back(node);
+    uint32_t at = node_of_[node];
+    for (auto next = way.rbegin(); next != way.rend(); ++next) {
+      at = node_of_[*next] = Child(at, def.key(*next));
+    }
+    return at;
+  }
+
+  void AddLeaf(size_t side, uint32_t node, uint32_t place) {
+    const auto [found, is_new] = leaf_of_node_.try_emplace(node, item_.leaves.size());
+    if (is_new) item_.leaves.push_back({node});
+    item_.leaves[found->second].places[side] = place;
+  }
+
+  // Removes duplicates of aliases that both sides have, and aliases that are leaves on the other
+  // side.
+  void DropAliases() {
+    auto& aliases = item_.aliases;
+    std::sort(aliases.begin(), aliases.end());
+    const auto same = [](const auto& a, const auto& b) { return a.first == b.first; };
+    aliases.erase(std::unique(aliases.begin(), aliases.end(), same), aliases.end());
+    std::erase_if(aliases,
+                  [this](const auto& alias) { return leaf_of_node_.contains(alias.first); });
+  }
+
+  // Returns, for each node, its index in preorder.
+  std::vector<uint32_t> Preorder() const {
+    std::vector<std::vector<uint32_t>> children(nodes_.size());  // in reverse
+    for (auto node = static_cast<uint32_t>(nodes_.size()); --node > 0;) {
+      children[nodes_[node].parent].push_back(node);
+    }
+    std::vector<uint32_t> number(nodes_.size());
+    std::vector<uint32_t> next = {0};
+    for (uint32_t count = 0; !next.empty(); ++count) {
+      const uint32_t node = next.back();
+      next.pop_back();
+      number[node] = count;
+      next.insert(next.end(), children[node].begin(), children[node].end());
+    }
+    return number;
+  }
+
+  ReportItem& item_;
+  std::vector<ReportItem::Node>& nodes_;
+  std::vector<uint32_t> node_of_;  // by node of the side's structure; 0: the root, or not yet made
+  absl::flat_hash_map<std::pair<uint32_t, std::string>, uint32_t> children_;
+  absl::flat_hash_map<uint32_t, size_t> leaf_of_node_;
+};
+
+// Returns the differences of the structures, except leaves of one side, which the table lists.
+std::vector<std::string> CompareStructures(const SourceItem& before, const SourceItem& after) {
+  const absl::StatusOr<TreeDef> a = before.layout().def();
+  const absl::StatusOr<TreeDef> b = after.layout().def();
+  if (!a.ok() || !b.ok()) return {};
   using What = TreeDefDifference::What;
+  std::vector<std::string> lines;
   size_t more = 0;
   for (const TreeDefDifference& difference : DiffTreeDefs(*a, *b)) {
-    // The table lists these leaves.
     if (difference.what == What::kOnlyInA || difference.what == What::kOnlyInB) continue;
-    if (structure_.size() < kMostStructure) {
-      structure_.push_back(ToString(difference, *a, *b));
+    if (lines.size() < kMostStructure) {
+      lines.push_back(ToString(difference, *a, *b));
     } else {
       ++more;
     }
   }
-  if (more > 0) structure_.push_back(absl::StrCat("and ", more, " more"));
+  if (more > 0) lines.push_back(absl::StrCat("and ", more, " more"));
+  return lines;
 }
 
 // Leaves that only `before` has are in the groups of that file.
-absl::Status ReportItem::Group() {
-  LEAFSTORE_ASSIGN_OR_RETURN(grouping_, main().GroupBy(request_.groups));
-  if (!grouping_) return absl::OkStatus();
-  for (const std::string& name : grouping_->names()) groups_.push_back({name});
+absl::Status Group(const std::vector<NamedFilter>& groups, ReportItem* item) {
+  LEAFSTORE_ASSIGN_OR_RETURN(item->grouping, item->main().GroupBy(groups));
+  if (!item->grouping) return absl::OkStatus();
+  item->groups_saved = groups.empty();
+  for (const std::string& name : item->grouping->names()) item->groups.push_back({name});
   // `after` comes last, as its groups count.
-  for (size_t side = 0; side < sides_.size(); ++side) {
-    if (sides_[side] == nullptr) continue;
-    LEAFSTORE_ASSIGN_OR_RETURN(const auto own, sides_[side]->GroupBy(request_.groups));
+  for (size_t side = 0; side < item->sides.size(); ++side) {
+    const SourceItem* const source = item->sides[side];
+    if (source == nullptr) continue;
+    LEAFSTORE_ASSIGN_OR_RETURN(const std::optional<Grouping> own, source->GroupBy(groups));
     if (!own) continue;
     // Per group of this side: the group of the item with the same name, if any.
     std::vector<std::optional<uint32_t>> same;
-    for (const std::string& name : own->names()) same.push_back(grouping_->Find(name));
-    for (Entry& leaf : leaves_) {
+    for (const std::string& name : own->names()) same.push_back(item->grouping->Find(name));
+    for (ReportItem::Entry& leaf : item->leaves) {
       if (leaf.places[side] == kNoPlace) continue;
-      const uint32_t group = own->GroupOf(sides_[side]->slots().SlotAt(leaf.places[side]));
-      leaf.group = group != kNoGroup ? same[group] : std::nullopt;
+      const uint32_t group = own->GroupOf(source->slots().SlotAt(leaf.places[side]));
+      leaf.group = group == kNoGroup ? std::nullopt : same[group];
     }
   }
   return absl::OkStatus();
 }
 
+// Sums the leaves of the main side.
+void SumGroups(ReportItem* item) {
+  GroupSummary none;
+  for (const ReportItem::Entry& leaf : item->leaves) {
+    const uint32_t place = leaf.places[item->main_side()];
+    if (place == kNoPlace) continue;
+    GroupSummary& group = leaf.group ? item->groups[*leaf.group] : none;
+    group.totals.Add(item->main().entry(place));
+    TensorStats stats = leaf.stats[item->main_side()];
+    stats.histogram.reset();
+    group.stats.Merge(stats);
+  }
+  if (none.totals.leaves > 0) item->groups.push_back(std::move(none));
+}
+
+bool AreComparable(const Leaf& a, const Leaf& b) {
+  return a.is_tensor() && b.is_tensor() && a.spec() == b.spec();
+}
+
+// Returns the norm of b - a over elements that are finite on both sides. Both must be comparable.
+double NormOfChange(const Tensor& a, const Tensor& b) {
+  double squares = 0;
+  const auto add = [&squares](double square) {
+    if (std::isfinite(square)) squares += square;
+  };
+  if (a.dtype() == DType::kC64) {
+    const auto x = a.span<std::complex<float>>();
+    const auto y = b.span<std::complex<float>>();
+    for (size_t i = 0; i < x.size(); ++i) {
+      add(std::norm(std::complex<double>(y[i]) - std::complex<double>(x[i])));
+    }
+    return std::sqrt(squares);
+  }
+  std::array<double, kElementBlock> x;
+  std::array<double, kElementBlock> y;
+  const int64_t count = a.element_count();
+  for (int64_t begin = 0; begin < count; begin += kElementBlock) {
+    const auto size = std::min<size_t>(kElementBlock, static_cast<size_t>(count - begin));
+    ReadElements(a, begin, absl::MakeSpan(x.data(), size));
+    ReadElements(b, begin, absl::MakeSpan(y.data(), size));
+    for (size_t i = 0; i < size; ++i) add((y[i] - x[i]) * (y[i] - x[i]));
+  }
+  return std::sqrt(squares);
+}
+
+// Computes the statistics of a leaf on each side, with histograms of the same range. Those of a side
+// without a tensor are empty.
+absl::Status StatsOfSides(absl::Span<const Leaf> sides, std::array<TensorStats, 2>* stats) {
+  StatsOptions options = {.histogram_bins = kReportBins};
+  if (sides.size() > 1 && sides[0].is_tensor() && sides[1].is_tensor()) {
+    // The first pass finds the range for both histograms.
+    TensorStats all;
+    for (const Leaf& leaf : sides) {
+      LEAFSTORE_ASSIGN_OR_RETURN(const TensorStats side, StatsOf(leaf.tensor()));
+      all.Merge(side);
+    }
+    if (all.finite_count() > 0) options.histogram_range = StatsOptions::Range{all.min, all.max};
+  }
+  for (size_t i = 0; i < sides.size(); ++i) {
+    if (!sides[i].is_tensor()) continue;
+    LEAFSTORE_ASSIGN_OR_RETURN((*stats)[i], StatsOf(sides[i].tensor(), options));
+  }
+  return absl::OkStatus();
+}
+
+// Returns the point of a leaf; no value if it is not a tensor. `before` is the leaf at the previous
+// step, which may be null, and `point_before` its point.
+std::optional<SeriesPoint> PointOf(const Leaf& leaf, const Leaf& before,
+                                   const std::optional<SeriesPoint>& point_before) {
+  if (!leaf.is_tensor()) return std::nullopt;
+  const Tensor& tensor = leaf.tensor();
+  const bool comparable = AreComparable(before, leaf);
+  if (comparable && point_before && before.tensor().bytes() == tensor.bytes()) {
+    return SeriesPoint{point_before->l2, 0, point_before->odd};
+  }
+  const TensorStats stats = StatsOf(tensor).value();  // cannot fail without options
+  const double change =
+      comparable ? NormOfChange(before.tensor(), tensor) : std::numeric_limits<double>::quiet_NaN();
+  return SeriesPoint{stats.l2(), change, stats.nan_count + stats.inf_count};
+}
+
+}  // namespace
+
+LeafChange CompareLeaves(const Leaf& before, const Leaf& after) {
+  if (before.null()) return {"added"};
+  if (after.null()) return {"removed"};
+  LeafChange change;
+  if (AreComparable(before, after)) change.differing = 0;
+  const std::optional<LeafDiff> diff = DiffLeaves(before, after);
+  if (!diff) return change;
+  change.what = ToJson(diff->what);
+  if (!change.differing) return change;
+  change.differing = diff->differing;
+  change.max_abs = diff->max_abs;
+  change.max_rel = diff->max_rel;
+  change.l2 = NormOfChange(before.tensor(), after.tensor());
+  return change;
+}
+
 int64_t ReportItem::bytes_to_read() const {
   int64_t bytes = 0;
-  for (const std::optional<Totals>& totals : totals_) {
-    if (totals) bytes += std::min(totals->bytes, kMostBytes - bytes);
+  for (const std::optional<Totals>& side : totals) {
+    if (side) bytes += std::min(side->bytes, kMostBytes - bytes);
   }
   return bytes;
 }
 
-absl::Status ReportItem::Read(Progress* progress) {
-  std::vector<ItemPlaces> sides;
-  for (size_t side = 0; side < sides_.size(); ++side) {
-    sides.push_back({sides_[side], {}});
-    for (const Entry& leaf : leaves_) sides[side].places.push_back(leaf.places[side]);
+absl::StatusOr<ReportItem> ListReportItem(std::vector<const SourceItem*> sides,
+                                          const std::vector<internal::GlobPattern>& match,
+                                          const std::vector<NamedFilter>& groups) {
+  ReportItem item;
+  item.sides = std::move(sides);
+  item.totals.resize(item.sides.size());
+  Lister lister(&item);
+  // `after` comes first: new leaves keep their places, and removed ones follow their siblings.
+  for (size_t side = item.sides.size(); side-- > 0;) {
+    if (item.sides[side] != nullptr) lister.ListSide(side, match);
   }
-  const auto read = [this](size_t i, absl::Span<const Leaf> leaves) -> absl::Status {
-    LEAFSTORE_ASSIGN_OR_RETURN(std::vector<TensorStats> stats, StatsOfSides(leaves));
-    std::move(stats.begin(), stats.end(), leaves_[i].stats.begin());
-    if (leaves.size() > 1) leaves_[i].change = CompareLeaves(leaves[0], leaves[1]);
-    return absl::OkStatus();
+  lister.Finish();
+  if (item.sides.size() > 1 && item.sides[0] != nullptr && item.sides[1] != nullptr) {
+    item.structure = CompareStructures(*item.sides[0], *item.sides[1]);
+  }
+  LEAFSTORE_RETURN_IF_ERROR(FileError(item.main().file(), Group(groups, &item)));
+  return item;
+}
+
+absl::Status ReadReportItem(int threads, Progress* progress, ReportItem* item) {
+  std::vector<ItemPlaces> sides;
+  for (size_t side = 0; side < item->sides.size(); ++side) {
+    sides.push_back({item->sides[side], {}});
+    for (const auto& leaf : item->leaves) sides[side].places.push_back(leaf.places[side]);
+  }
+  const auto read = [item](size_t i, absl::Span<const Leaf> leaves) -> absl::Status {
+    ReportItem::Entry& entry = item->leaves[i];
+    if (leaves.size() > 1) entry.change = CompareLeaves(leaves[0], leaves[1]);
+    return StatsOfSides(leaves, &entry.stats);
   };
-  LEAFSTORE_RETURN_IF_ERROR(ForEachLeaf(std::move(sides), request_.threads, progress, read));
-  if (grouping_) SumGroups();
+  LEAFSTORE_RETURN_IF_ERROR(ForEachLeaf(std::move(sides), threads, progress, read));
+  if (item->grouping) SumGroups(item);
   return absl::OkStatus();
 }
 
-// Sums the leaves of the main side.
-void ReportItem::SumGroups() {
-  GroupSummary none;
-  for (const Entry& leaf : leaves_) {
-    const uint32_t place = leaf.places[main_side()];
-    if (place == kNoPlace) continue;
-    GroupSummary& group = leaf.group ? groups_[*leaf.group] : none;
-    group.totals.Add(main().entry(place));
-    TensorStats stats = leaf.stats[main_side()];
-    stats.histogram.reset();
-    group.stats.Merge(stats);
+absl::StatusOr<ItemPlaces> AddStep(const SourceItem* at, ItemPlaces before, int threads,
+                                   Progress* progress, ReportItem* item) {
+  const size_t count = item->leaves.size();
+  ItemPlaces now = {at, std::vector<uint32_t>(count, kNoPlace)};
+  std::vector<std::optional<SeriesPoint>> points(count);
+  if (at != nullptr) {
+    const SourceItem& own = item->main();
+    const Alignment there = Align({own.layout(), own.slots()}, {at->layout(), at->slots()});
+    for (size_t i = 0; i < count; ++i) now.places[i] = there[item->leaves[i].places[0]];
+    before.places.resize(count, kNoPlace);
+    const auto read = [&](size_t i, absl::Span<const Leaf> leaves) {
+      points[i] = PointOf(leaves[0], leaves[1],
+                          item->series.empty() ? std::nullopt : item->series.back()[i]);
+      return absl::OkStatus();
+    };
+    LEAFSTORE_RETURN_IF_ERROR(ForEachLeaf({now, std::move(before)}, threads, progress, read));
   }
-  if (none.totals.leaves > 0) groups_.push_back(std::move(none));
-}
-
-absl::StatusOr<ReportItem::Step> ReportItem::ReadStep(const SourceItem* item, const Step& before,
-                                                      Progress* progress) const {
-  Step now{{item, std::vector<uint32_t>(leaves_.size(), kNoPlace)}, {}};
-  now.points.resize(leaves_.size());
-  if (item == nullptr) return now;
-  const Alignment there = Align({main().layout(), main().slots()}, {item->layout(), item->slots()});
-  for (size_t i = 0; i < leaves_.size(); ++i) now.leaves.places[i] = there[leaves_[i].places[0]];
-  ItemPlaces previous = before.leaves;
-  previous.places.resize(leaves_.size(), kNoPlace);
-  LEAFSTORE_RETURN_IF_ERROR(ForEachLeaf(
-      {now.leaves, std::move(previous)}, request_.threads, progress,
-      [&](size_t i, absl::Span<const Leaf> leaves) {
-        now.points[i] =
-            PointOf(leaves[0], leaves[1], before.points.empty() ? std::nullopt : before.points[i]);
-        return absl::OkStatus();
-      }));
+  item->series.push_back(std::move(points));
   return now;
-}
-
-void ReportItem::AddStep(const Step& step) {
-  for (size_t i = 0; i < leaves_.size(); ++i) leaves_[i].points.push_back(step.points[i]);
-}
-
-Json ReportItem::ToJson(const std::vector<int64_t>* steps) const {
-  const auto node_of = [this](const auto& pair) { return number_[pair.first]; };
-  Json json = {{"name", PageText(name())}, {"metadata", PageJson(main().metadata())}};
-  json["totals"] = ListOf(totals_, [](const std::optional<Totals>& totals) {
-    return totals ? PageJson(*totals) : Json(nullptr);
-  });
-  json["tree"] = TreeJson();
-  json["leaves"] = {
-      {"node", ListOf(leaves_, [this](const Entry& leaf) { return number_[leaf.node]; })}};
-  if (grouping_) {
-    json["leaves"]["group"] =
-        ListOf(leaves_, [](const Entry& leaf) { return tools::ToJson(leaf.group); });
-  }
-  json["aliases"] = {
-      {"node", ListOf(aliases_, node_of)},
-      {"target", ListOf(aliases_, [this](const auto& pair) { return number_[pair.second]; })}};
-  json["tags"] = {{"node", ListOf(tags_, node_of)},
-                  {"tag", ListOf(tags_, [](const auto& pair) { return PageText(pair.second); })}};
-  json["groups"] = GroupsJson();
-  json["groups_saved"] = grouping_ && request_.groups.empty();
-  const std::optional<uint32_t> root = grouping_ ? grouping_->root_group() : std::nullopt;
-  json["took_root"] = root ? PageText(grouping_->name(*root)) : Json(nullptr);
-  json["sides"] = Json::array();
-  for (size_t side = 0; side < sides_.size(); ++side) json["sides"].push_back(SideJson(side));
-  if (sides_.size() > 1) json["change"] = ChangeJson();
-  if (steps != nullptr) json["series"] = SeriesJson(*steps);
-  return json;
-}
-
-Json ReportItem::TreeJson() const {
-  const auto parent_of = [this](ReportTree::Node node) {
-    const ReportTree::Node parent = tree_.parent(node);
-    return parent == ReportTree::kNone ? int64_t{-1} : int64_t{number_[parent]};
-  };
-  return {{"parent", ListOf(order_, parent_of)},
-          {"key", ListOf(order_, [this](ReportTree::Node node) { return tree_.key(node); })},
-          {"step", ListOf(order_, [this](ReportTree::Node node) { return tree_.step(node); })}};
-}
-
-Json ReportItem::GroupsJson() const {
-  return ListOf(groups_, [this](const GroupSummary& group) {
-    Json json = {{"name", group.name ? PageText(*group.name) : Json(nullptr)},
-                 {"rest", group.name == kRestName && !request_.groups.empty()}};
-    json.update(PageJson(group.totals));
-    for (const StatField& field : kStatFields) json[field.name] = field.of(group.stats);
-    return json;
-  });
-}
-
-Json ReportItem::SideJson(size_t side) const {
-  // Columns for leaves that the side has, and for tensors only.
-  const auto of_leaf = [&](auto fn) {
-    return ListOf(leaves_, [&](const Entry& leaf) -> Json {
-      const uint32_t place = leaf.places[side];
-      if (place == kNoPlace) return nullptr;
-      return fn(sides_[side]->entry(place), leaf.stats[side]);
-    });
-  };
-  const auto of_tensor = [&](auto fn) {
-    return of_leaf([fn](const EntryInfo& entry, const TensorStats& stats) -> Json {
-      return entry.value == nullptr ? Json(fn(entry, stats)) : Json(nullptr);
-    });
-  };
-  using Info = const EntryInfo&;
-  using Stats = const TensorStats&;
-  Json json;
-  json["kind"] = of_leaf([](Info info, Stats) { return info.value ? "static" : "tensor"; });
-  json["dtype"] = of_leaf([](Info info, Stats) {
-    return info.value ? ValueKindName(info.value->kind()) : DTypeName(info.spec.dtype());
-  });
-  json["shape"] = of_tensor([](Info info, Stats) { return ShapeToJson(info.spec.shape()); });
-  json["parameters"] = of_tensor([](Info, Stats stats) { return stats.count; });
-  json["bytes"] = of_tensor([](Info info, Stats) { return info.spec.byte_size(); });
-  json["stored"] = of_tensor([](Info info, Stats) { return info.stored_size; });
-  json["value"] =
-      of_leaf([](Info info, Stats) { return info.value ? PageJson(*info.value) : Json(nullptr); });
-  for (const StatField& field : kStatFields) {
-    json[field.name] = of_tensor([&field](Info, Stats stats) { return field.of(stats); });
-  }
-  json["histogram"] = of_tensor([](Info, Stats stats) {
-    const bool any = stats.histogram && stats.finite_count() > 0;
-    return any ? Json(stats.histogram->bins) : Json(nullptr);
-  });
-  return json;
-}
-
-Json ReportItem::ChangeJson() const {
-  const auto of_numbers = [this](double LeafChange::*field) {
-    return ListOf(leaves_, [field](const Entry& leaf) {
-      return leaf.change.differing ? PageNumber(leaf.change.*field) : Json(nullptr);
-    });
-  };
-  return {{"what", ListOf(leaves_, [](const Entry& leaf) { return leaf.change.what; })},
-          {"differing",
-           ListOf(leaves_, [](const Entry& leaf) { return tools::ToJson(leaf.change.differing); })},
-          {"max_abs", of_numbers(&LeafChange::max_abs)},
-          {"max_rel", of_numbers(&LeafChange::max_rel)},
-          {"l2", of_numbers(&LeafChange::l2)},
-          {"structure", ListOf(structure_, PageText)}};
-}
-
-Json ReportItem::SeriesJson(const std::vector<int64_t>& steps) const {
-  const auto of_point = [this](auto fn) {
-    return ListOf(leaves_, [fn](const Entry& leaf) {
-      return ListOf(leaf.points, [fn](const std::optional<SeriesPoint>& point) {
-        return point ? Json(fn(*point)) : Json(nullptr);
-      });
-    });
-  };
-  return {{"steps", steps},
-          {"l2", of_point([](const SeriesPoint& point) { return ChartNumber(point.l2); })},
-          {"change", of_point([](const SeriesPoint& point) { return ChartNumber(point.change); })},
-          {"odd", of_point([](const SeriesPoint& point) { return point.odd; })}};
 }
 
 }  // namespace leafstore::tools

@@ -1,8 +1,8 @@
 // ReportItem: an item of a report, of one file or of two.
 //
-//   ReportItem item = ReportItem::Create(request, {before, after}).value();   // reads no tensor
-//   LEAFSTORE_RETURN_IF_ERROR(item.Read(&progress));                          // reads the tensors
-//   Json json = item.ToJson();
+//   ReportItem item = ListReportItem({before, after}, match, groups).value();  // reads no tensor
+//   LEAFSTORE_RETURN_IF_ERROR(ReadReportItem(threads, &progress, &item));      // reads the tensors
+//   Json json = ReportItemJson(item);                                          // report_data.h
 //
 // Leaves are paired by path. A leaf that is tied on one side only is reported as a leaf.
 //
@@ -18,106 +18,93 @@
 #include <utility>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
+#include "leafstore/numeric/stats.h"
 #include "leafstore/select/grouping.h"
 #include "leafstore/select/internal/glob.h"
-#include "leafstore/tools/present/json.h"
 #include "leafstore/tools/present/output.h"
-#include "leafstore/tools/report/report_numbers.h"
-#include "leafstore/tools/report/report_tree.h"
 #include "leafstore/tools/source/for_each_leaf.h"
 #include "leafstore/tools/source/item_rows.h"
 #include "leafstore/tools/source/item_summary.h"
 
 namespace leafstore::tools {
 
-struct ReportRequest {
-  std::vector<std::string> items;            // empty: all
-  std::vector<internal::GlobPattern> match;  // empty: all leaves
-  std::vector<NamedFilter> groups;           // empty: the saved groups
-  bool verify = true;
-  int threads = 0;
+// The number of bins of a histogram, which fits into a row of the table.
+inline constexpr int kReportBins = 32;
+
+// The change of a leaf, as in `change` of report_data.h.
+struct LeafChange {
+  std::string what = "same";
+  // For two tensors of one dtype and shape.
+  std::optional<int64_t> differing = {};
+  double max_abs = 0;
+  double max_rel = 0;
+  double l2 = 0;
 };
 
-class ReportItem {
- public:
-  // Lists the leaves of an item, or of one before and after; of these one may be null. The
-  // arguments must outlive this.
-  static absl::StatusOr<ReportItem> Create(const ReportRequest& request,
-                                           std::vector<const SourceItem*> sides);
+// Compares two leaves by the rules of numeric/diff.h. A leaf is null if that side does not have it.
+LeafChange CompareLeaves(const Leaf& before, const Leaf& after);
 
-  const std::string& name() const { return main().name(); }
-  // Returns the count of bytes that Read reads, at most 1 TiB.
-  int64_t bytes_to_read() const;
-  // Computes the statistics.
-  absl::Status Read(Progress* progress);
+// A tensor at a step.
+struct SeriesPoint {
+  double l2;
+  double change;  // the norm of the change; NaN where the previous step has no such tensor
+  int64_t odd;    // NaN or infinite
+};
 
-  // The leaves at a step, in the order of this, and their points.
-  struct Step {
-    ItemPlaces leaves;
-    std::vector<std::optional<SeriesPoint>> points;
+struct ReportItem {
+  // A leaf, or a node above one. It is identified by its parent and its key, so that equal paths of
+  // two items are one node, whatever their order and structure.
+  struct Node {
+    uint32_t parent = 0;
+    // The key as part of a dotted path, and of canonical text; cut where it is long.
+    std::string key;
+    std::string step;
   };
-  // Returns the points at a step, whose item may be null; `before` is the step that was added last,
-  // or empty. It is read again, because it may not fit into memory.
-  absl::StatusOr<Step> ReadStep(const SourceItem* item, const Step& before,
-                                Progress* progress) const;
-  // Adds the result of ReadStep to the series. A step must be added to all items or to none.
-  void AddStep(const Step& step);
-
-  // Returns the entry of `items` (report_data.h); `steps` are those that were added, null without a
-  // series.
-  Json ToJson(const std::vector<int64_t>* steps = nullptr) const;
-
- private:
   struct Entry {
-    explicit Entry(ReportTree::Node at) : node(at) {}
-
-    ReportTree::Node node;
+    uint32_t node;
     std::array<uint32_t, 2> places = {kNoPlace, kNoPlace};  // on each side
-    std::optional<uint32_t> group;
-    std::array<TensorStats, 2> stats;
-    LeafChange change;
-    std::vector<std::optional<SeriesPoint>> points;
+    std::optional<uint32_t> group = {};
+    std::array<TensorStats, 2> stats = {};
+    LeafChange change = {};
   };
-
-  ReportItem(const ReportRequest& request, std::vector<const SourceItem*> sides)
-      : request_(request), sides_(std::move(sides)), totals_(sides_.size()) {}
 
   // Returns the side with the names, groups and metadata.
-  size_t main_side() const { return sides_.back() != nullptr ? sides_.size() - 1 : 0; }
-  const SourceItem& main() const { return *sides_[main_side()]; }
+  size_t main_side() const { return sides.back() != nullptr ? sides.size() - 1 : 0; }
+  const SourceItem& main() const { return *sides[main_side()]; }
+  // Returns the count of bytes that ReadReportItem reads, at most 1 TiB.
+  int64_t bytes_to_read() const;
 
-  void ListSide(size_t side);
-  ReportTree::Node NodeOf(const ItemRows& rows, NodeId node, std::vector<ReportTree::Node>* nodes);
-  void AddLeaf(size_t side, ReportTree::Node node, uint32_t place);
-  void DropAliasesOfLeaves();
-  void CompareStructures();
-  absl::Status Group();
-  void SumGroups();
-
-  Json TreeJson() const;
-  Json GroupsJson() const;
-  Json SideJson(size_t side) const;
-  Json ChangeJson() const;
-  Json SeriesJson(const std::vector<int64_t>& steps) const;
-
-  const ReportRequest& request_;
-  std::vector<const SourceItem*> sides_;
-  std::vector<std::optional<Totals>> totals_;
-  ReportTree tree_;
-  std::vector<ReportTree::Node> order_;  // the nodes in preorder
-  std::vector<uint32_t> number_;         // by node, its index there
-  std::vector<Entry> leaves_;            // in preorder
-  absl::flat_hash_map<ReportTree::Node, size_t> leaf_of_node_;
-  std::vector<std::pair<ReportTree::Node, ReportTree::Node>> aliases_;
-  std::vector<std::pair<ReportTree::Node, std::string>> tags_;
-  std::optional<Grouping> grouping_;
-  std::vector<GroupSummary> groups_;
-  std::vector<std::string> structure_;
+  std::vector<const SourceItem*> sides;
+  std::vector<std::optional<Totals>> totals;  // of each side
+  std::vector<Node> nodes;                    // in preorder, siblings in the order of their leaves
+  std::vector<Entry> leaves;                  // in the order of nodes
+  std::vector<std::pair<uint32_t, uint32_t>> aliases;  // nodes that are other names of nodes
+  std::vector<std::pair<uint32_t, std::string>> tags;  // of nodes
+  std::optional<Grouping> grouping;
+  bool groups_saved = false;  // with the file
+  std::vector<GroupSummary> groups;
+  std::vector<std::string> structure;  // what differs, apart from leaves
+  // The leaves at each step, in their order.
+  std::vector<std::vector<std::optional<SeriesPoint>>> series;
 };
+
+// Lists the leaves of an item that `match` selects, or of one before and after, of which one may be
+// null; groups them by `groups`, or as saved. The items must outlive the result.
+absl::StatusOr<ReportItem> ListReportItem(std::vector<const SourceItem*> sides,
+                                          const std::vector<internal::GlobPattern>& match,
+                                          const std::vector<NamedFilter>& groups);
+
+// Computes the statistics.
+absl::Status ReadReportItem(int threads, Progress* progress, ReportItem* item);
+
+// Adds a step to the series, at which the item is `at`, which may be null; no step after an error.
+// Returns its leaves. `before` has those of the step that was added last, or is empty; they are
+// read again, because they may not fit into memory.
+absl::StatusOr<ItemPlaces> AddStep(const SourceItem* at, ItemPlaces before, int threads,
+                                   Progress* progress, ReportItem* item);
 
 }  // namespace leafstore::tools
 

@@ -12,34 +12,28 @@ const MAX_OPTIONS = 300;
 
 // Lays out descending weights in a rectangle; calls place(i, x, y, w, h). O(n).
 function squarify(weights, x, y, w, h, place) {
-  let total = 0;
-  for (const weight of weights) total += weight;
-  if (!(total > 0)) return;
-  const scale = w * h / total;
-  let begin = 0;
-  while (begin < weights.length && w > 0 && h > 0) {
+  const scale = w * h / weights.reduce((sum, weight) => sum + weight, 0);
+  for (let begin = 0; begin < weights.length && w > 0 && h > 0;) {
     const side = Math.min(w, h);
-    let sum = weights[begin] * scale;
-    const largest = sum;
+    const largest = weights[begin] * scale;
+    // Returns the worst ratio of sides in a row with this total and least area.
+    const worst = (sum, least) => Math.max(side * side * largest / (sum * sum), sum * sum / (side * side * least));
+    let sum = largest;
     let end = begin + 1;
-    let worst = Math.max(side * side / sum, sum / (side * side));
-    while (end < weights.length) {
+    for (; end < weights.length; ++end) {
       const area = weights[end] * scale;
-      const more = sum + area;
-      const next = Math.max(side * side * largest / (more * more), more * more / (side * side * area));
-      if (next > worst) break;
-      worst = next;
-      sum = more;
-      ++end;
+      if (worst(sum + area, area) > worst(sum, weights[end - 1] * scale)) break;
+      sum += area;
     }
-    const thick = Math.min(sum / side, w >= h ? w : h);
+    const wide = w >= h;
+    const thick = Math.min(sum / side, wide ? w : h);
     let along = 0;
     for (let i = begin; i < end; ++i) {
       const length = weights[i] * scale / thick;
-      if (w >= h) place(i, x, y + along, thick, length); else place(i, x + along, y, length, thick);
+      if (wide) place(i, x, y + along, thick, length); else place(i, x + along, y, length, thick);
       along += length;
     }
-    if (w >= h) { x += thick; w -= thick; } else { y += thick; h -= thick; }
+    if (wide) { x += thick; w -= thick; } else { y += thick; h -= thick; }
     begin = end;
   }
 }
@@ -51,27 +45,28 @@ class Treemap {
     this.on = on;
     this.pen = document.createElement('canvas').getContext('2d');
     this.widths = new Map();
-    host.addEventListener('pointermove', (event) => this.hover(event));
-    host.addEventListener('pointerleave', () => { this.aim(null); this.on.hover(-1); });
-    host.addEventListener('click', (event) => this.click(event));
-    host.addEventListener('keydown', (event) => this.key(event));
-    host.addEventListener('focus', () => this.choose(this.chosen));
-    host.addEventListener('blur', () => this.aim(null));
+    fill(host, {
+      onpointermove: (event) => this.hover(event),
+      onpointerleave: () => { this.aim(null); on.hover(-1); },
+      onclick: (event) => this.click(event),
+      onkeydown: (event) => this.key(event),
+      onfocus: () => this.choose(this.chosen),
+      onblur: () => this.aim(null),
+    });
     new ResizeObserver(() => {
       if (this.item && (host.clientWidth !== this.width || host.clientHeight !== this.height)) this.draw();
     }).observe(host);
   }
 
-  show(item, colouring, node = 0) {
+  // Sets the item; `colour` draws it.
+  show(item) {
     this.item = item;
-    this.colouring = colouring;
     this.sorted = new Map();
-    this.root = node;
+    this.root = 0;
     this.chosen = 0;
-    this.draw();
   }
 
-  recolour(colouring) {
+  colour(colouring) {
     this.colouring = colouring;
     this.draw();
   }
@@ -93,18 +88,11 @@ class Treemap {
     ], { duration: 180, easing: 'ease-out' });
   }
 
-  childrenOf(node) {
-    const bytes = (child) => this.item.sum(child, 'bytes');
-    return cached(this.sorted, node, () => (this.item.children[node] ?? []).filter((child) => bytes(child) > 0)
-      .sort((a, b) => bytes(b) - bytes(a) || a - b));
-  }
+  bytes(node) { return this.item.sum(node, 'bytes'); }
 
-  layout() {
-    this.cells = [];
-    this.boxes = [];
-    this.tops = [];
-    this.top = this.item.throughChain(this.root);
-    if (this.item.sum(this.top, 'bytes') > 0) this.place(this.top, 0, 0, this.width, this.height, 0, this.top);
+  childrenOf(node) {
+    return cached(this.sorted, node, () => this.item.children[node].filter((child) => this.bytes(child) > 0)
+      .sort((a, b) => this.bytes(b) - this.bytes(a) || a - b));
   }
 
   // `base`: the nearest ancestor whose name is visible; names are relative to it.
@@ -127,90 +115,88 @@ class Treemap {
       h -= (named ? HEADER : pad) + pad;
     }
     const children = this.childrenOf(node);
-    const weights = children.map((child) => this.item.sum(child, 'bytes'));
-    squarify(weights, x, y, w, h, (i, cx, cy, cw, ch) => this.place(children[i], cx, cy, cw, ch, depth + 1, base));
+    squarify(children.map((child) => this.bytes(child)), x, y, w, h,
+      (i, cx, cy, cw, ch) => this.place(children[i], cx, cy, cw, ch, depth + 1, base));
   }
 
   largestLeaf(node) {
-    let best = this.item.leafBegin[node];
-    for (let leaf = best; leaf < this.item.leafBegin[this.item.end[node]]; ++leaf) {
-      if (this.item.weight(leaf) > this.item.weight(best)) best = leaf;
-    }
-    return best;
+    const { item } = this;
+    const leaves = item.leafIndexes.slice(item.leafBegin[node], item.leafBegin[item.end[node]]);
+    return leaves.reduce((best, leaf) => (item.weight(leaf) > item.weight(best) ? leaf : best));
   }
 
   draw() {
-    this.width = this.host.clientWidth;
-    this.height = this.host.clientHeight;
-    this.layout();
+    const { item, host } = this;
+    const [width, height] = [host.clientWidth, host.clientHeight];
+    Object.assign(this, { width, height, cells: [], boxes: [], tops: [], top: item.throughChain(this.root) });
+    if (this.bytes(this.top) > 0) this.place(this.top, 0, 0, width, height, 0, this.top);
     this.layer = svgEl('g');
     this.aimed = svgEl('rect', { class: 'aim', visibility: 'hidden', rx: 1 });
-    const svg = svgEl('svg', { 'aria-hidden': 'true', viewBox: `0 0 ${this.width} ${this.height}` },
-      this.layer, this.aimed);
     for (const box of this.boxes) if (box.named) this.drawBox(box);
     this.drawCells();
-    this.host.replaceChildren(svg, this.options());
+    host.replaceChildren(
+      svgEl('svg', { 'aria-hidden': 'true', viewBox: `0 0 ${width} ${height}` }, this.layer, this.aimed),
+      this.options());
     if (this.cells.length === 0) {
-      this.host.append(el('p', { class: 'empty' }, this.item.leafCount === 0
+      host.append(el('p', { class: 'empty' }, item.leafIndexes.length === 0
         ? 'There are no leaves in this item.' : 'There are no bytes here: there are only static leaves below.'));
     }
-    this.describe();
-    if (document.activeElement === this.host) this.choose(this.chosen);
+    // An empty list must not have the role.
+    const some = this.list.length > 0;
+    fill(host, { role: some && 'listbox', tabindex: some && '0', 'aria-activedescendant': null,
+      'aria-label': some && `Bytes below ${item.pathOf(this.top)}, the largest first. Enter goes down, Escape up.` });
+    if (document.activeElement === host) this.choose(this.chosen);
   }
 
   drawBox({ node, base, x, y, w, h }) {
     this.layer.append(svgEl('rect',
       { class: 'container-box', x: x + 0.5, y: y + 0.5, width: w - 1, height: h - 1, rx: 2 }));
-    this.text(this.item.pathOf(node, base), 'container-name', x + 5, y + 12.5, w - 9);
+    this.text(this.item.pathOf(node, base), 'ink', true, x + 5, y + 12.5, w - 9);
   }
 
   drawCells() {
     const shapes = new Map();
-    const named = [];
     for (const cell of this.cells) {
       cell.fill = this.colouring.fillOf(cell.leaf);
       const gap = cell.w > 3 && cell.h > 3 ? 0.5 : 0.15;
       const [x, y] = [cell.x + gap, cell.y + gap];
       const [w, h] = [Math.max(0.3, cell.w - 2 * gap), Math.max(0.3, cell.h - 2 * gap)];
       addTo(shapes, cell.fill, `M${x.toFixed(2)} ${y.toFixed(2)}h${w.toFixed(2)}v${h.toFixed(2)}h${(-w).toFixed(2)}z`);
-      if (cell.w > 34 && cell.h > 16) named.push(cell);
     }
-    for (const [name, parts] of shapes) this.layer.append(svgEl('path', { class: `fill-${name}`, d: parts.join('') }));
-    for (const cell of named) this.drawName(cell);
+    for (const [name, parts] of shapes) {
+      this.layer.append(svgEl('path', { d: parts.join(''), style: { fill: colourOf(name) } }));
+    }
+    for (const cell of this.cells) if (cell.w > 34 && cell.h > 16) this.drawName(cell);
   }
 
   drawName(cell) {
     const { node, base, x, y, w, h, leaf } = cell;
-    const ink = inkOf(cell.fill);
-    const shown = this.text(this.item.pathOf(node, node === base ? this.item.tree.parent[node] : base), ink, x + 5,
-        y + 13, w - 9);
-    const odd = this.item.leafOf[node] >= 0 && this.item.isOdd(leaf);
-    if (shown && h > 32) {
-      this.text(odd ? 'NaN or infinite' : formatBytes(this.item.sum(node, 'bytes')), ink, x + 5, y + 27, w - 9, true);
-    }
+    const { item } = this;
+    const style = [inkOf(cell.fill), cell.fill === 'warn'];
+    const path = item.pathOf(node, node === base ? item.tree.parent[node] : base);
+    const shown = this.text(path, ...style, x + 5, y + 13, w - 9);
+    const odd = item.leafOf[node] >= 0 && item.isOdd(leaf);
+    const size = odd ? 'NaN or infinite' : formatBytes(this.bytes(node));
+    // Numbers are never cut.
+    if (shown && h > 32 && this.measure(size, style[1]) <= w - 9) this.text(size, ...style, x + 5, y + 27, w - 9);
   }
 
-  // Draws text that fits a width, cut with an ellipsis; nothing if too little is left. Numbers are never cut.
-  text(text, name, x, y, width, whole = false) {
-    let shown = text;
-    if (this.measure(text, name) > width) {
-      if (whole) return false;
-      let [low, high] = [0, text.length];
-      while (low < high) {
-        const middle = (low + high + 1) >> 1;
-        if (this.measure(`${text.slice(0, middle)}…`, name) <= width) low = middle; else high = middle - 1;
-      }
-      if (low < 4) return false;
-      shown = `${text.slice(0, low)}…`;
+  // Draws text that fits a width, cut with an ellipsis; returns false, without a text, if too little is left.
+  text(text, ink, bold, x, y, width) {
+    if (this.measure(text, bold) > width) {
+      const length = lastWhere(text.length, (at) => this.measure(`${text.slice(0, at)}…`, bold) <= width);
+      if (length < 4) return false;
+      text = `${text.slice(0, length)}…`;
     }
-    this.layer.append(svgEl('text', { class: name, x: x.toFixed(1), y: y.toFixed(1) }, shown));
+    const style = { fill: colourOf(ink), fontWeight: bold ? 600 : 400 };
+    this.layer.append(svgEl('text', { x: x.toFixed(1), y: y.toFixed(1), style }, text));
     return true;
   }
 
-  measure(text, name) {
-    const bold = name === 'container-name' ? '600 ' : '';
-    return cached(this.widths, bold + text, () => {
-      this.pen.font = `${bold}11px ${this.family ??= getComputedStyle(document.body).fontFamily}`;
+  measure(text, bold) {
+    return cached(this.widths, `${bold} ${text}`, () => {
+      const family = this.family ??= getComputedStyle(document.body).fontFamily;
+      this.pen.font = `${bold ? 600 : 400} 11px ${family}`;
       return this.pen.measureText(text).width;
     });
   }
@@ -218,25 +204,12 @@ class Treemap {
   // Makes the list for the keyboard.
   options() {
     this.list = this.childrenOf(this.top).slice(0, MAX_OPTIONS);
-    const whole = this.item.sum(this.top, 'bytes');
     return el('div', { class: 'sr-only' }, this.list.map((node, i) => {
       const below = this.item.leafOf[node] >= 0 ? 'leaf' : countOf(this.item.leavesBelow(node), 'leaf', 'leaves');
-      const bytes = this.item.sum(node, 'bytes');
       return el('div', { role: 'option', id: `cell-${i}`, 'aria-selected': 'false', 'data-node': node },
-        `${this.item.pathOf(node, this.top)}, ${below}, ${formatBytes(bytes)}, ${formatShare(bytes, whole)}`);
+        [this.item.pathOf(node, this.top), below, formatBytes(this.bytes(node)),
+          formatShare(this.bytes(node), this.bytes(this.top))].join(', '));
     }));
-  }
-
-  describe() {
-    const path = this.item.pathOf(this.top);
-    const host = this.host;
-    // An empty list must not have the role.
-    if (this.list.length === 0) {
-      for (const name of ['role', 'tabindex', 'aria-label', 'aria-activedescendant']) host.removeAttribute(name);
-      return;
-    }
-    fill(host, { role: 'listbox', tabindex: '0',
-      'aria-label': `Bytes below ${path}, the largest first. Enter goes down, Escape up.` }, []);
   }
 
   choose(i) {
@@ -252,10 +225,9 @@ class Treemap {
 
   aim(cell) {
     if (!this.aimed) return;
-    if (!cell) { this.aimed.setAttribute('visibility', 'hidden'); return; }
-    const inset = 1;
-    fill(this.aimed, { x: cell.x + inset, y: cell.y + inset, width: Math.max(2, cell.w - 2 * inset),
-      height: Math.max(2, cell.h - 2 * inset), visibility: 'visible' }, []);
+    const shape = cell ? { x: cell.x + 1, y: cell.y + 1, width: Math.max(2, cell.w - 2),
+      height: Math.max(2, cell.h - 2) } : {};
+    fill(this.aimed, { visibility: cell ? 'visible' : 'hidden', ...shape });
   }
 
   key(event) {
@@ -282,9 +254,11 @@ class Treemap {
     // Skips nodes with a single child.
     while (above > 0 && this.item.children[above].length === 1) above = this.item.tree.parent[above];
     this.on.zoom(above);
-    const at = this.list.findIndex((node) => node <= left && left < this.item.end[node]);
-    this.choose(Math.max(0, at));
+    this.choose(Math.max(0, this.list.findIndex((node) => this.isWithin(left, node))));
   }
+
+  // Returns whether a node is at or below another.
+  isWithin(node, above) { return above <= node && node < this.item.end[above]; }
 
   cellAt(event) {
     const frame = this.host.getBoundingClientRect();
@@ -303,7 +277,7 @@ class Treemap {
 
   click(event) {
     const cell = this.cellAt(event);
-    const top = cell && this.tops.find(({ node }) => node <= cell.node && cell.node < this.item.end[node]);
+    const top = cell && this.tops.find(({ node }) => this.isWithin(cell.node, node));
     if (top) this.descend(top.node);
   }
 }

@@ -45,7 +45,7 @@ std::vector<bool> MatchNodes(const TreeDef& def, const std::vector<internal::Glo
 bool MatchesPath(const std::vector<internal::GlobPattern>& match, const Path& path) {
   return match.empty() ||
          std::any_of(match.begin(), match.end(), [&path](const internal::GlobPattern& glob) {
-           return glob.MatchesAtOrAbove(path);
+           return glob.Matches(path, /*or_above=*/true);
          });
 }
 
