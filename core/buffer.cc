@@ -7,7 +7,6 @@
 #include <cstring>
 #include <limits>
 #include <new>
-#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -39,16 +38,11 @@ Storage* NewOwnedStorage(int64_t size, size_t header_bytes) {
   if (static_cast<uint64_t>(size) > std::numeric_limits<size_t>::max() - offset) return nullptr;
   void* const memory = NewMemory(offset + static_cast<size_t>(size));
   if (memory == nullptr) return nullptr;
-  Storage* storage = new (memory) Storage;
-  storage->kind = StorageKind::kOwned;
-  storage->writable = true;
-  storage->data_offset = static_cast<uint16_t>(offset);
-  storage->size = size;
-  return storage;
+  return new (memory) Storage{{}, /*writable=*/true, static_cast<uint16_t>(offset), size};
 }
 
 void Storage::Destroy() {
-  if (kind == StorageKind::kOwned) {
+  if (data_offset != 0) {
     const size_t bytes = data_offset + static_cast<size_t>(size);
     this->~Storage();
     if (!KeepPooled(this, bytes)) std::free(this);
@@ -96,14 +90,8 @@ absl::StatusOr<Buffer> Buffer::MapOpenFile(int fd, int64_t size, absl::string_vi
 absl::StatusOr<Buffer> Buffer::Foreign(void* data, int64_t size, bool writable,
                                        std::function<void()> release) {
   LEAFSTORE_RETURN_IF_ERROR(CheckSize(size));
-  auto* storage = new internal::ForeignStorage;
-  storage->kind = internal::StorageKind::kForeign;
-  storage->writable = writable;
-  storage->data_offset = 0;
-  storage->size = size;
-  storage->foreign_data = static_cast<std::byte*>(data);
-  storage->release = std::move(release);
-  return Buffer(storage);
+  return Buffer(new internal::ForeignStorage{
+      {{}, writable, 0, size}, static_cast<std::byte*>(data), std::move(release)});
 }
 
 absl::StatusOr<Buffer> Buffer::External(const void* data, int64_t size,

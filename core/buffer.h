@@ -44,15 +44,12 @@ struct RefCounted {
   bool IsUnique() const { return refs.load(std::memory_order_acquire) == 1; }
 };
 
-enum class StorageKind : uint8_t { kOwned, kForeign };
-
 // The reference-counted block behind Buffer and Tensor. An owned block is one allocation: this
 // header, room for the header of the first tensor over it (tensor.cc), and the bytes from the next
 // multiple of kBufferAlignment on. A foreign block stores a pointer to its bytes.
 struct Storage : RefCounted<Storage> {
-  StorageKind kind;
   bool writable;
-  uint16_t data_offset;  // of an owned block, from `this`
+  uint16_t data_offset;  // of an owned block, from `this`; 0 for a foreign one
   int64_t size;
 
   std::byte* data();
@@ -66,8 +63,8 @@ struct ForeignStorage : Storage {
 };
 
 inline std::byte* Storage::data() {
-  return kind == StorageKind::kOwned ? reinterpret_cast<std::byte*>(this) + data_offset
-                                     : static_cast<ForeignStorage*>(this)->foreign_data;
+  return data_offset != 0 ? reinterpret_cast<std::byte*>(this) + data_offset
+                          : static_cast<ForeignStorage*>(this)->foreign_data;
 }
 
 // Returns a new owned block with one reference: `header_bytes` of room after the Storage itself,

@@ -92,6 +92,20 @@ size_t QuotedSize(absl::string_view text) {
   return quoted;
 }
 
+void AppendQuoted(absl::string_view text, std::string* out) {
+  const char quote = QuoteOf(text);
+  size_t copied = 0;
+  out->push_back(quote);
+  if (!IsPlain(text)) {
+    ForEachEscape(text, quote, [&](size_t at, size_t size, absl::string_view escape) {
+      absl::StrAppend(out, text.substr(copied, at - copied), escape);
+      copied = at + size;
+    });
+  }
+  out->append(text.data() + copied, text.size() - copied);
+  out->push_back(quote);
+}
+
 bool IsIdentifier(absl::string_view name) {
   return !name.empty() && internal::IdentifierPrefixSize(name) == name.size();
 }
@@ -114,18 +128,10 @@ size_t IdentifierPrefixSize(absl::string_view text) {
 
 bool KeyRef::IsValid() const { return kind == KeyKind::kIndex || internal::IsValidUtf8(name); }
 
-void AppendQuoted(absl::string_view text, std::string* out) {
-  const char quote = QuoteOf(text);
-  size_t copied = 0;
-  out->push_back(quote);
-  if (!IsPlain(text)) {
-    ForEachEscape(text, quote, [&](size_t at, size_t size, absl::string_view escape) {
-      absl::StrAppend(out, text.substr(copied, at - copied), escape);
-      copied = at + size;
-    });
-  }
-  out->append(text.data() + copied, text.size() - copied);
-  out->push_back(quote);
+std::string Quoted(absl::string_view text) {
+  std::string out;
+  AppendQuoted(text, &out);
+  return out;
 }
 
 void AppendKeyText(const KeyRef& key, std::string* out) {

@@ -99,8 +99,8 @@ void AppendKeyText(const KeyRef& key, std::string* out);
 // Appends the key's part of a dotted name: the name or the index. O(length).
 void AppendDottedKey(const KeyRef& key, std::string* out);
 
-// Appends `text` as Python's repr of a str would print it (see the top of this file). O(length).
-void AppendQuoted(absl::string_view text, std::string* out);
+// Returns `text` as Python's repr of a str would print it (see the top of this file). O(length).
+std::string Quoted(absl::string_view text);
 
 // Returns the length of what AppendKeyText appends. O(length), allocates nothing.
 size_t KeyTextSize(const KeyRef& key);

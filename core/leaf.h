@@ -28,7 +28,9 @@ namespace internal {
 
 // A static leaf: the reference-counted header that tensors also have, then the value.
 struct ValueLeaf : LeafHeader {
-  explicit ValueLeaf(Value v);
+  explicit ValueLeaf(Value v)
+      : LeafHeader{{}, DType{}, 0, kIsValue, NextGeneration(), nullptr, nullptr},
+        value(std::move(v)) {}
   Value value;
 };
 
@@ -58,7 +60,7 @@ class Leaf {
   uint64_t generation() const { return header()->generation; }
 
   // Returns the bytes of the tensor or of the value.
-  int64_t byte_size() const;
+  int64_t byte_size() const { return is_tensor() ? tensor().byte_size() : value().byte_size(); }
 
   // Returns the spec of the leaf (leaf_spec.h). Valid while this leaf is neither assigned to nor
   // destroyed. O(1).
@@ -76,14 +78,19 @@ class Leaf {
   void Prefetch() const { __builtin_prefetch(header()); }
 
   // Returns "f32[2, 3]", or the value as text.
-  std::string ToString() const;
+  std::string ToString() const {
+    if (null()) return "null";
+    return is_value() ? value().ToString() : spec().ToString();
+  }
 
   // Compares as Tensor or as Value. A tensor never equals a value. Null equals null.
-  friend bool operator==(const Leaf& a, const Leaf& b) { return a.Equals(b); }
+  friend bool operator==(const Leaf& a, const Leaf& b) {
+    if (a.is_value() && b.is_value()) return a.value() == b.value();
+    return a.is_value() == b.is_value() && a.handle_ == b.handle_;
+  }
 
  private:
   const internal::LeafHeader* header() const { return handle_.header_; }
-  bool Equals(const Leaf& other) const;
 
   Tensor handle_;
 };

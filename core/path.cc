@@ -29,10 +29,8 @@ std::string Excerpt(absl::string_view text, size_t at) {
   size_t end = std::min(text.size(), at + kExcerptAfter);
   while (begin > 0 && IsContinuationByte(text[begin])) --begin;
   while (end < text.size() && IsContinuationByte(text[end])) ++end;
-  std::string out = begin > 0 ? "..." : "";
-  AppendQuoted(text.substr(begin, end - begin), &out);
-  if (end < text.size()) out.append("...");
-  return out;
+  return absl::StrCat(begin > 0 ? "..." : "", Quoted(text.substr(begin, end - begin)),
+                      end < text.size() ? "..." : "");
 }
 
 // Returns the character of `text` that begins at `at`, quoted, for a message. `text` is UTF-8.
@@ -40,9 +38,7 @@ std::string CharacterAt(absl::string_view text, size_t at) {
   if (at == text.size()) return "end of text";
   size_t end = at + 1;
   while (end < text.size() && IsContinuationByte(text[end])) ++end;
-  std::string out;
-  AppendQuoted(text.substr(at, end - at), &out);
-  return out;
+  return Quoted(text.substr(at, end - at));
 }
 
 // Parses canonical text key by key. It accepts slightly more than canonical text, then prints each
@@ -113,7 +109,8 @@ class Parser {
     while (true) {
       const size_t run = at_;
       while (at_ < text_.size() && text_[at_] != quote && text_[at_] != '\\') ++at_;
-      if (at_ == text_.size()) return Error(absl::StrCat("the closing quote ", Quoted(quote)));
+      if (at_ == text_.size())
+        return Error(absl::StrCat("the closing quote ", Quoted({&quote, 1})));
       const absl::string_view plain = text_.substr(run, at_ - run);
       if (text_[at_] == quote) {
         ++at_;
@@ -178,11 +175,6 @@ class Parser {
     return here;
   }
   bool AtQuote() const { return at_ < text_.size() && (text_[at_] == '\'' || text_[at_] == '"'); }
-  static std::string Quoted(char c) {
-    std::string out;
-    AppendQuoted(absl::string_view(&c, 1), &out);
-    return out;
-  }
 
   absl::Status Error(absl::string_view expected) const {
     return ErrorAt(at_, expected, CharacterAt(text_, at_));

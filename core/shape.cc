@@ -12,11 +12,6 @@
 namespace leafstore {
 namespace {
 
-// Computes the product of two non-negative integers. Returns false if it exceeds 2^63 - 1.
-bool Multiply(int64_t a, int64_t b, int64_t* product) {
-  return !__builtin_mul_overflow(a, b, product);
-}
-
 // Returns the product of the extents that are not zero.
 absl::StatusOr<int64_t> CountWithoutZeros(ShapeRef shape) {
   if (shape.size() > kMaxRank) {
@@ -32,7 +27,7 @@ absl::StatusOr<int64_t> CountWithoutZeros(ShapeRef shape) {
   }
   int64_t product = 1;
   for (const int64_t extent : shape) {
-    if (extent != 0 && !Multiply(product, extent, &product)) {
+    if (extent != 0 && __builtin_mul_overflow(product, extent, &product)) {
       return absl::ResourceExhaustedError(
           absl::StrCat("shape ", ShapeToString(shape), ": more than 2^63 - 1 elements"));
     }
@@ -68,7 +63,7 @@ absl::StatusOr<int64_t> ByteSize(DType dtype, ShapeRef shape) {
                      " elements of ", bits, " bits do not fill complete bytes"));
   }
   int64_t unused;
-  if (!Multiply(without_zeros / run_elements, run_bytes, &unused)) {
+  if (__builtin_mul_overflow(without_zeros / run_elements, run_bytes, &unused)) {
     return absl::ResourceExhaustedError(absl::StrCat(
         "shape ", ShapeToString(shape), " of ", DTypeName(dtype), ": more than 2^63 - 1 bytes"));
   }
@@ -100,7 +95,7 @@ int64_t internal::PlainByteSize(DType dtype, ShapeRef shape) {
   int64_t bytes = element_bytes[static_cast<uint8_t>(dtype)];
   if (bytes == 0 || shape.size() > kMaxRank) return -1;
   for (const int64_t extent : shape) {
-    if (extent <= 0 || !Multiply(bytes, extent, &bytes)) return -1;
+    if (extent <= 0 || __builtin_mul_overflow(bytes, extent, &bytes)) return -1;
   }
   return bytes;
 }

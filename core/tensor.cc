@@ -88,13 +88,8 @@ size_t HeaderSize(size_t rank) { return sizeof(LeafHeader) + rank * sizeof(int64
 
 LeafHeader* InitHeader(void* memory, uint8_t flags, DType dtype, ShapeRef shape, std::byte* data,
                        Storage* storage) {
-  auto* header = new (memory) LeafHeader;
-  header->dtype = dtype;
-  header->rank = static_cast<uint8_t>(shape.size());
-  header->flags = flags;
-  header->generation = NextGeneration();
-  header->data = data;
-  header->storage = storage;
+  const auto rank = static_cast<uint8_t>(shape.size());
+  auto* header = new (memory) LeafHeader{{}, dtype, rank, flags, NextGeneration(), data, storage};
   std::copy(shape.begin(), shape.end(), header->dims());
   return header;
 }
@@ -238,16 +233,15 @@ bool Tensor::SharesBytesWith(const Tensor& other) const {
          b < a + byte_size();
 }
 
-bool Tensor::Equals(const Tensor& other) const {
-  if (header_ == other.header_) return true;
-  if (null() || other.null()) return false;
-  if (dtype() != other.dtype() || shape() != other.shape()) return false;
+bool operator==(const Tensor& a, const Tensor& b) {
+  if (a.header_ == b.header_) return true;
+  if (a.null() || b.null()) return false;
+  if (a.dtype() != b.dtype() || a.shape() != b.shape()) return false;
   // The generation of bytes that are being written is out of date.
-  const bool stable =
-      !header_->Has(LeafHeader::kBorrowed) && !other.header_->Has(LeafHeader::kBorrowed);
-  if (stable && generation() == other.generation()) return true;
-  const auto bytes = static_cast<size_t>(byte_size());
-  return bytes == 0 || std::memcmp(header_->data, other.header_->data, bytes) == 0;
+  const bool stable = !TensorAccess::IsBorrowed(a) && !TensorAccess::IsBorrowed(b);
+  if (stable && a.generation() == b.generation()) return true;
+  const auto bytes = static_cast<size_t>(a.byte_size());
+  return bytes == 0 || std::memcmp(a.raw_data(), b.raw_data(), bytes) == 0;
 }
 
 absl::Status TensorAccess::MakeOverwritable(Tensor* tensor, uint64_t generation, Tensor* old) {

@@ -194,7 +194,7 @@ class Tensor {
 
   // Compares dtype, shape and bytes (so NaN equals itself, 0 and -0 differ). Null equals null.
   // O(bytes); O(1) if the generations are equal.
-  friend bool operator==(const Tensor& a, const Tensor& b) { return a.Equals(b); }
+  friend bool operator==(const Tensor& a, const Tensor& b);
 
  private:
   friend class Leaf;
@@ -219,7 +219,6 @@ class Tensor {
     return absl::MakeSpan(reinterpret_cast<T*>(header_->data),
                           static_cast<size_t>(element_count()));
   }
-  bool Equals(const Tensor& other) const;
 
   internal::LeafHeader* header_ = nullptr;
 };
@@ -299,8 +298,14 @@ struct TensorAccess {
   static bool IsBorrowed(const Tensor& tensor) {
     return tensor.header_->Has(internal::LeafHeader::kBorrowed);
   }
-  // Returns the bytes of a tensor that MakeWritable was called on.
-  static std::byte* data(Tensor* tensor) { return tensor->header_->data; }
+  // Returns the bytes of a tensor that MakeWritable was called on, or that was just made.
+  static absl::Span<std::byte> bytes(Tensor* tensor) {
+    return absl::MakeSpan(tensor->header_->data, static_cast<size_t>(tensor->byte_size()));
+  }
+  template <typename T>
+  static absl::Span<T> span(Tensor* tensor) {
+    return tensor->Elements<T>();
+  }
   // Like Tensor::Mutate, but adds one to `open_borrows` while the borrow is open.
   static absl::StatusOr<MutableTensor> Mutate(Tensor* tensor, std::atomic<int64_t>* open_borrows);
   // Returns whether `buffer` is writable and all its holders are tensors among `leaves`, each held

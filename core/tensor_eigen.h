@@ -200,11 +200,9 @@ absl::StatusOr<Tensor> ToTensor(const Eigen::DenseBase<Derived>& expression) {
   const Shape shape =
       kVector ? Shape{expression.size()} : Shape{expression.rows(), expression.cols()};
   LEAFSTORE_ASSIGN_OR_RETURN(Tensor tensor, Tensor::Uninitialized(kDTypeOf<T>, shape));
-  LEAFSTORE_ASSIGN_OR_RETURN(MutableTensor writing, tensor.Mutate());
-  const absl::Span<T> elements = writing.template span<T>();
+  const absl::Span<T> elements = TensorAccess::span<T>(&tensor);
   Eigen::Map<internal::RowMajorLike<Derived>>(elements.data(), expression.rows(),
                                               expression.cols()) = expression.derived();
-  writing.Close();
   return tensor;
 }
 
@@ -241,15 +239,13 @@ template <typename T, int Rank, int Options, typename Index>
 absl::StatusOr<Tensor> ToTensor(const Eigen::Tensor<T, Rank, Options, Index>& tensor) {
   const Shape shape(tensor.dimensions().begin(), tensor.dimensions().end());
   LEAFSTORE_ASSIGN_OR_RETURN(Tensor copy, Tensor::Uninitialized(kDTypeOf<T>, shape));
-  LEAFSTORE_ASSIGN_OR_RETURN(MutableTensor writing, copy.Mutate());
-  const absl::Span<T> elements = writing.template span<T>();
+  const absl::Span<T> elements = TensorAccess::span<T>(&copy);
   if constexpr (internal::kIsRowMajor<Options, Rank>) {
     std::copy_n(tensor.data(), elements.size(), elements.data());
   } else if (!elements.empty()) {
     using Target = Eigen::TensorMap<Eigen::Tensor<T, Rank, Eigen::RowMajor, Index>>;
     Target(elements.data(), tensor.dimensions()) = internal::OtherLayout(tensor);
   }
-  writing.Close();
   return copy;
 }
 

@@ -58,17 +58,7 @@ std::string Value::ToString() const {
   if (const auto* value = As<int64_t>()) return absl::StrCat(*value);
   if (const auto* value = As<double>()) return DoubleToString(*value);
   if (const auto* value = As<Bytes>()) return BytesToString(*value);
-  std::string out;
-  AppendQuoted(*As<std::string>(), &out);
-  return out;
-}
-
-bool Value::Equals(const Value& other) const {
-  if (kind() != other.kind()) return false;
-  if (kind() == ValueKind::kFloat) {
-    return Hashable(*As<double>()) == Hashable(*other.As<double>());
-  }
-  return value_ == other.value_;
+  return Quoted(*As<std::string>());
 }
 
 }  // namespace leafstore

@@ -39,6 +39,10 @@ struct Bytes {
   std::string data;
 
   friend bool operator==(const Bytes& a, const Bytes& b) = default;
+  template <typename H>
+  friend H AbslHashValue(H h, const Bytes& bytes) {
+    return H::combine(std::move(h), bytes.data);
+  }
 };
 
 // The kinds. Their values are written to disk, never change, and are never reused.
@@ -101,26 +105,23 @@ class Value {
   // string is quoted as in paths (key.h). Of bytes the first 16 are shown. O(length).
   std::string ToString() const;
 
-  friend bool operator==(const Value& a, const Value& b) { return a.Equals(b); }
-
+  friend bool operator==(const Value& a, const Value& b) {
+    const auto* x = a.As<double>();
+    const auto* y = b.As<double>();
+    return x != nullptr && y != nullptr ? Bits(*x) == Bits(*y) : a.value_ == b.value_;
+  }
   template <typename H>
   friend H AbslHashValue(H h, const Value& value) {
-    h = std::visit(
-        [&h](const auto& contents) { return H::combine(std::move(h), Hashable(contents)); },
-        value.value_);
+    const auto* number = value.As<double>();
+    h = number != nullptr
+            ? H::combine(std::move(h), Bits(*number))
+            : std::visit([&h](const auto& x) { return H::combine(std::move(h), x); }, value.value_);
     // The kind comes last, so that no value's hash expansion is a suffix of another's.
     return H::combine(std::move(h), value.value_.index());
   }
 
  private:
-  // Returns a hashable form that is equal if and only if the contents of one kind are equal.
-  static bool Hashable(bool value) { return value; }
-  static int64_t Hashable(int64_t value) { return value; }
-  static uint64_t Hashable(double value) { return std::bit_cast<uint64_t>(value); }
-  static absl::string_view Hashable(const std::string& value) { return value; }
-  static absl::string_view Hashable(const Bytes& value) { return value.data; }
-
-  bool Equals(const Value& other) const;
+  static uint64_t Bits(double value) { return std::bit_cast<uint64_t>(value); }
 
   // In the order of ValueKind: kind() is the index plus 1.
   std::variant<bool, int64_t, double, std::string, Bytes> value_;

@@ -4,9 +4,8 @@
 #include <array>
 #include <cmath>
 #include <complex>
-#include <cstring>
+#include <concepts>
 #include <limits>
-#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -44,8 +43,8 @@ class Counter {
     const bool infinite = std::isinf(std::abs(wide_a)) || std::isinf(std::abs(wide_b));
     CompareDistance(infinite ? kInf : std::abs(wide_a - wide_b), std::abs(wide_b), infinite);
   }
-  template <typename Integer>
-  void CompareIntegers(Integer a, Integer b) {
+  template <std::integral Integer>
+  void Compare(Integer a, Integer b) {
     if (a == b) return Same();
     // The distance of two int64_t is a uint64_t.
     const uint64_t distance = a > b ? static_cast<uint64_t>(a) - static_cast<uint64_t>(b)
@@ -53,15 +52,21 @@ class Counter {
     CompareDistance(static_cast<double>(distance), std::fabs(static_cast<double>(b)), false);
   }
 
-  int64_t differing() const { return differing_; }
-  int64_t first() const { return first_; }
-  double max_abs() const { return max_abs_; }
-  double max_rel() const { return max_rel_; }
+  // Returns the differences of tensors of this shape; no value if there are none.
+  std::optional<LeafDiff> Result(ShapeRef shape) && {
+    if (diff_.differing == 0) return std::nullopt;
+    diff_.count = index_;
+    diff_.first.resize(shape.size());
+    for (size_t axis = shape.size(); axis-- > 0; first_ /= shape[axis]) {
+      diff_.first[axis] = first_ % shape[axis];
+    }
+    return std::move(diff_);
+  }
 
  private:
   void Same() { ++index_; }
   void Differs() {
-    if (differing_++ == 0) first_ = index_;
+    if (diff_.differing++ == 0) first_ = index_;
     ++index_;
   }
   void CompareNaNs(bool a, bool b) {
@@ -71,75 +76,42 @@ class Counter {
   // Infinities differ whatever the tolerance, which would be infinite too.
   void CompareDistance(double distance, double size, bool infinite) {
     if (!infinite && distance <= options_.atol + options_.rtol * size) return Same();
-    max_abs_ = std::max(max_abs_, distance);
-    max_rel_ = std::max(max_rel_, infinite || size == 0 ? kInf : distance / size);
+    diff_.max_abs = std::max(diff_.max_abs, distance);
+    diff_.max_rel = std::max(diff_.max_rel, infinite || size == 0 ? kInf : distance / size);
     Differs();
   }
 
   const DiffOptions& options_;
   int64_t index_ = 0;
-  int64_t differing_ = 0;
-  int64_t first_ = 0;
-  double max_abs_ = 0;
-  double max_rel_ = 0;
+  int64_t first_ = 0;  // the index of the first element that differs
+  LeafDiff diff_;
 };
-
-template <typename T>
-void CompareIntegers(const Tensor& a, const Tensor& b, Counter* counter) {
-  const absl::Span<const T> x = a.span<T>();
-  const absl::Span<const T> y = b.span<T>();
-  for (size_t i = 0; i < x.size(); ++i) counter->CompareIntegers(x[i], y[i]);
-}
-
-void CompareComplex(const Tensor& a, const Tensor& b, Counter* counter) {
-  const auto x = a.span<std::complex<float>>();
-  const auto y = b.span<std::complex<float>>();
-  for (size_t i = 0; i < x.size(); ++i) counter->Compare(x[i], y[i]);
-}
 
 void CompareElements(const Tensor& a, const Tensor& b, Counter* counter) {
   std::array<double, kElementBlock> x;
   std::array<double, kElementBlock> y;
-  const int64_t count = a.element_count();
-  for (int64_t begin = 0; begin < count; begin += kElementBlock) {
-    const auto size = std::min<size_t>(kElementBlock, static_cast<size_t>(count - begin));
+  internal::ForEachBlock(a.element_count(), [&](int64_t begin, size_t size) {
     ReadElements(a, begin, absl::MakeSpan(x.data(), size));
     ReadElements(b, begin, absl::MakeSpan(y.data(), size));
     for (size_t i = 0; i < size; ++i) counter->Compare(x[i], y[i]);
-  }
-}
-
-Shape IndexOf(int64_t flat, ShapeRef shape) {
-  Shape index(shape.size());
-  for (size_t axis = shape.size(); axis-- > 0;) {
-    index[axis] = flat % shape[axis];
-    flat /= shape[axis];
-  }
-  return index;
-}
-
-bool SameBytes(const Tensor& a, const Tensor& b) {
-  const auto bytes = static_cast<size_t>(a.byte_size());
-  return bytes == 0 || std::memcmp(a.raw_data(), b.raw_data(), bytes) == 0;
+  });
 }
 
 // Compares two tensors of the same dtype and shape.
 std::optional<LeafDiff> CompareNumbers(const Tensor& a, const Tensor& b,
                                        const DiffOptions& options) {
-  if (options.nan_equals_nan && SameBytes(a, b)) return std::nullopt;
+  if (options.nan_equals_nan && a == b) return std::nullopt;
   Counter counter(options);
-  const auto integers = [&](auto zero) { CompareIntegers<decltype(zero)>(a, b, &counter); };
-  if (a.dtype() == DType::kC64) {
-    CompareComplex(a, b, &counter);
-  } else if (!internal::VisitType<int64_t, uint64_t>(a.dtype(), integers)) {
+  const auto compare = [&](auto zero) {
+    const auto x = a.span<decltype(zero)>();
+    const auto y = b.span<decltype(zero)>();
+    for (size_t i = 0; i < x.size(); ++i) counter.Compare(x[i], y[i]);
+  };
+  // A double would not be exact for these.
+  if (!internal::VisitType<int64_t, uint64_t, std::complex<float>>(a.dtype(), compare)) {
     CompareElements(a, b, &counter);
   }
-  if (counter.differing() == 0) return std::nullopt;
-  return LeafDiff{.differing = counter.differing(),
-                  .count = a.element_count(),
-                  .first = IndexOf(counter.first(), a.shape()),
-                  .max_abs = counter.max_abs(),
-                  .max_rel = counter.max_rel()};
+  return std::move(counter).Result(a.shape());
 }
 
 // Returns how two leaves differ, without the path and the specs.
@@ -209,10 +181,8 @@ std::string StoreDiff::ToString(size_t max) const {
   std::string text =
       absl::StrCat(leaves.size(), leaves.size() == 1 ? " leaf differs, " : " leaves differ, ",
                    same_count, same_count == 1 ? " is the same\n" : " are the same\n");
-  std::vector<std::string> lines;
-  for (const LeafDiff& leaf : leaves) {
-    lines.push_back(lines.size() < max ? leaf.ToString() : std::string());
-  }
+  std::vector<std::string> lines(leaves.size());
+  for (size_t i = 0; i < std::min(max, lines.size()); ++i) lines[i] = leaves[i].ToString();
   AppendLines("", lines, max, &text);
   AppendLines("only in the first: ", only_in_a, max, &text);
   AppendLines("only in the second: ", only_in_b, max, &text);

@@ -29,24 +29,13 @@ struct SmallFloat {
   Special special;
 };
 
-constexpr SmallFloat LayoutOf(DType dtype) {
-  switch (dtype) {
-    case DType::kF8E5M2:
-      return {5, 2, 15, Special::kIeee};
-    case DType::kF8E4M3:
-      return {4, 3, 7, Special::kNaNAtOnes};
-    case DType::kF8E5M2FNUZ:
-      return {5, 2, 16, Special::kNaNAtSign};
-    case DType::kF8E4M3FNUZ:
-      return {4, 3, 8, Special::kNaNAtSign};
-    case DType::kF6E2M3:
-      return {2, 3, 1, Special::kNone};
-    case DType::kF6E3M2:
-      return {3, 2, 3, Special::kNone};
-    default:
-      return {2, 1, 1, Special::kNone};  // f4
-  }
-}
+// The layouts of the dtypes from kF8E5M2 on, by value. That of f8_e8m0 is not used.
+constexpr SmallFloat kLayouts[] = {
+    {5, 2, 15, Special::kIeee},      {4, 3, 7, Special::kNaNAtOnes}, {},
+    {5, 2, 16, Special::kNaNAtSign}, {4, 3, 8, Special::kNaNAtSign}, {2, 1, 1, Special::kNone},
+    {2, 3, 1, Special::kNone},       {3, 2, 3, Special::kNone},
+};
+constexpr size_t kFirstLayout = static_cast<size_t>(DType::kF8E5M2);
 
 double Decode(const SmallFloat& layout, int code) {
   const int magnitude_bits = layout.exponent + layout.fraction;
@@ -69,27 +58,23 @@ double Decode(const SmallFloat& layout, int code) {
 
 using Table = std::array<double, 256>;
 
-Table MakeTable(DType dtype) {
-  Table table = {};
-  for (int code = 0; code < 256; ++code) {
-    if (dtype == DType::kF8E8M0) {
-      table[static_cast<size_t>(code)] = code == 0xff ? kNaN : std::ldexp(1.0, code - 127);
-    } else {
-      table[static_cast<size_t>(code)] = Decode(LayoutOf(dtype), code);
-    }
-  }
-  return table;
-}
-
 const Table& TableOf(DType dtype) {
-  constexpr size_t kFirst = static_cast<size_t>(DType::kF8E5M2);
-  constexpr size_t kCount = static_cast<size_t>(DType::kF6E3M2) - kFirst + 1;
-  static const std::array<Table, kCount>* const kTables = [] {
-    auto* tables = new std::array<Table, kCount>;  // lives as long as the process
-    for (size_t i = 0; i < kCount; ++i) (*tables)[i] = MakeTable(static_cast<DType>(kFirst + i));
-    return tables;
+  static const auto* const tables = [] {
+    auto* made = new std::array<Table, std::size(kLayouts)>;  // lives as long as the process
+    for (size_t i = 0; i < made->size(); ++i) {
+      const bool is_e8m0 = static_cast<DType>(kFirstLayout + i) == DType::kF8E8M0;
+      for (int code = 0; code < 256; ++code) {
+        double& value = (*made)[i][static_cast<size_t>(code)];
+        if (is_e8m0) {
+          value = code == 0xff ? kNaN : std::ldexp(1.0, code - 127);
+        } else {
+          value = Decode(kLayouts[i], code);
+        }
+      }
+    }
+    return made;
   }();
-  return (*kTables)[static_cast<size_t>(dtype) - kFirst];
+  return (*tables)[static_cast<size_t>(dtype) - kFirstLayout];
 }
 
 // Reads elements of a C++ arithmetic type.

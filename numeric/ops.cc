@@ -1,8 +1,6 @@
 #include "leafstore/numeric/ops.h"
 
 #include <string>
-#include <utility>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 
@@ -16,40 +14,28 @@ absl::Status AtPath(const ParamStore& store, uint32_t place, const absl::Status&
   return WithContext(status, absl::StrCat("at ", store.PathText(place)));
 }
 
-// Returns a path that `a` has and `b` does not have, or an empty string.
-std::string PathOnlyIn(const Layout& a, const Layout& b) {
-  const std::vector<uint32_t> unexpected = Align(a, b).Unexpected();
-  return unexpected.empty() ? "" : a.PathText(unexpected[0]);
-}
-
-absl::Status OtherLayouts(const Layout& a, const Layout& b) {
-  std::string difference;
-  if (const std::string path = PathOnlyIn(a, b); !path.empty()) {
-    difference = absl::StrCat("; ", path, " is only in the first");
-  } else if (const std::string other = PathOnlyIn(b, a); !other.empty()) {
-    difference = absl::StrCat("; ", other, " is only in the second");
-  }
-  return absl::InvalidArgumentError(
-      absl::StrCat("stores by position: expected one Layout, found two, of ", a.size(), " and ",
-                   b.size(), " paths", difference));
-}
-
-absl::Status OtherSlots(const ParamStore& a, const ParamStore& b) {
-  for (Slot slot = 0; slot < a.layout().size(); ++slot) {
-    const bool in_a = a.slots().Contains(slot);
-    if (in_a == b.slots().Contains(slot)) continue;
-    return absl::InvalidArgumentError(
-        absl::StrCat("stores by position: expected the same leaves in both, found ",
-                     a.layout().PathText(slot), " only in the ", in_a ? "first" : "second"));
-  }
-  return absl::OkStatus();
+// Returns a leaf that only one has, such as ".bias is only in the first"; "" if there is none.
+std::string OnlyInOne(const LeafSpecs& a, const LeafSpecs& b) {
+  const auto text = [](const LeafSpecs& from, const LeafSpecs& to, absl::string_view where) {
+    const std::vector<uint32_t> places = Align(from, to).Unexpected();
+    if (places.empty()) return std::string();
+    return absl::StrCat(from.layout().PathText(from.slot(places[0])), " is only in the ", where);
+  };
+  const std::string in_a = text(a, b, "first");
+  return in_a.empty() ? text(b, a, "second") : in_a;
 }
 
 // Checks that the Layout and the slots are the same.
 absl::Status CheckSamePlaces(const ParamStore& a, const ParamStore& b) {
-  if (!(a.layout() == b.layout())) return OtherLayouts(a.layout(), b.layout());
-  if (!(a.slots() == b.slots())) return OtherSlots(a, b);
-  return absl::OkStatus();
+  if (!(a.layout() == b.layout())) {
+    const std::string difference = OnlyInOne(a.layout(), b.layout());
+    return absl::InvalidArgumentError(absl::StrCat(
+        "stores by position: expected one Layout, found two, of ", a.layout().size(), " and ",
+        b.layout().size(), " paths", difference.empty() ? "" : "; ", difference));
+  }
+  if (a.slots() == b.slots()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "stores by position: expected the same leaves in both, found that ", OnlyInOne(a, b)));
 }
 
 // Applies `fn` to each leaf with its place.

@@ -84,14 +84,11 @@ void ConvertAll(const Tensor& from, std::byte* to, Convert convert) {
 template <typename To>
 void ConvertThroughDouble(const Tensor& from, std::byte* to) {
   To* out = reinterpret_cast<To*>(to);
-  const int64_t count = from.element_count();
   std::array<double, kElementBlock> block;
-  for (int64_t begin = 0; begin < count; begin += kElementBlock) {
-    const auto size = std::min<size_t>(kElementBlock, static_cast<size_t>(count - begin));
+  internal::ForEachBlock(from.element_count(), [&](int64_t begin, size_t size) {
     ReadElements(from, begin, absl::MakeSpan(block.data(), size));
-    for (size_t i = 0; i < size; ++i)
-      out[begin + static_cast<int64_t>(i)] = FromDouble<To>(block[i]);
-  }
+    for (size_t i = 0; i < size; ++i) (out + begin)[i] = FromDouble<To>(block[i]);
+  });
 }
 
 template <typename To>
@@ -142,8 +139,7 @@ absl::StatusOr<Tensor> CastTensor(const Tensor& tensor, DType to) {
         absl::StrCat("cast to ", DTypeName(to), ": expected real numbers, found c64"));
   }
   LEAFSTORE_ASSIGN_OR_RETURN(Tensor result, Tensor::Uninitialized(to, tensor.shape()));
-  LEAFSTORE_RETURN_IF_ERROR(TensorAccess::MakeWritable(&result, result.generation()));
-  ConverterTo(to)(tensor, TensorAccess::data(&result));
+  ConverterTo(to)(tensor, TensorAccess::bytes(&result).data());
   return result;
 }
 

@@ -1,5 +1,4 @@
-// GlobalNorm and ClipByGlobalNorm. This file is compiled without fused multiply-add, which rounds a
-// square and its addition once, while a machine without it rounds twice.
+// GlobalNorm and ClipByGlobalNorm.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -15,55 +14,35 @@ namespace {
 
 bool Counts(DType dtype) { return IsFloating(dtype) || dtype == DType::kC64; }
 
-// The number of partial sums. It fills the registers of the narrowest instruction set twice; wider
-// ones use the same eight, so that the order of additions is the same.
-constexpr size_t kLanes = 8;
-
 // Sums the squares of at most kElementBlock elements.
 template <typename T>
-double BlockSquares(const T* x, size_t count) {
-  double lanes[kLanes] = {};
-  size_t i = 0;
-  for (; i + kLanes <= count; i += kLanes) {
-    for (size_t lane = 0; lane < kLanes; ++lane) {
-      const auto value = static_cast<double>(x[i + lane]);
-      lanes[lane] += value * value;
-    }
-  }
-  for (size_t lane = 0; i + lane < count; ++lane) {
-    const auto value = static_cast<double>(x[i + lane]);
-    lanes[lane] += value * value;
-  }
-  return ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6])) +
-         ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]));
-}
-
-template <typename BlockAt>
-double SumBlocks(int64_t count, BlockAt squares_of_block) {
-  double sum = 0;
-  for (int64_t begin = 0; begin < count; begin += kElementBlock) {
-    sum += squares_of_block(begin,
-                            std::min<size_t>(kElementBlock, static_cast<size_t>(count - begin)));
-  }
-  return sum;
+double BlockSquares(const T* x, size_t size) {
+  return internal::SumByLanes(absl::MakeConstSpan(x, size), [](T element) {
+    const auto value = static_cast<double>(element);
+    return value * value;
+  });
 }
 
 template <typename T>
 double SquaresOf(const std::byte* data, int64_t count) {
   const T* x = reinterpret_cast<const T*>(data);
-  return SumBlocks(count,
-                   [x](int64_t begin, size_t size) { return BlockSquares(x + begin, size); });
+  double sum = 0;
+  internal::ForEachBlock(count,
+                         [&](int64_t begin, size_t size) { sum += BlockSquares(x + begin, size); });
+  return sum;
 }
 
 double Squares(DType dtype, const std::byte* data, int64_t count) {
   if (dtype == DType::kF32) return SquaresOf<float>(data, count);
   if (dtype == DType::kF64) return SquaresOf<double>(data, count);
   if (dtype == DType::kC64) return SquaresOf<float>(data, 2 * count);
-  return SumBlocks(count, [dtype, data](int64_t begin, size_t size) {
+  double sum = 0;
+  internal::ForEachBlock(count, [&](int64_t begin, size_t size) {
     std::array<double, kElementBlock> block;
     ReadElements(dtype, data, begin, absl::MakeSpan(block.data(), size));
-    return BlockSquares(block.data(), size);
+    sum += BlockSquares(block.data(), size);
   });
+  return sum;
 }
 
 double Squares(const Leaf& leaf) {

@@ -15,35 +15,21 @@
 namespace leafstore {
 namespace {
 
+using internal::kLanes;
+using internal::SumByLanes;
+
 // Calls `fn(absl::Span<double>)` with all elements, one block at a time. `fn` may change the block.
 template <typename Fn>
 void ForEachBlock(const Tensor& tensor, Fn fn) {
   std::array<double, kElementBlock> block;
-  const int64_t count = tensor.element_count();
-  for (int64_t begin = 0; begin < count; begin += kElementBlock) {
-    const auto size = std::min<size_t>(kElementBlock, static_cast<size_t>(count - begin));
+  internal::ForEachBlock(tensor.element_count(), [&](int64_t begin, size_t size) {
     ReadElements(tensor, begin, absl::MakeSpan(block.data(), size));
     fn(absl::MakeSpan(block.data(), size));
-  }
-}
-
-// Lanes let the compiler use vector registers without changing the order of additions.
-constexpr size_t kLanes = 8;
-
-template <typename Term>
-double Sum(absl::Span<const double> x, Term term) {
-  double lanes[kLanes] = {};
-  size_t i = 0;
-  for (; i + kLanes <= x.size(); i += kLanes) {
-    for (size_t lane = 0; lane < kLanes; ++lane) lanes[lane] += term(x[i + lane]);
-  }
-  for (size_t lane = 0; i + lane < x.size(); ++lane) lanes[lane] += term(x[i + lane]);
-  return ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6])) +
-         ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]));
+  });
 }
 
 double SumOf(absl::Span<const double> x) {
-  return Sum(x, [](double value) { return value; });
+  return SumByLanes(x, [](double value) { return value; });
 }
 
 // Counts and removes the elements that are not finite. Returns the finite elements of the block.
@@ -63,7 +49,7 @@ absl::Span<const double> KeepFinite(absl::Span<double> x, TensorStats* stats) {
 double MeanOf(absl::Span<const double> x, double sum) {
   const auto n = static_cast<double>(x.size());
   if (std::isfinite(sum)) return sum / n;
-  return Sum(x, [n](double value) { return value / n; });
+  return SumByLanes(x, [n](double value) { return value / n; });
 }
 
 // Computes minimum, maximum and the count of zeros, by lanes, to avoid one long dependency chain.
@@ -118,11 +104,11 @@ TensorStats OfBlock(absl::Span<double> block) {
   const auto n = static_cast<double>(x.size());
   // Subtracts the square of the rounding error of the mean (the corrected two-pass algorithm of
   // Chan, Golub and LeVeque).
-  const double left = Sum(x, [mean](double value) { return value - mean; });
+  const double left = SumByLanes(x, [mean](double value) { return value - mean; });
   const double deviations =
-      Sum(x, [mean](double value) { return (value - mean) * (value - mean); });
+      SumByLanes(x, [mean](double value) { return (value - mean) * (value - mean); });
   stats.squared_deviations = std::max(0.0, deviations - left * left / n);
-  stats.squares = Sum(x, [](double value) { return value * value; });
+  stats.squares = SumByLanes(x, [](double value) { return value * value; });
   return stats;
 }
 

@@ -1,9 +1,8 @@
 #include "leafstore/optim/optimizer.h"
 
-#include <utility>
-
 #include "leafstore/core/status_macros.h"
 #include "leafstore/optim/internal/optimizer_rep.h"
+#include "leafstore/store/align.h"
 
 namespace leafstore {
 
@@ -39,15 +38,13 @@ absl::StatusOr<Optimizer> Optimizer::Create(const Rule& rule, const Packed& grou
 absl::StatusOr<std::unique_ptr<Optimizer::Rep>> Optimizer::Rep::Adopting(
     const Rule& rule, ConstGroupRef group,
     absl::Span<const std::vector<NamedStore>* const> sources) {
+  LEAFSTORE_ASSIGN_OR_RETURN(
+      GroupSpec spec, std::visit([](const auto* one) { return GroupSpec::Create(*one); }, group));
   const Packed* const* packed = std::get_if<const Packed*>(&group);
-  absl::StatusOr<GroupSpec> spec = packed != nullptr
-                                       ? GroupSpec::Create(**packed)
-                                       : GroupSpec::Create(*std::get<const ParamStore*>(group));
-  if (!spec.ok()) return spec.status();
   LEAFSTORE_ASSIGN_OR_RETURN(
       OptimizerState state,
-      GatherState(*spec, MomentNames(rule), sources, packed != nullptr ? *packed : nullptr));
-  return std::make_unique<Rep>(rule, *std::move(spec), std::move(state));
+      GatherState(spec, MomentNames(rule), sources, packed != nullptr ? *packed : nullptr));
+  return std::make_unique<Rep>(rule, std::move(spec), std::move(state));
 }
 
 const Rule& Optimizer::rule() const { return rep_->rule; }
@@ -96,8 +93,7 @@ absl::Status Optimizer::LoadState(const std::vector<NamedStore>& state) {
 }
 
 absl::Status Optimizer::LoadState(std::vector<NamedStore>&& state) {
-  const std::vector<NamedStore>& readable = state;
-  LEAFSTORE_RETURN_IF_ERROR(LoadState(readable));
+  LEAFSTORE_RETURN_IF_ERROR(LoadState(std::as_const(state)));
   state.clear();
   return absl::OkStatus();
 }
@@ -106,9 +102,10 @@ std::vector<NamedStore> Optimizer::Rep::LeftBy(absl::Span<const Rep* const> take
   std::vector<bool> taken(spec.size(), false);
   for (const Rep* taker : takers) {
     if (MomentNames(taker->rule) != MomentNames(rule)) continue;
-    const std::vector<bool> shared = taker->spec.LeavesSharedWith(spec);
+    const Alignment there =
+        Align({spec.layout(), spec.slots()}, {taker->spec.layout(), taker->spec.slots()});
     for (uint32_t place = 0; place < spec.size(); ++place) {
-      if (shared[place]) taken[place] = true;
+      if (there[place] != kNoPlace) taken[place] = true;
     }
   }
   std::vector<uint32_t> left;

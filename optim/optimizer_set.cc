@@ -1,7 +1,5 @@
 #include "leafstore/optim/optimizer_set.h"
 
-#include <utility>
-
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -170,8 +168,7 @@ absl::Status OptimizerSet::LoadState(const std::vector<NamedStore>& state) {
 }
 
 absl::Status OptimizerSet::LoadState(std::vector<NamedStore>&& state) {
-  const std::vector<NamedStore>& readable = state;
-  LEAFSTORE_RETURN_IF_ERROR(LoadState(readable));
+  LEAFSTORE_RETURN_IF_ERROR(LoadState(std::as_const(state)));
   state.clear();
   return absl::OkStatus();
 }

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "leafstore/core/internal/utf8.h"
+#include "leafstore/core/key.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/core/value.h"
 #include "leafstore/proto/internal/messages.h"
@@ -20,8 +21,6 @@
 namespace leafstore {
 namespace internal {
 namespace {
-
-std::string Quoted(absl::string_view text) { return Value(text).ToString(); }
 
 void EncodeMetadata(const Metadata& metadata, proto::Metadata* out) {
   for (const auto& [key, value] : metadata) {

@@ -57,10 +57,7 @@ absl::StatusOr<Leaf> DecodeLeaf(const LeafColumns& leaves, uint32_t place,
   LEAFSTORE_ASSIGN_OR_RETURN(Tensor tensor,
                              Tensor::Uninitialized(leaves.dtype(place), leaves.shape(place)));
   const auto size = static_cast<size_t>(tensor.byte_size());
-  if (size > 0) {
-    LEAFSTORE_ASSIGN_OR_RETURN(MutableTensor bytes, tensor.Mutate());
-    std::memcpy(bytes.raw_data(), data->data(), size);
-  }
+  if (size > 0) std::memcpy(TensorAccess::bytes(&tensor).data(), data->data(), size);
   if (tensor.dtype() == DType::kBool && !AreBools(tensor.bytes())) {
     return WrongMessage("store, data", "bools, 0 or 1", "another byte");
   }

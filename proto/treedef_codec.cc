@@ -236,10 +236,11 @@ class TreeDefDecoder {
 
 absl::Status EncodeTreeDefMessage(const TreeDef& def, proto::TreeDef* out) {
   constexpr size_t kMaxColumn = size_t{1} << 30;  // protobuf counts entries with an int
-  if (def.node_count() > kMaxColumn || internal::TagsOf(def).size() > kMaxColumn) {
+  const std::vector<TreeDefTag>& tags = RepOf(def).columns.tags;
+  if (def.node_count() > kMaxColumn || tags.size() > kMaxColumn) {
     return absl::ResourceExhaustedError(
         absl::StrCat("treedef: expected at most ", kMaxColumn, " nodes or tags, found ",
-                     std::max<size_t>(def.node_count(), internal::TagsOf(def).size())));
+                     std::max<size_t>(def.node_count(), tags.size())));
   }
   std::string* kinds = out->mutable_kinds();
   kinds->reserve(def.node_count());
@@ -249,7 +250,7 @@ absl::Status EncodeTreeDefMessage(const TreeDef& def, proto::TreeDef* out) {
     EncodeNode(def, node, &any_type_name, out);
   }
   if (!any_type_name) out->clear_type_names();
-  for (const internal::TreeDefTag& tag : internal::TagsOf(def)) {
+  for (const TreeDefTag& tag : tags) {
     out->add_tag_nodes(tag.node);
     out->add_tag_strings(tag.string);
   }

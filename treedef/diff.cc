@@ -116,18 +116,20 @@ std::string Describe(const TreeDef& def, NodeId node) {
   return out;
 }
 
-std::string TypeName(const TreeDef& def, NodeId node) {
-  const absl::string_view name = def.type_name(node);
-  return name.empty() ? "none" : internal::NameForMessage(name);
-}
-
-std::string Tags(const TreeDef& def, NodeId node) {
-  const std::string tags = internal::TagsForMessage(def, node);
-  return tags.empty() ? "none" : tags;
-}
-
-std::string KeyType(const TreeDef& def, NodeId node) {
-  return def.has_int_keys(node) ? "int64" : "string";
+// Returns what a node of one side has.
+std::string Side(What what, const TreeDef& def, NodeId node) {
+  switch (what) {
+    case What::kTypeName:
+      return def.type_name(node).empty() ? "none" : internal::NameForMessage(def.type_name(node));
+    case What::kTags:
+      return def.tags(node).empty() ? "none" : internal::TagsForMessage(def, node);
+    case What::kAliasTarget:
+      return def.PathForMessage(def.alias_target(node));
+    case What::kKeyType:
+      return def.has_int_keys(node) ? "int64 keys" : "string keys";
+    default:
+      return Describe(def, node);
+  }
 }
 
 }  // namespace
@@ -138,28 +140,16 @@ std::vector<TreeDefDifference> DiffTreeDefs(const TreeDef& a, const TreeDef& b) 
 }
 
 std::string ToString(const TreeDefDifference& difference, const TreeDef& a, const TreeDef& b) {
-  const NodeId na = difference.a;
-  const NodeId nb = difference.b;
-  const std::string at =
-      absl::StrCat("at ", na == kNoNode ? b.PathForMessage(nb) : a.PathForMessage(na), ": ");
-  switch (difference.what) {
-    case What::kOnlyInA:
-      return absl::StrCat(at, "only in the first: ", Describe(a, na));
-    case What::kOnlyInB:
-      return absl::StrCat(at, "only in the second: ", Describe(b, nb));
-    case What::kKind:
-      return absl::StrCat(at, Describe(a, na), " and ", Describe(b, nb));
-    case What::kTypeName:
-      return absl::StrCat(at, "type name ", TypeName(a, na), " and ", TypeName(b, nb));
-    case What::kTags:
-      return absl::StrCat(at, "tags ", Tags(a, na), " and ", Tags(b, nb));
-    case What::kAliasTarget:
-      return absl::StrCat(at, "alias of ", a.PathForMessage(a.alias_target(na)), " and of ",
-                          b.PathForMessage(b.alias_target(nb)));
-    case What::kKeyType:
-      return absl::StrCat(at, KeyType(a, na), " keys and ", KeyType(b, nb), " keys");
-  }
-  return at;
+  const auto [what, in_a, in_b] = difference;
+  constexpr absl::string_view kBefore[] = {
+      "only in the first: ", "only in the second: ", "", "type name ", "tags ", "alias of ", ""};
+  const std::string text =
+      absl::StrCat("at ", in_a == kNoNode ? b.PathForMessage(in_b) : a.PathForMessage(in_a), ": ",
+                   kBefore[static_cast<size_t>(what)]);
+  if (in_a == kNoNode) return text + Side(what, b, in_b);
+  if (in_b == kNoNode) return text + Side(what, a, in_a);
+  return absl::StrCat(text, Side(what, a, in_a), what == What::kAliasTarget ? " and of " : " and ",
+                      Side(what, b, in_b));
 }
 
 }  // namespace leafstore

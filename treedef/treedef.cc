@@ -3,9 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "leafstore/treedef/internal/path_cursor.h"
 #include "leafstore/treedef/internal/path_table.h"
-#include "leafstore/treedef/internal/treedef_derived.h"
 #include "leafstore/treedef/treedef_builder.h"
 
 namespace leafstore {
@@ -15,15 +13,9 @@ using internal::TreeDefTag;
 namespace {
 
 // Returns the tags of `node` as a range of the column.
-std::pair<const TreeDefTag*, const TreeDefTag*> TagRun(const internal::TreeDefColumns& columns,
-                                                       NodeId node) {
-  const TreeDefTag* begin = columns.tags.data();
-  const TreeDefTag* end = begin + columns.tags.size();
-  begin = std::lower_bound(begin, end, node,
-                           [](const TreeDefTag& tag, NodeId n) { return tag.node < n; });
-  end = std::upper_bound(begin, end, node,
-                         [](NodeId n, const TreeDefTag& tag) { return n < tag.node; });
-  return {begin, end};
+auto TagRun(const internal::TreeDefColumns& columns, NodeId node) {
+  return std::equal_range(columns.tags.begin(), columns.tags.end(), TreeDefTag{node, 0},
+                          [](const auto& a, const auto& b) { return a.node < b.node; });
 }
 
 TreeDef MakeNone() {
@@ -38,8 +30,6 @@ namespace internal {
 
 TreeDefRep::TreeDefRep() : derived(std::make_unique<Derived>()) {}
 TreeDefRep::~TreeDefRep() = default;
-
-const std::vector<TreeDefTag>& TagsOf(const TreeDef& def) { return def.columns().tags; }
 
 }  // namespace internal
 
@@ -65,17 +55,13 @@ absl::string_view TreeDef::type_name(NodeId node) const {
 
 bool TreeDef::has_tag(NodeId node, absl::string_view tag) const {
   const auto [begin, end] = TagRun(columns(), node);
-  const auto* found =
-      std::lower_bound(begin, end, tag, [this](const TreeDefTag& entry, absl::string_view text) {
-        return string(entry.string) < text;
-      });
-  return found != end && string(found->string) == tag;
+  return std::any_of(begin, end, [&](const auto& entry) { return string(entry.string) == tag; });
 }
 
 std::vector<absl::string_view> TreeDef::tags(NodeId node) const {
   const auto [begin, end] = TagRun(columns(), node);
   std::vector<absl::string_view> out;
-  for (const TreeDefTag* tag = begin; tag != end; ++tag) out.push_back(string(tag->string));
+  for (auto tag = begin; tag != end; ++tag) out.push_back(string(tag->string));
   return out;
 }
 
@@ -86,18 +72,6 @@ Path TreeDef::PathOf(NodeId node) const {
   return Path(std::move(keys));
 }
 
-absl::StatusOr<std::string> TreeDef::PathText(NodeId node) const {
-  return internal::PathText(columns(), node, PathForm::kCanonical);
-}
-
-absl::StatusOr<std::string> TreeDef::Dotted(NodeId node) const {
-  return internal::PathText(columns(), node, PathForm::kDotted);
-}
-
-std::string TreeDef::PathForMessage(NodeId node) const {
-  return internal::PathForMessage(columns(), node);
-}
-
 uint32_t TreeDef::string_count() const {
   return static_cast<uint32_t>(columns().string_begins.size() - 1);
 }
@@ -105,25 +79,9 @@ uint32_t TreeDef::string_count() const {
 absl::string_view TreeDef::string(uint32_t id) const { return internal::StringOf(columns(), id); }
 
 uint32_t TreeDef::key_string(NodeId node) const {
-  if (node == kRootNode) return kNoString;
-  const NodeKind container = kind(parent(node));
-  const bool named = container == NodeKind::kStruct ||
-                     (container == NodeKind::kDict && !has_int_keys(parent(node)));
+  const bool named =
+      node != kRootNode && internal::KindOfKeys(columns(), parent(node)) != KeyKind::kIndex;
   return named ? columns().keys[node] : kNoString;
-}
-
-bool TreeDef::HasSameKeys(NodeId a, NodeId b) const {
-  const internal::TreeDefColumns& c = columns();
-  if (a == b) return true;
-  if (c.child_counts[a] != c.child_counts[b]) return false;
-  if (internal::HasAdjacentChildren(c, a) && internal::HasAdjacentChildren(c, b)) {
-    return std::equal(&c.keys[a] + 1, &c.keys[a] + 1 + c.child_counts[a], &c.keys[b] + 1);
-  }
-  NodeId in_b = first_child(b);
-  for (NodeId in_a = first_child(a); in_a != end(a); in_a = end(in_a), in_b = end(in_b)) {
-    if (c.keys[in_a] != c.keys[in_b]) return false;
-  }
-  return true;
 }
 
 uint32_t TreeDef::type_name_string(NodeId node) const {

@@ -53,10 +53,8 @@ class TreeDef;
 namespace internal {
 
 class TreeDefInterner;
-absl::StatusOr<const PathTable*> PathsOf(const TreeDef& def);
-const PathTable* KnownPathsOf(const TreeDef& def);
-// Returns all tags, by node, then by tag. Valid while `def` or a copy of it lives. O(1).
-const std::vector<TreeDefTag>& TagsOf(const TreeDef& def);
+// Returns the data of `def`. Valid while `def` or a copy of it lives.
+const TreeDefRep& RepOf(const TreeDef& def);
 
 }  // namespace internal
 
@@ -157,9 +155,6 @@ class TreeDef {
   // Returns the id of the key's string for a child of a struct or of a dict with string keys;
   // kNoString for other nodes.
   uint32_t key_string(NodeId node) const;
-  // Returns whether the children of two structs have the same names in the same order. Compares
-  // ids, not text: O(children).
-  bool HasSameKeys(NodeId a, NodeId b) const;
   // Returns the id of the type name; kNoString for a node without one.
   uint32_t type_name_string(NodeId node) const;
 
@@ -169,9 +164,7 @@ class TreeDef {
 
  private:
   friend class internal::TreeDefInterner;
-  friend absl::StatusOr<const internal::PathTable*> internal::PathsOf(const TreeDef& def);
-  friend const internal::PathTable* internal::KnownPathsOf(const TreeDef& def);
-  friend const std::vector<internal::TreeDefTag>& internal::TagsOf(const TreeDef& def);
+  friend const internal::TreeDefRep& internal::RepOf(const TreeDef& def);
   explicit TreeDef(std::shared_ptr<const internal::TreeDefRep> rep) : rep_(std::move(rep)) {}
 
   const internal::TreeDefColumns& columns() const { return rep_->columns; }
@@ -183,6 +176,10 @@ struct TreeDef::Cut {
   TreeDef def;
   std::vector<uint32_t> leaves;
 };
+
+namespace internal {
+inline const TreeDefRep& RepOf(const TreeDef& def) { return *def.rep_; }
+}  // namespace internal
 
 }  // namespace leafstore
 

@@ -197,13 +197,7 @@ bool TreeDefBuilder::Add(NodeKind kind) {
 }
 
 bool TreeDefBuilder::StoreKey(uint32_t* stored) {
-  if (open_.empty()) {
-    if (next_node() != kRootNode) {
-      return Fail(absl::InvalidArgumentError("expected one root, found a second node beside it"));
-    }
-    const bool is_root_key = !has_key_ || (key_.kind == KeyKind::kIndex && key_.index == 0);
-    return is_root_key || FailAtNext(absl::StrCat("expected no key, found ", KeyFound()));
-  }
+  if (open_.empty()) return CheckRootKey();
   TreeDefColumns& c = columns();
   const NodeId parent = open_.back();
   const NodeKind kind = c.kinds[parent];
@@ -214,8 +208,7 @@ bool TreeDefBuilder::StoreKey(uint32_t* stored) {
     return FailAt(parent, absl::StrCat("expected no key or index [", *stored,
                                        "] for the next child, found ", KeyFound()));
   }
-  const absl::string_view expected = ExpectedKey(parent);
-  if (!expected.empty()) {
+  if (const absl::string_view expected = ExpectedKey(parent); !expected.empty()) {
     return FailAt(parent, absl::StrCat("expected ", expected, ", found ", KeyFound()));
   }
   if (!CheckGrows()) return false;
@@ -229,6 +222,14 @@ bool TreeDefBuilder::StoreKey(uint32_t* stored) {
   return key_string_ != TreeDef::kNoString ||
          StoreString(key_name_, kind == NodeKind::kStruct ? "an attribute" : "an item", parent,
                      stored);
+}
+
+bool TreeDefBuilder::CheckRootKey() {
+  if (next_node() != kRootNode) {
+    return Fail(absl::InvalidArgumentError("expected one root, found a second node beside it"));
+  }
+  const bool is_root_key = !has_key_ || (key_.kind == KeyKind::kIndex && key_.index == 0);
+  return is_root_key || FailAtNext(absl::StrCat("expected no key, found ", KeyFound()));
 }
 
 absl::string_view TreeDefBuilder::ExpectedKey(NodeId parent) const {
@@ -248,21 +249,20 @@ absl::string_view TreeDefBuilder::ExpectedKey(NodeId parent) const {
 
 bool TreeDefBuilder::CheckGrows() {
   if (last_child_ == kNoNode) return true;
-  if (key_string_ == TreeDef::kNoString) return CompareWithLast();
-  const uint32_t last = columns().keys[last_child_];
-  if (key_string_ < before_.size() && before_[key_string_] == last) return true;
-  if (!CompareWithLast()) return false;
-  if (key_string_ >= before_.size()) before_.resize(string_count(), TreeDef::kNoString);
-  before_[key_string_] = last;
-  return true;
-}
-
-bool TreeDefBuilder::CompareWithLast() {
+  const uint32_t stored = columns().keys[last_child_];
+  const bool by_id = key_string_ != TreeDef::kNoString;
+  if (by_id && key_string_ < before_.size() && before_[key_string_] == stored) return true;
   const KeyRef last = KeyOf(columns(), last_child_);
   const KeyRef next = NextKey();
-  if (last < next) return true;
-  return FailAtNext(absl::StrCat("expected a key greater than ", internal::KeyForMessage(last),
-                                 ", found ", last == next ? "it again" : KeyFound()));
+  if (!(last < next)) {
+    return FailAtNext(absl::StrCat("expected a key greater than ", internal::KeyForMessage(last),
+                                   ", found ", last == next ? "it again" : KeyFound()));
+  }
+  if (by_id) {
+    if (key_string_ >= before_.size()) before_.resize(string_count(), TreeDef::kNoString);
+    before_[key_string_] = stored;
+  }
+  return true;
 }
 
 bool TreeDefBuilder::StoreString(absl::string_view text, absl::string_view what, NodeId node,
@@ -273,9 +273,7 @@ bool TreeDefBuilder::StoreString(absl::string_view text, absl::string_view what,
     return FailAt(node, absl::StrCat("expected ", what, " in UTF-8, found ", NameForMessage(text)));
   }
   if (text.size() > limits_.string_bytes - strings_->bytes()) {
-    return Fail(absl::ResourceExhaustedError(
-        absl::StrCat("at ", internal::PathForMessage(columns(), node), ": expected at most ",
-                     limits_.string_bytes, " bytes of keys, type names and tags, found more")));
+    return FailOverLimit(node, limits_.string_bytes, "bytes of keys, type names and tags");
   }
   *id = strings_->Add(text);
   return true;
@@ -288,9 +286,7 @@ bool TreeDefBuilder::StoreTags() {
   for (const std::string& tag : tags_) {
     uint32_t id = 0;
     if (columns().tags.size() >= limits_.tags) {
-      return Fail(absl::ResourceExhaustedError(
-          absl::StrCat("at ", internal::PathForMessage(columns(), next_node() - 1),
-                       ": expected at most ", limits_.tags, " tags of all nodes, found more")));
+      return FailOverLimit(next_node() - 1, limits_.tags, "tags of all nodes");
     }
     if (!StoreString(tag, "a tag", next_node() - 1, &id)) return false;
     columns().tags.push_back({next_node() - 1, id});
@@ -304,24 +300,26 @@ bool TreeDefBuilder::FailAtNext(absl::string_view what) {
 }
 
 std::string TreeDefBuilder::NextPathForMessage() const {
-  if (open_.empty()) return internal::PathForMessage(rep_->columns, kRootNode);
   const TreeDefColumns& c = rep_->columns;
-  const NodeId container = open_.back();
-  const NodeKind kind = c.kinds[container];
-  std::string path = container == kRootNode ? "" : internal::PathForMessage(c, container);
-  if (kind != NodeKind::kStruct && kind != NodeKind::kDict) {
-    absl::StrAppend(&path, "[", c.child_counts[container], "]");
-  } else if (has_key_ && NextKey().IsValid()) {
-    path += internal::KeyForMessage(NextKey());
-  } else {
-    return internal::PathForMessage(c, container);
-  }
-  return path;
+  const NodeId parent = open_.empty() ? kRootNode : open_.back();
+  std::string path = internal::PathForMessage(c, parent);
+  if (open_.empty()) return path;
+  const bool has_keys = HasKeys(c.kinds[parent]);
+  if (has_keys && !(has_key_ && NextKey().IsValid())) return path;
+  if (parent == kRootNode) path.clear();
+  return path +
+         internal::KeyForMessage(has_keys ? NextKey() : KeyRef::Index(c.child_counts[parent]));
 }
 
 bool TreeDefBuilder::FailAt(NodeId node, absl::string_view what) {
   return Fail(absl::InvalidArgumentError(
       absl::StrCat("at ", internal::PathForMessage(columns(), node), ": ", what)));
+}
+
+bool TreeDefBuilder::FailOverLimit(NodeId node, uint32_t limit, absl::string_view what) {
+  return Fail(absl::ResourceExhaustedError(
+      absl::StrCat("at ", internal::PathForMessage(columns(), node), ": expected at most ", limit,
+                   " ", what, ", found more")));
 }
 
 bool TreeDefBuilder::Fail(absl::Status status) {

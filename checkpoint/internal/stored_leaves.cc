@@ -91,15 +91,14 @@ class Loader {
                               bool can_read_alone) {
     LEAFSTORE_ASSIGN_OR_RETURN(Tensor tensor,
                                Tensor::Uninitialized(entry.spec.dtype(), entry.spec.shape()));
-    LEAFSTORE_ASSIGN_OR_RETURN(MutableTensor writing, tensor.Mutate());
+    const absl::Span<std::byte> to = TensorAccess::bytes(&tensor);
     if (can_read_alone && entry.stored_size > kLarge) {
-      LEAFSTORE_RETURN_IF_ERROR(file.ReadAt(entry.offset, writing.bytes()));
-      LEAFSTORE_RETURN_IF_ERROR(CheckChecksum(entry, writing.bytes()));
+      LEAFSTORE_RETURN_IF_ERROR(file.ReadAt(entry.offset, to));
+      LEAFSTORE_RETURN_IF_ERROR(CheckChecksum(entry, to));
     } else {
       LEAFSTORE_ASSIGN_OR_RETURN(const auto bytes, Get(index, entry, file));
-      std::memcpy(writing.raw_data(), bytes.data(), bytes.size());
+      std::memcpy(to.data(), bytes.data(), bytes.size());
     }
-    writing.Close();
     return tensor;
   }
 
@@ -108,12 +107,10 @@ class Loader {
     LEAFSTORE_RETURN_IF_ERROR(CheckZstdFrames(bytes, entry.spec.byte_size()));
     LEAFSTORE_ASSIGN_OR_RETURN(Tensor tensor,
                                Tensor::Uninitialized(entry.spec.dtype(), entry.spec.shape()));
-    LEAFSTORE_ASSIGN_OR_RETURN(MutableTensor writing, tensor.Mutate());
     if (!decompressor_.has_value()) {
       LEAFSTORE_ASSIGN_OR_RETURN(decompressor_, ZstdDecompressor::Create());
     }
-    LEAFSTORE_RETURN_IF_ERROR(decompressor_->Decompress(bytes, writing.bytes()));
-    writing.Close();
+    LEAFSTORE_RETURN_IF_ERROR(decompressor_->Decompress(bytes, TensorAccess::bytes(&tensor)));
     return tensor;
   }
 

@@ -122,24 +122,19 @@ std::vector<std::string> Suggest(absl::string_view name,
   return names;
 }
 
-std::string DidYouMean(absl::string_view name, absl::Span<const absl::string_view> candidates,
-                       size_t max) {
+std::string DidYouMean(absl::string_view name, absl::Span<const absl::string_view> candidates) {
   std::string out;
-  const std::vector<std::string> names = Suggest(name, candidates, max);
+  const std::vector<std::string> names = Suggest(name, candidates);
   for (size_t i = 0; i < names.size(); ++i) {
-    const absl::string_view before = i == 0                  ? "; did you mean "
-                                     : i + 1 == names.size() ? " or "
-                                                             : ", ";
-    absl::StrAppend(&out, before, names[i]);
+    const absl::string_view between = i + 1 == names.size() ? " or " : ", ";
+    absl::StrAppend(&out, i == 0 ? "; did you mean " : between, names[i]);
   }
   if (!out.empty()) out.push_back('?');
   return out;
 }
 
-std::string DidYouMean(absl::string_view name, absl::Span<const std::string> candidates,
-                       size_t max) {
-  return DidYouMean(name, std::vector<absl::string_view>(candidates.begin(), candidates.end()),
-                    max);
+std::string DidYouMean(absl::string_view name, absl::Span<const std::string> candidates) {
+  return DidYouMean(name, std::vector<absl::string_view>(candidates.begin(), candidates.end()));
 }
 
 }  // namespace leafstore::internal

@@ -40,10 +40,8 @@ std::vector<std::string> Suggest(absl::string_view name,
                                  absl::Span<const absl::string_view> candidates, size_t max = 3);
 
 // Returns the end of an error message: "", "; did you mean .a?" or "; did you mean .a, .b or .c?".
-std::string DidYouMean(absl::string_view name, absl::Span<const absl::string_view> candidates,
-                       size_t max = 3);
-std::string DidYouMean(absl::string_view name, absl::Span<const std::string> candidates,
-                       size_t max = 3);
+std::string DidYouMean(absl::string_view name, absl::Span<const absl::string_view> candidates);
+std::string DidYouMean(absl::string_view name, absl::Span<const std::string> candidates);
 
 }  // namespace leafstore::internal
 

@@ -19,38 +19,20 @@ size_t AsciiWords(absl::string_view text, size_t at) {
   return end - at;
 }
 
-// The valid forms of a character by its first byte: its length (0: invalid first byte) and the
-// range of the second byte. All later bytes are 0x80 to 0xBF.
-struct Lead {
-  size_t size;
-  uint8_t second_min;
-  uint8_t second_max;
-};
-
-Lead LeadOf(uint8_t byte) {
-  if (byte < 0x80) return {1, 0, 0};
-  if (byte < 0xC2) return {0, 0, 0};
-  if (byte < 0xE0) return {2, 0x80, 0xBF};
-  if (byte == 0xE0) return {3, 0xA0, 0xBF};  // below are overlong forms
-  if (byte == 0xED) return {3, 0x80, 0x9F};  // above are surrogates
-  if (byte < 0xF0) return {3, 0x80, 0xBF};
-  if (byte == 0xF0) return {4, 0x90, 0xBF};  // below are overlong forms
-  if (byte < 0xF4) return {4, 0x80, 0xBF};
-  if (byte == 0xF4) return {4, 0x80, 0x8F};  // above is over U+10FFFF
-  return {0, 0, 0};
-}
-
 // Returns the length of the first character of `text`, which is not empty; 0 if it is invalid.
 size_t CharacterSize(absl::string_view text) {
-  const Lead lead = LeadOf(static_cast<uint8_t>(text[0]));
-  if (lead.size <= 1) return lead.size;
-  if (text.size() < lead.size) return 0;
-  const auto second = static_cast<uint8_t>(text[1]);
-  if (second < lead.second_min || second > lead.second_max) return 0;
-  for (size_t i = 2; i < lead.size; ++i) {
+  const auto lead = static_cast<uint8_t>(text[0]);
+  if (lead < 0x80) return 1;
+  const size_t size = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+  if (lead < 0xC2 || lead > 0xF4 || text.size() < size) return 0;
+  uint32_t code = lead & (0x7Fu >> size);
+  for (size_t i = 1; i < size; ++i) {
     if (!IsContinuationByte(text[i])) return 0;
+    code = code << 6 | (static_cast<uint8_t>(text[i]) & 0x3F);
   }
-  return lead.size;
+  constexpr uint32_t kSmallest[] = {0, 0, 0x80, 0x800, 0x10000};  // below are overlong forms
+  const bool is_surrogate = code >= 0xD800 && code < 0xE000;
+  return code < kSmallest[size] || is_surrogate || code > 0x10FFFF ? 0 : size;
 }
 
 }  // namespace

@@ -95,9 +95,8 @@ std::string QuotedForMessage(absl::string_view text) {
   if (!IsValidUtf8(text)) {
     return absl::StrCat("'", absl::CHexEscape(text.substr(0, kMaxForMessage)), "'");
   }
-  std::string out;
   const absl::string_view start = text.substr(0, kMaxForMessage);
-  AppendQuoted(start.substr(0, ValidUtf8PrefixSize(start)), &out);
+  std::string out = Quoted(start.substr(0, ValidUtf8PrefixSize(start)));
   if (start.size() < text.size()) absl::StrAppend(&out, "... of ", text.size(), " bytes");
   return out;
 }

@@ -91,19 +91,16 @@ absl::StatusOr<Tensor> ReadNpy(int64_t size, int64_t max_bytes, ReadNext read) {
   const auto first = absl::MakeConstSpan(begin).subspan(static_cast<size_t>(header.size));
   LEAFSTORE_ASSIGN_OR_RETURN(Tensor tensor, Tensor::Uninitialized(header.dtype, header.shape));
   if (header.byte_size == 0) return tensor;
-  LEAFSTORE_ASSIGN_OR_RETURN(MutableTensor writing, tensor.Mutate());
-  std::memcpy(writing.raw_data(), first.data(), first.size());
-  LEAFSTORE_RETURN_IF_ERROR(read(writing.bytes().subspan(first.size())));
-  if (header.big_endian) SwapBytes(header.dtype, writing.bytes());
-  writing.Close();
-  if (header.dtype == DType::kBool && !AreBools(tensor.bytes())) {
+  const absl::Span<std::byte> bytes = TensorAccess::bytes(&tensor);
+  std::memcpy(bytes.data(), first.data(), first.size());
+  LEAFSTORE_RETURN_IF_ERROR(read(bytes.subspan(first.size())));
+  if (header.big_endian) SwapBytes(header.dtype, bytes);
+  if (header.dtype == DType::kBool && !AreBools(bytes)) {
     return absl::DataLossError("npy: expected bools, 0 or 1, found another byte");
   }
   if (!header.fortran_order || header.shape.size() < 2) return tensor;
   LEAFSTORE_ASSIGN_OR_RETURN(Tensor sorted, Tensor::Uninitialized(header.dtype, header.shape));
-  LEAFSTORE_ASSIGN_OR_RETURN(MutableTensor out, sorted.Mutate());
-  ToRowMajor(header.dtype, header.shape, tensor.bytes().data(), out.raw_data());
-  out.Close();
+  ToRowMajor(header.dtype, header.shape, bytes.data(), TensorAccess::bytes(&sorted).data());
   return sorted;
 }
 

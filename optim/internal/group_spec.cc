@@ -1,5 +1,7 @@
 #include "leafstore/optim/internal/group_spec.h"
 
+#include <string>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
@@ -7,11 +9,6 @@
 #include "leafstore/store/internal/fit_reporter.h"
 
 namespace leafstore::internal {
-namespace {
-
-bool CanBeTrained(DType dtype) { return dtype == DType::kF32 || dtype == DType::kF64; }
-
-}  // namespace
 
 absl::StatusOr<GroupSpec> GroupSpec::OfLeaves(const ParamStore& group) {
   GroupSpec spec;
@@ -21,7 +18,7 @@ absl::StatusOr<GroupSpec> GroupSpec::OfLeaves(const ParamStore& group) {
   std::vector<std::string> problems;
   for (uint32_t place = 0; place < group.size(); ++place) {
     const LeafSpec leaf = group.leaf(place).spec();
-    if (!leaf.is_tensor() || CanBeTrained(leaf.dtype())) continue;
+    if (!leaf.is_tensor() || leaf.dtype() == DType::kF32 || leaf.dtype() == DType::kF64) continue;
     problems.push_back(absl::StrCat("at ", group.PathText(place), ": expected f32 or f64, found ",
                                     leaf.ToString()));
   }
@@ -35,7 +32,8 @@ void GroupSpec::AddLoose(const ParamStore& store) {
   fingerprint_ = store.spec_fingerprint();
   for (uint32_t place = 0; place < store.size(); ++place) {
     if (!store.leaf(place).is_tensor()) continue;
-    loose_.push_back({slots_.PlaceOf(store.slot(place)), place});
+    loose_.push_back(slots_.PlaceOf(store.slot(place)));
+    loose_in_store_.push_back(place);
   }
 }
 
@@ -55,14 +53,6 @@ absl::StatusOr<GroupSpec> GroupSpec::Create(const Packed& group) {
   }
   spec.AddLoose(group.rest());
   return spec;
-}
-
-std::vector<bool> GroupSpec::LeavesSharedWith(const GroupSpec& other) const {
-  std::vector<bool> shared;
-  shared.reserve(other.size());
-  const Alignment here = Align({other.layout_, other.slots_}, {layout_, slots_});
-  for (const uint32_t place : here.places()) shared.push_back(place != kNoPlace);
-  return shared;
 }
 
 absl::Status GroupSpec::Check(const ParamStore& params) const {

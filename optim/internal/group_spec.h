@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -28,22 +27,16 @@ class GroupSpec {
   const Layout& layout() const { return layout_; }
   const SlotSet& slots() const { return slots_; }
   uint32_t size() const { return slots_.size(); }
-  // Returns, by place of `other`, whether that leaf is in this group too. Matches by slot, or by
-  // path if the Layouts differ.
-  std::vector<bool> LeavesSharedWith(const GroupSpec& other) const;
   // Returns the expected LeafSpecs, and the static leaves.
   const LeafColumns& leaves() const { return leaves_; }
-  std::string PathText(uint32_t place) const { return layout_.PathText(slots_.SlotAt(place)); }
   // Returns the layout of the packed leaves; none if the group is not packed.
   const std::optional<PackLayout>& pack() const { return pack_; }
 
-  // The tensors that a step processes one by one: those of a ParamStore, or those in the rest of a
-  // pack.
-  struct LoosePlace {
-    uint32_t group;  // its place in the group
-    uint32_t store;  // its place in the ParamStore or in Packed::rest()
-  };
-  absl::Span<const LoosePlace> loose() const { return loose_; }
+  // Returns the places of the tensors that a step processes one by one: those of a ParamStore, or
+  // those in the rest of a pack.
+  absl::Span<const uint32_t> loose() const { return loose_; }
+  // Returns the places of the same tensors in the ParamStore or in Packed::rest().
+  absl::Span<const uint32_t> loose_in_store() const { return loose_in_store_; }
   // Returns the places in the group of the packed leaves, in the order of the pack.
   absl::Span<const uint32_t> packed() const { return packed_; }
 
@@ -64,7 +57,8 @@ class GroupSpec {
   uint64_t fingerprint_ = 0;  // of the ParamStore, or of Packed::rest()
   LeafColumns leaves_;
   std::optional<PackLayout> pack_;
-  std::vector<LoosePlace> loose_;
+  std::vector<uint32_t> loose_;
+  std::vector<uint32_t> loose_in_store_;
   std::vector<uint32_t> packed_;
 };
 

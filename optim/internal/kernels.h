@@ -5,9 +5,8 @@
 // operation is rounded as IEEE 754 requires, and none are fused (-ffp-contract=off). So neither the
 // width of a vector nor the position of an element in an array affects a result.
 //
-// Sources and destinations are separate pointers, so that a step can write to new memory. A
-// destination may equal its own source, but must not overlap anything else. Arrays are aligned to
-// one element.
+// A step can write to new memory. A destination may equal its own source, but must not overlap
+// anything else. Arrays are aligned to one element.
 //
 // Do not include a header with inline functions here or in kernels.inc: the linker keeps one copy
 // of such a function, perhaps one with AVX-512 instructions, for the entire program.
@@ -18,15 +17,21 @@
 
 namespace leafstore::internal {
 
+// Elements before a step, and the destination of their new values.
 template <typename T>
-struct AdamArrays {
+struct Updated {
+  const T* from;
+  T* to;
+};
+
+// The arrays of a step. The moments are in the order of MomentNames (rules.h); null if the rule has
+// fewer.
+template <typename T>
+struct Arrays {
   const T* grad;
-  const T* param;
-  const T* exp_avg;
-  const T* exp_avg_sq;
-  T* param_out;
-  T* exp_avg_out;
-  T* exp_avg_sq_out;
+  Updated<T> param;
+  Updated<T> first_moment;
+  Updated<T> second_moment;
 };
 
 // Coefficients of the formulas in rules.h, computed in double.
@@ -45,15 +50,6 @@ struct AdamNumbers {
 };
 
 template <typename T>
-struct SgdArrays {
-  const T* grad;
-  const T* param;
-  const T* buffer;  // null without momentum
-  T* param_out;
-  T* buffer_out;
-};
-
-template <typename T>
 struct SgdNumbers {
   T grad_scale;
   T l2;
@@ -64,14 +60,9 @@ struct SgdNumbers {
 };
 
 template <typename T>
-using AdamKernel = void (*)(const AdamArrays<T>& arrays, const AdamNumbers<T>& numbers, size_t n);
-template <typename T>
-using SgdKernel = void (*)(const SgdArrays<T>& arrays, const SgdNumbers<T>& numbers, size_t n);
-
-template <typename T>
 struct RuleKernels {
-  AdamKernel<T> adam;
-  SgdKernel<T> sgd;
+  void (*adam)(const Arrays<T>& arrays, const AdamNumbers<T>& numbers, size_t n);
+  void (*sgd)(const Arrays<T>& arrays, const SgdNumbers<T>& numbers, size_t n);
 };
 
 struct Kernels {

@@ -20,8 +20,6 @@ namespace {
 // overflow.
 constexpr int64_t kMaxSteps = int64_t{1} << 53;
 
-std::string StepExpected() { return absl::StrCat("an int from 0 to ", kMaxSteps); }
-
 // Returns the step count in a leaf of a "step" store, if it is valid.
 std::optional<int64_t> StepOf(const Leaf& leaf) {
   if (!leaf.is_value()) return std::nullopt;
@@ -107,19 +105,20 @@ class Assembler {
   // Adds the state of a leaf from `source`, or zeros if that is null. Records what is missing or
   // does not fit.
   absl::Status Add(uint32_t place, const Source* source) {
-    if (!spec_.leaves().is_tensor(place)) {
-      for (std::vector<Leaf>& moment : moments_) moment.emplace_back(spec_.leaves().value(place));
-      return absl::OkStatus();
+    const LeafSpec expected = spec_.leaves().spec(place);
+    const Slot slot = spec_.slots().SlotAt(place);
+    for (size_t i = 0; i < moments_.size(); ++i) {
+      if (!expected.is_tensor()) {
+        moments_[i].emplace_back(spec_.leaves().value(place));
+      } else if (source == nullptr) {
+        LEAFSTORE_ASSIGN_OR_RETURN(Tensor zeros, Tensor::Zeros(expected.dtype(), expected.shape()));
+        moments_[i].emplace_back(std::move(zeros));
+      } else if (const Leaf* found = (*source)[i].At(place);
+                 reporters_[i].CheckLeaf(spec_.layout(), slot, expected, found)) {
+        moments_[i].push_back(*found);
+      }
     }
-    if (source != nullptr) {
-      AddFrom(*source, place);
-      return absl::OkStatus();
-    }
-    const LeafSpec leaf = spec_.leaves().spec(place);
-    for (std::vector<Leaf>& moment : moments_) {
-      LEAFSTORE_ASSIGN_OR_RETURN(Tensor zeros, Tensor::Zeros(leaf.dtype(), leaf.shape()));
-      moment.emplace_back(std::move(zeros));
-    }
+    if (expected.is_tensor() && source != nullptr) AddStep(place, slot, source->back().At(place));
     return absl::OkStatus();
   }
 
@@ -149,23 +148,14 @@ class Assembler {
   }
 
  private:
-  void AddFrom(const Source& source, uint32_t place) {
-    const LeafSpec expected = spec_.leaves().spec(place);
-    const Slot slot = spec_.slots().SlotAt(place);
-    for (size_t i = 0; i < moments_.size(); ++i) {
-      const Leaf* found = source[i].At(place);
-      if (reporters_[i].CheckLeaf(spec_.layout(), slot, expected, found)) {
-        moments_[i].push_back(*found);
-      }
-    }
-    const Leaf* found = source.back().At(place);
+  void AddStep(uint32_t place, Slot slot, const Leaf* found) {
     if (found == nullptr) {
       reporters_.back().AddMissing(spec_.layout(), slot);
     } else if (const std::optional<int64_t> step = StepOf(*found)) {
       steps_[place] = *step;
     } else {
       reporters_.back().AddMismatch(
-          spec_.layout(), slot, StepExpected(),
+          spec_.layout(), slot, absl::StrCat("an int from 0 to ", kMaxSteps),
           found->is_value() ? found->ToString() : found->spec().ToString());
     }
   }
@@ -189,18 +179,6 @@ class Assembler {
   std::vector<FitReporter> reporters_;  // for the moments, then for "step"
 };
 
-// Returns the step counts as leaves, with the group's static leaves.
-std::vector<Leaf> StepLeaves(const GroupSpec& spec, const OptimizerState& state,
-                             absl::Span<const uint32_t> places) {
-  std::vector<Leaf> leaves;
-  leaves.reserve(places.size());
-  for (const uint32_t place : places) {
-    leaves.emplace_back(spec.leaves().is_tensor(place) ? Value(state.steps[place])
-                                                       : spec.leaves().value(place));
-  }
-  return leaves;
-}
-
 }  // namespace
 
 std::vector<NamedStore> ExportState(const GroupSpec& spec, MomentNameSpan names,
@@ -208,19 +186,22 @@ std::vector<NamedStore> ExportState(const GroupSpec& spec, MomentNameSpan names,
                                     absl::Span<const uint32_t> places) {
   const SlotSet slots = spec.slots().AtPlaces(places);
   std::vector<NamedStore> stores;
-  const auto add = [&](absl::string_view name, std::vector<Leaf> leaves) {
+  const auto add = [&](absl::string_view name, const auto& leaf_at) {
+    std::vector<Leaf> leaves;
+    leaves.reserve(places.size());
+    for (const uint32_t place : places) leaves.push_back(leaf_at(place));
     stores.push_back(
         {std::string(name), ParamStore::FromParts(spec.layout(), slots, std::move(leaves))});
   };
   for (size_t i = 0; i < names.size(); ++i) {
     const ParamStore moment = spec.pack().has_value() ? state.packed[i].store().value()
                                                       : state.loose[i].Snapshot().value();
-    std::vector<Leaf> leaves;
-    leaves.reserve(places.size());
-    for (const uint32_t place : places) leaves.push_back(moment.leaf(place));
-    add(names[i], std::move(leaves));
+    add(names[i], [&](uint32_t place) { return moment.leaf(place); });
   }
-  add(kStepName, StepLeaves(spec, state, places));
+  // The step counts, with the group's static leaves.
+  add(kStepName, [&](uint32_t place) {
+    return spec.leaves().is_tensor(place) ? Value(state.steps[place]) : spec.leaves().value(place);
+  });
   return stores;
 }
 

@@ -1,6 +1,7 @@
 #include "leafstore/optim/internal/rule_runner.h"
 
 #include <cmath>
+#include <type_traits>
 
 namespace leafstore::internal {
 namespace {
@@ -30,68 +31,35 @@ DoubleDouble Multiply(const DoubleDouble& a, const DoubleDouble& b) {
   return {high, low - (high - product)};
 }
 
-float Round(double x) { return static_cast<float>(x); }
-
-AdamNumbers<float> Round(const AdamNumbers<double>& c) {
-  return {Round(c.grad_scale),        Round(c.l2),    Round(c.decay),           Round(c.beta1),
-          Round(c.one_minus_beta1),   Round(c.beta2), Round(c.one_minus_beta2), Round(c.step_size),
-          Round(c.inverse_sqrt_bias), Round(c.eps)};
-}
-
-SgdNumbers<float> Round(const SgdNumbers<double>& c) {
-  return {Round(c.grad_scale),          Round(c.l2),       Round(c.momentum),
-          Round(c.one_minus_dampening), Round(c.nesterov), Round(c.lr)};
-}
-
-template <typename AnyAdam>
-AdamNumbers<double> NumbersOf(const AnyAdam& rule, double lr, int64_t step) {
-  AdamNumbers<double> c = {};
-  c.decay = 1;
-  c.beta1 = rule.beta1;
-  c.one_minus_beta1 = 1 - rule.beta1;
-  c.beta2 = rule.beta2;
-  c.one_minus_beta2 = 1 - rule.beta2;
-  c.step_size = lr / (1 - Power(rule.beta1, step));
-  c.inverse_sqrt_bias = 1 / std::sqrt(1 - Power(rule.beta2, step));
-  c.eps = rule.eps;
-  return c;
-}
-
-SgdNumbers<double> NumbersOf(const Sgd& rule, double lr, int64_t step) {
-  SgdNumbers<double> c = {};
-  c.l2 = rule.weight_decay;
-  // The first step sets the buffer to the undamped gradient.
-  c.momentum = step == 1 ? 0 : rule.momentum;
-  c.one_minus_dampening = step == 1 ? 1 : 1 - rule.dampening;
-  c.nesterov = rule.nesterov ? rule.momentum : 0;
-  c.lr = lr;
-  return c;
+template <typename T, typename AnyAdam>
+AdamNumbers<T> AdamNumbersOf(const AnyAdam& rule, double lr, double grad_scale, int64_t step) {
+  constexpr bool kDecoupled = std::is_same_v<AnyAdam, AdamW>;
+  return {.grad_scale = static_cast<T>(grad_scale),
+          .l2 = static_cast<T>(kDecoupled ? 0 : rule.weight_decay),
+          .decay = static_cast<T>(kDecoupled ? 1 - lr * rule.weight_decay : 1),
+          .beta1 = static_cast<T>(rule.beta1),
+          .one_minus_beta1 = static_cast<T>(1 - rule.beta1),
+          .beta2 = static_cast<T>(rule.beta2),
+          .one_minus_beta2 = static_cast<T>(1 - rule.beta2),
+          .step_size = static_cast<T>(lr / (1 - Power(rule.beta1, step))),
+          .inverse_sqrt_bias = static_cast<T>(1 / std::sqrt(1 - Power(rule.beta2, step))),
+          .eps = static_cast<T>(rule.eps)};
 }
 
 template <typename T>
-const T* From(const Updated& numbers) {
-  return reinterpret_cast<const T*>(numbers.from);
+SgdNumbers<T> SgdNumbersOf(const Sgd& rule, double lr, double grad_scale, int64_t step) {
+  const bool first = step == 1;  // it sets the buffer to the undamped gradient
+  return {.grad_scale = static_cast<T>(grad_scale),
+          .l2 = static_cast<T>(rule.weight_decay),
+          .momentum = static_cast<T>(first ? 0 : rule.momentum),
+          .one_minus_dampening = static_cast<T>(first ? 1 : 1 - rule.dampening),
+          .nesterov = static_cast<T>(rule.nesterov ? rule.momentum : 0),
+          .lr = static_cast<T>(lr)};
 }
 
 template <typename T>
-T* To(const Updated& numbers) {
-  return reinterpret_cast<T*>(numbers.to);
-}
-
-template <typename T>
-void RunAdam(const Run& run, const RuleKernels<T>& kernels, const AdamNumbers<T>& numbers) {
-  const auto& [param, exp_avg, exp_avg_sq] = run.arrays;
-  kernels.adam({reinterpret_cast<const T*>(run.grad), From<T>(param), From<T>(exp_avg),
-                From<T>(exp_avg_sq), To<T>(param), To<T>(exp_avg), To<T>(exp_avg_sq)},
-               numbers, static_cast<size_t>(run.count));
-}
-
-template <typename T>
-void RunSgd(const Run& run, const RuleKernels<T>& kernels, const SgdNumbers<T>& numbers) {
-  const auto& [param, buffer, unused] = run.arrays;
-  kernels.sgd({reinterpret_cast<const T*>(run.grad), From<T>(param), From<T>(buffer), To<T>(param),
-               To<T>(buffer)},
-              numbers, static_cast<size_t>(run.count));
+Updated<T> ElementsOf(const Updated<std::byte>& bytes) {
+  return {reinterpret_cast<const T*>(bytes.from), reinterpret_cast<T*>(bytes.to)};
 }
 
 }  // namespace
@@ -106,39 +74,30 @@ double Power(double base, int64_t exponent) {
   return result.high;
 }
 
-RuleRunner::RuleRunner(const Rule& rule, double lr, double grad_scale)
-    : rule_(rule),
-      lr_(lr),
-      grad_scale_(grad_scale),
-      is_sgd_(std::holds_alternative<Sgd>(rule)),
-      kernels_(ActiveKernels()) {}
-
-void RuleRunner::SetStep(int64_t step) {
-  step_ = step;
-  if (const Sgd* sgd = std::get_if<Sgd>(&rule_)) {
-    sgd_f64_ = NumbersOf(*sgd, lr_, step);
-    sgd_f64_.grad_scale = grad_scale_;
-    sgd_f32_ = Round(sgd_f64_);
-    return;
+template <typename T>
+void RuleRunner::ApplyAs(const Run& run, const RuleKernels<T>& kernels, Coefficients<T>* c) {
+  const auto* const sgd = std::get_if<Sgd>(&rule_);
+  if (run.step != c->step) {
+    c->step = run.step;
+    if (sgd != nullptr) {
+      c->sgd = SgdNumbersOf<T>(*sgd, lr_, grad_scale_, run.step);
+    } else if (const auto* adam = std::get_if<Adam>(&rule_)) {
+      c->adam = AdamNumbersOf<T>(*adam, lr_, grad_scale_, run.step);
+    } else {
+      c->adam = AdamNumbersOf<T>(std::get<AdamW>(rule_), lr_, grad_scale_, run.step);
+    }
   }
-  if (const Adam* adam = std::get_if<Adam>(&rule_)) {
-    adam_f64_ = NumbersOf(*adam, lr_, step);
-    adam_f64_.l2 = adam->weight_decay;
-  } else {
-    const auto& adamw = std::get<AdamW>(rule_);
-    adam_f64_ = NumbersOf(adamw, lr_, step);
-    adam_f64_.decay = 1 - lr_ * adamw.weight_decay;
-  }
-  adam_f64_.grad_scale = grad_scale_;
-  adam_f32_ = Round(adam_f64_);
+  const Arrays<T> arrays = {reinterpret_cast<const T*>(run.grad), ElementsOf<T>(run.arrays[0]),
+                            ElementsOf<T>(run.arrays[1]), ElementsOf<T>(run.arrays[2])};
+  const auto count = static_cast<size_t>(run.count);
+  sgd != nullptr ? kernels.sgd(arrays, c->sgd, count) : kernels.adam(arrays, c->adam, count);
 }
 
 void RuleRunner::Apply(const Run& run) {
-  if (run.step != step_) SetStep(run.step);
   if (run.dtype == DType::kF32) {
-    is_sgd_ ? RunSgd(run, kernels_.f32, sgd_f32_) : RunAdam(run, kernels_.f32, adam_f32_);
+    ApplyAs(run, kernels_.f32, &f32_);
   } else {
-    is_sgd_ ? RunSgd(run, kernels_.f64, sgd_f64_) : RunAdam(run, kernels_.f64, adam_f64_);
+    ApplyAs(run, kernels_.f64, &f64_);
   }
 }
 

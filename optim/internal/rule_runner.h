@@ -12,16 +12,10 @@
 
 namespace leafstore::internal {
 
-// Elements before a step and the destination of their new values: equal or not overlapping.
-struct Updated {
-  const std::byte* from;
-  std::byte* to;
-};
-
 // Contiguous elements with equal step counts: a tensor, or a part of a pack.
 struct Run {
-  std::array<Updated, 3>
-      arrays;  // the parameter, then moments in the order of MomentNames, or null
+  // The parameter, then the moments in the order of MomentNames, or null.
+  std::array<Updated<std::byte>, 3> arrays;
   const std::byte* grad;
   int64_t count;  // in elements
   int64_t step;   // step count including this step, from 1
@@ -35,24 +29,29 @@ double Power(double base, int64_t exponent);
 class RuleRunner {
  public:
   // `rule` must have passed CheckRule.
-  RuleRunner(const Rule& rule, double lr, double grad_scale);
+  RuleRunner(const Rule& rule, double lr, double grad_scale)
+      : rule_(rule), lr_(lr), grad_scale_(grad_scale), kernels_(ActiveKernels()) {}
 
   void Apply(const Run& run);
 
  private:
-  // Computes the coefficients below.
-  void SetStep(int64_t step);
+  // The coefficients of one step, of the kind that the rule has.
+  template <typename T>
+  struct Coefficients {
+    int64_t step = 0;
+    AdamNumbers<T> adam = {};
+    SgdNumbers<T> sgd = {};
+  };
+
+  template <typename T>
+  void ApplyAs(const Run& run, const RuleKernels<T>& kernels, Coefficients<T>* coefficients);
 
   const Rule rule_;
   const double lr_;
   const double grad_scale_;
-  const bool is_sgd_;
   const Kernels& kernels_;
-  int64_t step_ = 0;  // the step that the coefficients are for
-  AdamNumbers<double> adam_f64_ = {};
-  AdamNumbers<float> adam_f32_ = {};
-  SgdNumbers<double> sgd_f64_ = {};
-  SgdNumbers<float> sgd_f32_ = {};
+  Coefficients<float> f32_;
+  Coefficients<double> f64_;
 };
 
 }  // namespace leafstore::internal

@@ -10,18 +10,16 @@
 #include "leafstore/store/internal/fit_reporter.h"
 
 namespace leafstore::internal {
-namespace {
-
-absl::Status SameObject() {
-  return absl::InvalidArgumentError(
-      "gradients: expected a store of their own, found that of the parameters");
-}
 
 // The gradients of a group, leaf by leaf, in a store.
-class Gradients {
+class StepPlan::Gradients {
  public:
-  Gradients(const GroupSpec& spec, const ParamStore& store)
-      : spec_(spec), store_(store), by_place_(store.slots() == spec.slots()) {}
+  // If `pack` is not null, the packed gradients are there, as in the pack of the parameters, and
+  // `store` has only the others.
+  Gradients(const GroupSpec& spec, const ParamStore& store, const std::byte* pack)
+      : spec_(spec), store_(store), pack_(pack), by_place_(store.slots() == spec.slots()) {}
+
+  const std::byte* pack() const { return pack_; }
 
   absl::Status Check() const {
     if (!(store_.layout() == spec_.layout())) {
@@ -38,11 +36,9 @@ class Gradients {
   }
 
   // Returns an error that names all mismatches at `places`; at least one must exist.
-  template <typename Places, typename ToGroupPlace>
-  absl::Status Wrong(const Places& places, ToGroupPlace to_group_place) const {
+  absl::Status Wrong(absl::Span<const uint32_t> places) const {
     FitReporter reporter;
-    for (const auto& at : places) {
-      const uint32_t place = to_group_place(at);
+    for (const uint32_t place : places) {
       reporter.CheckLeaf(spec_.layout(), spec_.slots().SlotAt(place), spec_.leaves().spec(place),
                          At(place));
     }
@@ -52,36 +48,41 @@ class Gradients {
  private:
   const GroupSpec& spec_;
   const ParamStore& store_;
+  const std::byte* const pack_;
   const bool by_place_;
 };
 
-using OpenOne = absl::StatusOr<Updated>(MutableLeaves* leaves, uint32_t place);
+namespace {
+
+using Gradients = StepPlan::Gradients;
+using OpenOne = absl::StatusOr<Updated<std::byte>>(MutableLeaves* leaves, uint32_t place);
 
 // Opens a leaf without copying shared bytes, since the step writes the full tensor.
-absl::StatusOr<Updated> OpenToOverwrite(MutableLeaves* leaves, uint32_t place) {
+absl::StatusOr<Updated<std::byte>> OpenToOverwrite(MutableLeaves* leaves, uint32_t place) {
   LEAFSTORE_ASSIGN_OR_RETURN(const MutableLeaves::Overwrite numbers, leaves->overwrite(place));
-  return Updated{numbers.from, numbers.to};
+  return Updated<std::byte>{numbers.from, numbers.to};
 }
 
-absl::StatusOr<Updated> OpenInPlace(MutableLeaves* leaves, uint32_t place) {
+absl::StatusOr<Updated<std::byte>> OpenInPlace(MutableLeaves* leaves, uint32_t place) {
   LEAFSTORE_ASSIGN_OR_RETURN(std::byte* const numbers, leaves->raw_data(place));
-  return Updated{numbers, numbers};
+  return Updated<std::byte>{numbers, numbers};
 }
 
 // Adds a run for each tensor that is not packed. `open` are the parameters, then the moments.
 absl::Status AddLooseRuns(const GroupSpec& spec, const OptimizerState& state,
                           const Gradients& grads, absl::Span<MutableLeaves> open, OpenOne open_one,
                           std::vector<Run>* runs) {
-  const auto group_place = [](const GroupSpec::LoosePlace& at) { return at.group; };
-  for (const GroupSpec::LoosePlace& at : spec.loose()) {
-    const Leaf* leaf = grads.At(at.group);
-    if (leaf == nullptr || !leaf->HasSameSpec(open[0].leaf(at.store))) {
-      return grads.Wrong(spec.loose(), group_place);
+  for (size_t i = 0; i < spec.loose().size(); ++i) {
+    const uint32_t place = spec.loose()[i];
+    const uint32_t in_store = spec.loose_in_store()[i];
+    const Leaf* leaf = grads.At(place);
+    if (leaf == nullptr || !leaf->HasSameSpec(open[0].leaf(in_store))) {
+      return grads.Wrong(spec.loose());
     }
     const Tensor& grad = leaf->tensor();
-    Run run = {{}, grad.raw_data(), grad.element_count(), state.steps[at.group] + 1, grad.dtype()};
-    for (size_t i = 0; i < open.size(); ++i) {
-      LEAFSTORE_ASSIGN_OR_RETURN(run.arrays[i], open_one(&open[i], at.store));
+    Run run = {{}, grad.raw_data(), grad.element_count(), state.steps[place] + 1, grad.dtype()};
+    for (size_t array = 0; array < open.size(); ++array) {
+      LEAFSTORE_ASSIGN_OR_RETURN(run.arrays[array], open_one(&open[array], in_store));
     }
     runs->push_back(run);
   }
@@ -89,43 +90,30 @@ absl::Status AddLooseRuns(const GroupSpec& spec, const OptimizerState& state,
 }
 
 // The first bytes of a pack and of the packs of its moments, as Run::arrays.
-using PackBytes = std::array<Updated, 3>;
+using PackBytes = std::array<Updated<std::byte>, 3>;
 
-Run PackRun(const PackBytes& pack, DType dtype, int64_t offset, int64_t bytes,
-            const std::byte* grad, int64_t step) {
-  Run run = {{}, grad, bytes / static_cast<int64_t>(DTypeBits(dtype) / 8), step, dtype};
-  for (size_t i = 0; i < pack.size(); ++i) {
-    if (pack[i].to != nullptr) run.arrays[i] = {pack[i].from + offset, pack[i].to + offset};
-  }
-  return run;
-}
-
-// Adds one run for each range of adjacent packed leaves with equal step counts. Runs include the
-// gaps between leaves, which stay zero or are cleared when the pack is closed.
+// Adds one run for each packed leaf, or for each range of adjacent ones with equal step counts if
+// the gradients are packed too. Such a run includes the gaps between leaves, which stay zero or are
+// cleared when the pack is closed.
 void AddPackRuns(const GroupSpec& spec, const OptimizerState& state, const PackBytes& pack,
-                 const std::byte* grads, std::vector<Run>* runs) {
+                 const Gradients& grads, std::vector<Run>* runs) {
   const PackLayout& plan = *spec.pack();
+  const auto element = static_cast<int64_t>(DTypeBits(plan.dtype()) / 8);
   const auto steps_of = [&](uint32_t place) { return state.steps[spec.packed()[place]]; };
-  for (uint32_t begin = 0; begin < plan.size();) {
+  uint32_t end = 0;
+  for (uint32_t begin = 0; begin < plan.size(); begin = end) {
+    end = begin + 1;
     const int64_t steps = steps_of(begin);
-    uint32_t end = begin + 1;
-    while (end < plan.size() && steps_of(end) == steps) ++end;
+    while (grads.pack() != nullptr && end < plan.size() && steps_of(end) == steps) ++end;
     const int64_t offset = plan.offset(begin);
     const int64_t bytes = plan.offset(end - 1) + plan.bytes(end - 1) - offset;
-    runs->push_back(PackRun(pack, plan.dtype(), offset, bytes, grads + offset, steps + 1));
-    begin = end;
-  }
-}
-
-// Adds one run for each packed leaf.
-void AddPackedLeafRuns(const GroupSpec& spec, const OptimizerState& state, const PackBytes& pack,
-                       const Gradients& grads, std::vector<Run>* runs) {
-  const PackLayout& plan = *spec.pack();
-  for (uint32_t place = 0; place < plan.size(); ++place) {
-    const uint32_t group_place = spec.packed()[place];
-    const std::byte* grad = grads.At(group_place)->tensor().raw_data();
-    runs->push_back(PackRun(pack, plan.dtype(), plan.offset(place), plan.bytes(place), grad,
-                            state.steps[group_place] + 1));
+    const std::byte* const grad = grads.pack() != nullptr
+                                      ? grads.pack() + offset
+                                      : grads.At(spec.packed()[begin])->tensor().raw_data();
+    Run& run = runs->emplace_back(Run{{}, grad, bytes / element, steps + 1, plan.dtype()});
+    for (size_t i = 0; i < pack.size(); ++i) {
+      if (pack[i].to != nullptr) run.arrays[i] = {pack[i].from + offset, pack[i].to + offset};
+    }
   }
 }
 
@@ -133,8 +121,7 @@ absl::Status CheckPackedGrads(const GroupSpec& spec, const Gradients& grads) {
   const PackLayout& plan = *spec.pack();
   for (uint32_t place = 0; place < plan.size(); ++place) {
     const Leaf* grad = grads.At(spec.packed()[place]);
-    if (grad != nullptr && grad->spec() == plan.spec(place)) continue;
-    return grads.Wrong(spec.packed(), [](uint32_t group_place) { return group_place; });
+    if (grad == nullptr || !(grad->spec() == plan.spec(place))) return grads.Wrong(spec.packed());
   }
   return absl::OkStatus();
 }
@@ -159,42 +146,32 @@ absl::StatusOr<StepNumbers> StepNumbers::Of(const StepOptions& options, absl::st
   return StepNumbers{*lr, *grad_scale};
 }
 
-absl::Status StepPlan::PrepareStore(const Target& target, ParamStore* params,
-                                    const ParamStore& grads) {
-  if (params == &grads) return SameObject();
-  LEAFSTORE_RETURN_IF_ERROR(target.spec.Check(*params));
-  const Gradients gradients(target.spec, grads);
-  LEAFSTORE_RETURN_IF_ERROR(gradients.Check());
+absl::Status StepPlan::OpenStore(const Target& target, ParamStore* params, const Gradients& grads) {
   for (size_t i = 0; i <= target.state->loose.size(); ++i) {
     ParamStore& one = i == 0 ? *params : target.state->loose[i - 1];
     LEAFSTORE_ASSIGN_OR_RETURN(MutableLeaves leaves, one.MutateAll());
     open_leaves_.push_back(std::move(leaves));
   }
-  return AddLooseRuns(target.spec, *target.state, gradients, absl::MakeSpan(open_leaves_),
+  return AddLooseRuns(target.spec, *target.state, grads, absl::MakeSpan(open_leaves_),
                       OpenToOverwrite, &runs_);
 }
 
-// Prepares the tensors in the rest of a pack. A pack and its rest cannot be open together, so the
-// rest is closed again. Its bytes are now unshared, and nothing can run between here and Commit.
-absl::Status StepPlan::PrepareRest(const Target& target, Packed* params, const ParamStore& grads) {
+// Opens the tensors in the rest of a pack. A pack and its rest cannot be open together, so the rest
+// is closed again. Its bytes are now unshared, and nothing can run between here and Commit.
+absl::Status StepPlan::OpenRest(const Target& target, Packed* params, const Gradients& grads) {
   if (target.spec.loose().empty()) return absl::OkStatus();
-  const Gradients gradients(target.spec, grads);
   std::vector<MutableLeaves> open;
   for (size_t i = 0; i <= target.state->packed.size(); ++i) {
     Packed& one = i == 0 ? *params : target.state->packed[i - 1];
     LEAFSTORE_ASSIGN_OR_RETURN(MutableLeaves leaves, one.MutateRest());
     open.push_back(std::move(leaves));
   }
-  return AddLooseRuns(target.spec, *target.state, gradients, absl::MakeSpan(open), OpenInPlace,
-                      &runs_);
+  return AddLooseRuns(target.spec, *target.state, grads, absl::MakeSpan(open), OpenInPlace, &runs_);
 }
 
-absl::Status StepPlan::PreparePack(const Target& target, Packed* params, const ParamStore& grads,
-                                   const std::byte* grad_bytes) {
-  const Gradients gradients(target.spec, grads);
-  LEAFSTORE_RETURN_IF_ERROR(gradients.Check());
-  if (grad_bytes == nullptr) LEAFSTORE_RETURN_IF_ERROR(CheckPackedGrads(target.spec, gradients));
-  LEAFSTORE_RETURN_IF_ERROR(PrepareRest(target, params, grads));
+absl::Status StepPlan::OpenPack(const Target& target, Packed* params, const Gradients& grads) {
+  if (grads.pack() == nullptr) LEAFSTORE_RETURN_IF_ERROR(CheckPackedGrads(target.spec, grads));
+  LEAFSTORE_RETURN_IF_ERROR(OpenRest(target, params, grads));
   PackBytes pack = {};
   for (size_t i = 0; i <= target.state->packed.size(); ++i) {
     Packed& one = i == 0 ? *params : target.state->packed[i - 1];
@@ -202,52 +179,52 @@ absl::Status StepPlan::PreparePack(const Target& target, Packed* params, const P
     pack[i] = {open.before().data(), open.bytes().data()};
     open_packs_.push_back(std::move(open));
   }
-  if (grad_bytes != nullptr) {
-    AddPackRuns(target.spec, *target.state, pack, grad_bytes, &runs_);
-  } else {
-    AddPackedLeafRuns(target.spec, *target.state, pack, gradients, &runs_);
-  }
+  AddPackRuns(target.spec, *target.state, pack, grads, &runs_);
   return absl::OkStatus();
 }
 
-absl::Status StepPlan::PreparePack(const Target& target, Packed* params, ConstGroupRef grads) {
-  LEAFSTORE_RETURN_IF_ERROR(target.spec.Check(*params));
-  if (const auto* store = std::get_if<const ParamStore*>(&grads)) {
-    return PreparePack(target, params, **store, nullptr);
+absl::Status StepPlan::Open(const Target& target, GroupRef params, ConstGroupRef grads) {
+  const auto as_const = [](const auto* group) { return ConstGroupRef(group); };
+  if (std::visit(as_const, params) == grads) {
+    return absl::InvalidArgumentError(
+        "gradients: expected a store of their own, found that of the parameters");
   }
-  const Packed& packed = *std::get<const Packed*>(grads);
-  if (&packed == params) return SameObject();
-  if (packed.plan() == params->plan()) {
-    LEAFSTORE_ASSIGN_OR_RETURN(const absl::Span<const std::byte> bytes, packed.bytes());
-    return PreparePack(target, params, packed.rest(), bytes.data());
+  LEAFSTORE_RETURN_IF_ERROR(
+      std::visit([&](const auto* group) { return target.spec.Check(*group); }, params));
+  Packed* const* const packed = std::get_if<Packed*>(&params);
+  const ParamStore* leaves = nullptr;
+  const std::byte* pack = nullptr;
+  if (const auto* packed_grads = std::get_if<const Packed*>(&grads)) {
+    const Packed& given = **packed_grads;
+    if (packed != nullptr && given.plan() == (*packed)->plan()) {
+      LEAFSTORE_ASSIGN_OR_RETURN(const absl::Span<const std::byte> bytes, given.bytes());
+      pack = bytes.data();
+      leaves = &given.rest();
+    } else {
+      LEAFSTORE_ASSIGN_OR_RETURN(grads_view_, given.store());
+      leaves = &*grads_view_;
+    }
+  } else {
+    leaves = std::get<const ParamStore*>(grads);
   }
-  LEAFSTORE_ASSIGN_OR_RETURN(grads_view_, packed.store());
-  return PreparePack(target, params, *grads_view_, nullptr);
+  const Gradients gradients(target.spec, *leaves, pack);
+  LEAFSTORE_RETURN_IF_ERROR(gradients.Check());
+  return packed != nullptr ? OpenPack(target, *packed, gradients)
+                           : OpenStore(target, std::get<ParamStore*>(params), gradients);
 }
 
 absl::Status StepPlan::Prepare(const Target& target, GroupRef params, ConstGroupRef grads) {
   Abandon();
   absl::Cleanup abandon = [this] { Abandon(); };  // also after an exception
-  absl::Status status;
-  if (Packed** packed = std::get_if<Packed*>(&params)) {
-    status = PreparePack(target, *packed, grads);
-  } else {
-    auto* store = std::get<ParamStore*>(params);
-    if (const auto* packed_grads = std::get_if<const Packed*>(&grads)) {
-      LEAFSTORE_ASSIGN_OR_RETURN(grads_view_, (*packed_grads)->store());
-    }
-    const bool is_view = grads_view_.has_value();
-    status =
-        PrepareStore(target, store, is_view ? *grads_view_ : *std::get<const ParamStore*>(grads));
-  }
-  if (status.ok()) std::move(abandon).Cancel();
-  return status;
+  LEAFSTORE_RETURN_IF_ERROR(Open(target, params, grads));
+  std::move(abandon).Cancel();
+  return absl::OkStatus();
 }
 
 void StepPlan::Commit(const Target& target, const Rule& rule, const StepNumbers& numbers) {
   RuleRunner runner(rule, numbers.lr, numbers.grad_scale);
   for (const Run& run : runs_) runner.Apply(run);
-  for (const GroupSpec::LoosePlace& at : target.spec.loose()) ++target.state->steps[at.group];
+  for (const uint32_t place : target.spec.loose()) ++target.state->steps[place];
   for (const uint32_t place : target.spec.packed()) ++target.state->steps[place];
   Close();
 }

@@ -53,6 +53,7 @@ class StepPlan {
   StepPlan& operator=(StepPlan&&) = default;
   ~StepPlan() { Abandon(); }
 
+  class Gradients;  // step_plan.cc
   // The group and the state to step.
   struct Target {
     const GroupSpec& spec;
@@ -68,13 +69,11 @@ class StepPlan {
   void Abandon();
 
  private:
+  absl::Status Open(const Target& target, GroupRef params, ConstGroupRef grads);
+  absl::Status OpenStore(const Target& target, ParamStore* params, const Gradients& grads);
+  absl::Status OpenRest(const Target& target, Packed* params, const Gradients& grads);
+  absl::Status OpenPack(const Target& target, Packed* params, const Gradients& grads);
   void Close();
-  absl::Status PrepareStore(const Target& target, ParamStore* params, const ParamStore& grads);
-  absl::Status PreparePack(const Target& target, Packed* params, ConstGroupRef grads);
-  // If `grad_bytes` is not null, the packed gradients are there and `grads` has those of the rest.
-  absl::Status PreparePack(const Target& target, Packed* params, const ParamStore& grads,
-                           const std::byte* grad_bytes);
-  absl::Status PrepareRest(const Target& target, Packed* params, const ParamStore& grads);
 
   std::vector<Run> runs_;
   std::vector<MutableLeaves> open_leaves_;

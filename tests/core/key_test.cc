@@ -30,12 +30,6 @@ std::string Dotted(const KeyRef& key) {
   return out;
 }
 
-std::string Quoted(absl::string_view text) {
-  std::string out;
-  AppendQuoted(text, &out);
-  return out;
-}
-
 TEST(KeyTest, EachKind_HasItsText) {
   EXPECT_EQ(Text(KeyRef::Attribute("weight")), ".weight");
   EXPECT_EQ(Text(KeyRef::Item("a b")), "['a b']");
@@ -54,8 +48,7 @@ TEST(KeyTest, AppendKeyText_KeepsTheExistingText) {
   AppendKeyText(KeyRef::Item("b\n"), &out);
   AppendKeyText(KeyRef::Index(0), &out);
   AppendDottedKey(KeyRef::Index(1), &out);
-  AppendQuoted("q", &out);
-  EXPECT_EQ(out, "x.a['b\\n'][0]1'q'");
+  EXPECT_EQ(out, "x.a['b\\n'][0]1");
 }
 
 TEST(KeyTest, ItemThatLooksLikeAnInteger_IsNotAnIndex) {

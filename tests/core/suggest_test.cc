@@ -188,7 +188,6 @@ TEST(DidYouMeanTest, Suggestions_AreListedAsAQuestion) {
   EXPECT_EQ(internal::DidYouMean("w0", Names{"w1", "w2"}), "; did you mean w1 or w2?");
   EXPECT_EQ(internal::DidYouMean("w0", Names{"w1", "w2", "w3", "w4"}),
             "; did you mean w1, w2 or w3?");
-  EXPECT_EQ(internal::DidYouMean("w0", Names{"w1", "w2", "w3"}, 1), "; did you mean w1?");
 }
 
 }  // namespace

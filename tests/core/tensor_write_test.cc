@@ -361,7 +361,7 @@ TEST(TensorAccessTest, MakeWritable_SeparatesAndSetsTheGeneration) {
   EXPECT_FALSE(tensor.SharesBytesWith(copy));
   const std::byte* const data = tensor.raw_data();
   ASSERT_THAT(TensorAccess::MakeWritable(&tensor, NextGeneration()), IsOk());
-  EXPECT_EQ(TensorAccess::data(&tensor), data);
+  EXPECT_EQ(TensorAccess::bytes(&tensor).data(), data);
 }
 
 TEST(TensorAccessTest, Restamp_ChangesTheGenerationAndNotTheBytes) {

@@ -48,9 +48,9 @@ TEST(CheckAlikeTest, OtherLayouts_AreNamedByAPath) {
 TEST(CheckAlikeTest, OtherSlots_AreNamedByAPath) {
   const ParamStore a = SampleStore();
   EXPECT_THAT(CheckAlike(a, GroupOf(a, {0, 2, 3})),
-              StatusIs(kInvalid, HasSubstr(".b only in the first")));
+              StatusIs(kInvalid, HasSubstr(".b is only in the first")));
   EXPECT_THAT(CheckAlike(GroupOf(a, {0}), GroupOf(a, {0, 3})),
-              StatusIs(kInvalid, HasSubstr(".d only in the second")));
+              StatusIs(kInvalid, HasSubstr(".d is only in the second")));
 }
 
 TEST(CheckAlikeTest, OtherSpecs_AreNamedForBothSides) {
@@ -136,7 +136,7 @@ TEST(ZipTest, DifferentStores_AreAnErrorBeforeAnyCall) {
   };
   EXPECT_THAT(Zip(a, SampleStore(), never), StatusIs(kInvalid, HasSubstr("expected one Layout")));
   EXPECT_THAT(Zip(a, GroupOf(a, {0}), never),
-              StatusIs(kInvalid, HasSubstr(".b only in the first")));
+              StatusIs(kInvalid, HasSubstr(".b is only in the first")));
   const ParamStore c = StoreLike(a, {Floats({1}), Ints({1}), Value(1), Value(1)});
   EXPECT_THAT(
       Zip(a, c, never),
@@ -222,7 +222,7 @@ TEST(UpdateEachTest, DifferentStores_AreAnErrorAndNothingChanges) {
   EXPECT_THAT(UpdateEach<float>(&params, kAddTo, other),
               StatusIs(kInvalid, HasSubstr("expected one Layout")));
   EXPECT_THAT(UpdateEach<float>(&params, kAddTo, GroupOf(params, {0, 1, 2})),
-              StatusIs(kInvalid, HasSubstr(".d only in the first")));
+              StatusIs(kInvalid, HasSubstr(".d is only in the first")));
   const ParamStore wrong =
       StoreLike(params, {Floats({1, 2, 3}), Ints({7}), Ints({4, 5}), Value("gelu")});
   EXPECT_THAT(UpdateEach<float>(&params, kAddTo, wrong),

@@ -78,18 +78,12 @@ Adam3<T> RunAdam(Isa isa, size_t n, size_t offset, bool in_place, double l2) {
   const std::vector<T> grad = at(Draw<T>(n, 1));
   std::vector<T> p = at(Draw<T>(n, 2)), m = at(Draw<T>(n, 3)), v = at(Draw<T>(n, 4, true));
   std::vector<T> p_out = p, m_out = m, v_out = v;
-  if (in_place) {
-    Of<T>(KernelsFor(isa))
-        .adam({grad.data() + offset, p_out.data() + offset, m_out.data() + offset,
-               v_out.data() + offset, p_out.data() + offset, m_out.data() + offset,
-               v_out.data() + offset},
-              SomeAdamNumbers<T>(l2), n);
-  } else {
-    Of<T>(KernelsFor(isa))
-        .adam({grad.data() + offset, p.data() + offset, m.data() + offset, v.data() + offset,
-               p_out.data() + offset, m_out.data() + offset, v_out.data() + offset},
-              SomeAdamNumbers<T>(l2), n);
-  }
+  const auto updated = [&](std::vector<T>& before, std::vector<T>& after) -> Updated<T> {
+    return {(in_place ? after : before).data() + offset, after.data() + offset};
+  };
+  Of<T>(KernelsFor(isa))
+      .adam({grad.data() + offset, updated(p, p_out), updated(m, m_out), updated(v, v_out)},
+            SomeAdamNumbers<T>(l2), n);
   return {from(p_out), from(m_out), from(v_out)};
 }
 
@@ -97,9 +91,11 @@ template <typename T>
 Adam3<T> RunSgd(Isa isa, size_t n, bool in_place, double l2, bool momentum, double nesterov) {
   const std::vector<T> grad = Draw<T>(n, 1), p = Draw<T>(n, 2), b = Draw<T>(n, 3);
   std::vector<T> p_out = p, b_out = b;
-  SgdArrays<T> arrays = {grad.data(), in_place ? p_out.data() : p.data(),
-                         in_place ? b_out.data() : b.data(), p_out.data(), b_out.data()};
-  if (!momentum) arrays.buffer = arrays.buffer_out = nullptr;
+  Arrays<T> arrays = {grad.data(),
+                      {in_place ? p_out.data() : p.data(), p_out.data()},
+                      {in_place ? b_out.data() : b.data(), b_out.data()},
+                      {}};
+  if (!momentum) arrays.first_moment = {};
   Of<T>(KernelsFor(isa)).sgd(arrays, SomeSgdNumbers<T>(l2, nesterov), n);
   return {p_out, b_out, {}};
 }
@@ -183,7 +179,7 @@ TYPED_TEST(KernelsTest, InfiniteParameter_WithoutWeightDecay_StaysInfinite) {
   const T infinity = std::numeric_limits<T>::infinity();
   const T grad = 1;
   T param = infinity;
-  const SgdArrays<T> arrays = {&grad, &param, nullptr, &param, nullptr};
+  const Arrays<T> arrays = {&grad, {&param, &param}, {}, {}};
   Of<T>(KernelsFor(Isa::kBaseline)).sgd(arrays, SomeSgdNumbers<T>(0, 0), 1);
   EXPECT_EQ(param, infinity);
 }

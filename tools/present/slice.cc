@@ -60,10 +60,7 @@ absl::StatusOr<Tensor> TensorView::ToTensor() const {
   }
   LEAFSTORE_ASSIGN_OR_RETURN(Tensor part, Tensor::Uninitialized(tensor.dtype(), shape));
   if (size() == 0) return part;
-  {
-    LEAFSTORE_ASSIGN_OR_RETURN(MutableTensor open, part.Mutate());
-    CopyElements(*this, 0, begin, bits / 8, open.raw_data());
-  }
+  CopyElements(*this, 0, begin, bits / 8, TensorAccess::bytes(&part).data());
   return part;
 }
 

@@ -133,9 +133,7 @@ std::string PrintableKey(const KeyRef& key) {
   std::string text;
   AppendDottedKey(key, &text);
   if (!text.empty() && (IsPlainAscii(text) || Printable(text) == text)) return text;
-  text.clear();
-  AppendQuoted(key.name, &text);
-  return Printable(text);
+  return Printable(Quoted(key.name));
 }
 
 std::string PrintablePath(const Path& path) {

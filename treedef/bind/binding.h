@@ -55,7 +55,5 @@
 #include "leafstore/treedef/bind/internal/binder.h"       // IWYU pragma: export
 #include "leafstore/treedef/bind/internal/containers.h"   // IWYU pragma: export
 #include "leafstore/treedef/bind/internal/leaf_traits.h"  // IWYU pragma: export
-#include "leafstore/treedef/bind/internal/pointers.h"     // IWYU pragma: export
-#include "leafstore/treedef/bind/internal/struct.h"       // IWYU pragma: export
 
 #endif  // LEAFSTORE_TREEDEF_BIND_BINDING_H_

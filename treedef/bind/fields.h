@@ -195,18 +195,12 @@ struct FieldTable {
       FieldNames<kCount>(T::LeafstoreFieldText());
   static constexpr std::array<size_t, kCount> kOrder = SortedOrder(kNames);
 
-  static constexpr bool AllAreNames() {
-    return std::all_of(kNames.begin(), kNames.end(), IsMemberName);
-  }
-  static constexpr bool AllDiffer() {
-    for (size_t i = 1; i < kCount; ++i) {
-      if (kNames[kOrder[i - 1]] == kNames[kOrder[i]]) return false;
-    }
-    return true;
-  }
-  static_assert(AllAreNames(),
+  static_assert(std::all_of(kNames.begin(), kNames.end(), IsMemberName),
                 "LEAFSTORE_FIELDS takes names of members, bare or as Tagged(member, tags...)");
-  static_assert(AllDiffer(), "LEAFSTORE_FIELDS names a member twice");
+  static_assert(std::adjacent_find(kOrder.begin(), kOrder.end(),
+                                   [](size_t a, size_t b) { return kNames[a] == kNames[b]; }) ==
+                    kOrder.end(),
+                "LEAFSTORE_FIELDS names a member twice");
 };
 
 template <typename T>

@@ -71,12 +71,12 @@ absl::StatusOr<std::vector<Leaf>> FlattenTreeLike(const TreeDef& def, T&& model)
 // there and what was found. error FailedPrecondition: a leaf is missing.
 template <typename T>
 absl::Status UnflattenTree(const TreeDef& def, absl::Span<const Leaf> leaves, T* out) {
-  return UnflattenWith(Unflattener(def, leaves), out);
+  return UnflattenWith(Unflattener(def, leaves, nullptr), out);
 }
 // Like the function above, but moves the leaves into the model.
 template <typename T>
 absl::Status UnflattenTree(const TreeDef& def, std::vector<Leaf>&& leaves, T* out) {
-  return UnflattenWith(Unflattener(def, &leaves), out);
+  return UnflattenWith(Unflattener(def, leaves, &leaves), out);
 }
 
 }  // namespace leafstore::internal

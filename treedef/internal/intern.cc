@@ -3,6 +3,7 @@
 #include <xxhash.h>
 
 #include <new>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -10,6 +11,12 @@ namespace leafstore::internal {
 namespace {
 
 constexpr char kMagic[8] = {'l', 'e', 'a', 'f', 'd', 'e', 'f', 1};
+
+// Returns the columns that are part of the canonical bytes, in their order there.
+auto CanonicalColumns(const TreeDefColumns& c) {
+  return std::tie(c.kinds, c.child_counts, c.keys, c.aux, c.tags, c.ints, c.string_begins,
+                  c.strings);
+}
 
 // Calls `sink(data, size)` with the canonical bytes, piece by piece. Integers are little-endian, as
 // in memory (dtype.h).
@@ -24,14 +31,7 @@ void WriteCanonical(const TreeDefColumns& c, const Sink& sink) {
       static_cast<uint32_t>(c.ints.size()), static_cast<uint32_t>(c.tags.size())};
   sink(kMagic, sizeof(kMagic));
   sink(counts, sizeof(counts));
-  put_all(c.kinds);
-  put_all(c.child_counts);
-  put_all(c.keys);
-  put_all(c.aux);
-  put_all(c.tags);
-  put_all(c.ints);
-  put_all(c.string_begins);
-  put_all(c.strings);
+  std::apply([&](const auto&... columns) { (put_all(columns), ...); }, CanonicalColumns(c));
 }
 
 struct FreeState {
@@ -58,9 +58,7 @@ std::string CanonicalBytes(const TreeDefColumns& columns) {
 }
 
 bool SameStructure(const TreeDefColumns& a, const TreeDefColumns& b) {
-  return a.kinds == b.kinds && a.child_counts == b.child_counts && a.keys == b.keys &&
-         a.aux == b.aux && a.tags == b.tags && a.ints == b.ints &&
-         a.string_begins == b.string_begins && a.strings == b.strings;
+  return CanonicalColumns(a) == CanonicalColumns(b);
 }
 
 TreeDefInterner& TreeDefInterner::Global() {

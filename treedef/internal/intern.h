@@ -8,33 +8,9 @@
 //
 // Threads: safe. The comparison holds the table's lock; a structure is destroyed without it.
 //
-// The hash of a structure: XXH3-64, seed 0, over its canonical bytes.
-//
-// Canonical bytes, version 1. Integers are little-endian; nothing is padded or aligned.
-//
-//   size            what
-//   8               "leafdef" and the version, 1, as a byte
-//   u32             n, the number of nodes
-//   u32             s, the number of strings
-//   u32             i, the number of int keys
-//   u32             t, the number of tags
-//   n * u8          kind of each node, in preorder (NodeKind)
-//   n * u32         number of children of each node
-//   n * u32         key of each node: for a child of a struct or of a dict with string keys the
-//                   index of a string; for a child of a dict with int keys an index into the int
-//                   keys; for other children their position; for the root 0
-//   n * u32         for a struct or custom the index of its type name's string, or 0xffffffff
-//                   without one; for an alias its target node; for a dict with int keys 1; else 0
-//   t * (u32, u32)  tags: node and string, by node, then by the string's bytes
-//   i * i64         int keys in preorder
-//   (s + 1) * u32   offset of each string in the bytes that follow, and the end of the last one
-//   u8...           the strings: unique, in order of first use in preorder; for one node first its
-//                   key, then its type name, then its tags in order of their bytes
-//
-// Equal structures have equal canonical bytes, however they were built, and different structures
+// The hash of a structure is XXH3-64, seed 0, over its canonical bytes (docs/format.md). Equal
+// structures have equal canonical bytes, however they were built, and different structures
 // different bytes: what is omitted (parents, indices of leaves) follows from the rest.
-//
-// The hash is written to files: a change of these bytes is a new version, and a new format.
 #ifndef LEAFSTORE_TREEDEF_INTERNAL_INTERN_H_
 #define LEAFSTORE_TREEDEF_INTERNAL_INTERN_H_
 

@@ -9,7 +9,8 @@
 
 #include "leafstore/core/internal/utf8.h"
 
-namespace leafstore::internal {
+namespace leafstore {
+namespace internal {
 namespace {
 
 // The maximum size of a path, and of one name in it, in a message.
@@ -72,6 +73,20 @@ std::string KeysForMessage(absl::Span<const KeyRef> keys) {
   return absl::StrCat(head, "...", TailOf(keys));
 }
 
+absl::StatusOr<std::string> TextOf(const TreeDefColumns& columns, NodeId node, PathForm form) {
+  std::vector<NodeId> way;
+  for (NodeId at = node; at != kRootNode; at = columns.parents[at]) {
+    way.push_back(at);
+    if (way.size() > Path::kMaxTextSize) return PathTooLong(PathForMessage(columns, node));
+  }
+  std::string text;
+  for (size_t i = way.size(); i > 0; --i) {
+    AppendKey(KeyOf(columns, way[i - 1]), form, i == way.size(), &text);
+    if (text.size() > Path::kMaxTextSize) return PathTooLong(PathForMessage(columns, node));
+  }
+  return text;
+}
+
 }  // namespace
 
 bool PathCursor::Push(const KeyRef& key, NodeId end) {
@@ -104,20 +119,6 @@ absl::Status PathTooLong(absl::string_view path_for_message) {
   return absl::ResourceExhaustedError(
       absl::StrCat("at ", path_for_message, ": expected a path of at most ", Path::kMaxTextSize,
                    " bytes, found a longer one"));
-}
-
-absl::StatusOr<std::string> PathText(const TreeDefColumns& columns, NodeId node, PathForm form) {
-  std::vector<NodeId> way;
-  for (NodeId at = node; at != kRootNode; at = columns.parents[at]) {
-    way.push_back(at);
-    if (way.size() > Path::kMaxTextSize) return PathTooLong(PathForMessage(columns, node));
-  }
-  std::string text;
-  for (size_t i = way.size(); i > 0; --i) {
-    AppendKey(KeyOf(columns, way[i - 1]), form, i == way.size(), &text);
-    if (text.size() > Path::kMaxTextSize) return PathTooLong(PathForMessage(columns, node));
-  }
-  return text;
 }
 
 std::vector<uint64_t> PathTextSizes(const TreeDef& def) {
@@ -177,13 +178,22 @@ std::string TagsForMessage(const TreeDef& def, NodeId node) {
 std::string NameForMessage(absl::string_view name) {
   const std::string clipped = Clipped(name);
   if (IsPlain(clipped)) return clipped;
-  std::string out;
-  if (internal::IsValidUtf8(clipped)) {
-    AppendQuoted(clipped, &out);
-  } else {
-    absl::StrAppend(&out, "'", absl::CHexEscape(clipped), "'");
-  }
-  return out;
+  if (IsValidUtf8(clipped)) return Quoted(clipped);
+  return absl::StrCat("'", absl::CHexEscape(clipped), "'");
 }
 
-}  // namespace leafstore::internal
+}  // namespace internal
+
+absl::StatusOr<std::string> TreeDef::PathText(NodeId node) const {
+  return internal::TextOf(columns(), node, PathForm::kCanonical);
+}
+
+absl::StatusOr<std::string> TreeDef::Dotted(NodeId node) const {
+  return internal::TextOf(columns(), node, PathForm::kDotted);
+}
+
+std::string TreeDef::PathForMessage(NodeId node) const {
+  return internal::PathForMessage(columns(), node);
+}
+
+}  // namespace leafstore

@@ -12,14 +12,13 @@
 //     cursor.text();
 //   }
 //
-// Forms. Canonical and dotted text are those of core/path.h. Messages show canonical text too, but
-// cut: PathForMessage, KeyForMessage and NameForMessage return a few hundred bytes at most.
+// Messages show canonical text too, but without the middle of what is long: a few hundred bytes.
 //
 // Limits. One path has at most Path::kMaxTextSize bytes. Many paths that are printed together have
 // at most MaxTotalText bytes: a hostile tree of depth n with a leaf at each level cannot demand
 // n * n bytes of text.
 //
-// Nothing here recurses. Threads: a PathCursor belongs to one thread.
+// Threads: a PathCursor belongs to one thread.
 #ifndef LEAFSTORE_TREEDEF_INTERNAL_PATH_CURSOR_H_
 #define LEAFSTORE_TREEDEF_INTERNAL_PATH_CURSOR_H_
 
@@ -30,7 +29,6 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
 #include "leafstore/core/key.h"
@@ -82,22 +80,17 @@ class PathCursor {
   std::vector<Level> levels_;
 };
 
-// Returns the text of one node. error ResourceExhausted: it exceeds Path::kMaxTextSize.
-// O(length of the text).
-absl::StatusOr<std::string> PathText(const TreeDefColumns& columns, NodeId node, PathForm form);
-
 // Returns the length of each node's canonical text. O(total length of the keys).
 std::vector<uint64_t> PathTextSizes(const TreeDef& def);
 
 // Returns the error that the path of `node` exceeds Path::kMaxTextSize.
 absl::Status PathTooLong(absl::string_view path_for_message);
 
-// Returns the canonical text for a message, without its middle if it is long; "(root)" for the
-// root. The first keys of a node more than 4,096 keys deep are not shown. O(1).
+// Returns the canonical text, as TreeDef::PathForMessage.
 std::string PathForMessage(const TreeDefColumns& columns, NodeId node);
 std::string PathForMessage(const Path& path);
 
-// Returns the canonical text of `key`, without the middle of a long name. O(1).
+// Returns the canonical text of `key`. O(1).
 std::string KeyForMessage(const KeyRef& key);
 
 // Returns "dict of 3", "alias of .a" or "leaf". O(1).

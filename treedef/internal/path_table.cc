@@ -6,7 +6,6 @@
 
 #include "leafstore/core/status_macros.h"
 #include "leafstore/treedef/internal/path_cursor.h"
-#include "leafstore/treedef/internal/treedef_derived.h"
 
 namespace leafstore::internal {
 namespace {
@@ -56,7 +55,7 @@ absl::StatusOr<uint64_t> MeasureTexts(const TreeDef& def) {
 PathTable::PathTable(size_t paths, size_t text_bytes)
     // One byte more: an empty arena has an address too.
     : arena_(new char[paths * sizeof(uint32_t) + text_bytes + 1]),
-      index_(0, Hash{arena_.get()}, Equal{arena_.get()}) {
+      index_(0, ByText{arena_.get()}, ByText{arena_.get()}) {
   offsets_.reserve(paths);
   index_.reserve(paths);
 }
@@ -109,7 +108,7 @@ absl::StatusOr<PathTable> PathTable::Create(absl::Span<const std::string> texts)
 
 absl::StatusOr<const PathTable*> PathsOf(const TreeDef& def) {
   if (const PathTable* known = KnownPathsOf(def)) return known;
-  const TreeDefRep& rep = *def.rep_;
+  const TreeDefRep& rep = RepOf(def);
   const absl::StatusOr<PathTable>& paths =
       rep.derived->paths.Get([&def] { return PathTable::Create(def); });
   if (!paths.ok()) return paths.status();

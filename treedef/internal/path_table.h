@@ -31,6 +31,8 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 
+#include "leafstore/core/internal/lazy.h"
+#include "leafstore/treedef/internal/treedef_rep.h"
 #include "leafstore/treedef/treedef.h"
 
 namespace leafstore::internal {
@@ -51,8 +53,8 @@ class PathTable {
   PathTable& operator=(PathTable&&) = default;
 
   uint32_t size() const { return static_cast<uint32_t>(offsets_.size()); }
-  // Returns the text with index `number`, which must be less than size(). Valid while this table,
-  // or the one it was moved to, lives.
+  // Returns a text; `number` must be less than size(). Valid while this table, or the one it was
+  // moved to, lives.
   absl::string_view text(uint32_t number) const { return TextAt(arena_.get(), offsets_[number]); }
   // Returns the position of the path with this text (any bytes), or kNotFound. O(length), expected.
   uint32_t Find(absl::string_view text) const {
@@ -72,40 +74,27 @@ class PathTable {
     return absl::string_view(arena + offset, size);
   }
 
-  // These point to the bytes of the arena, which stay where they are when a table is moved.
-  struct Hash {
+  // Hashes and compares texts and entries. The bytes of the arena stay where they are when a table
+  // is moved.
+  struct ByText {
     using is_transparent = void;
     const char* arena;
-    size_t operator()(absl::string_view text) const {
-      return absl::Hash<absl::string_view>()(text);
-    }
-    size_t operator()(const Entry& entry) const { return (*this)(TextAt(arena, entry.offset)); }
-  };
-  struct Equal {
-    using is_transparent = void;
-    const char* arena;
-    bool operator()(const Entry& a, const Entry& b) const {
-      return (*this)(a, TextAt(arena, b.offset));
-    }
-    bool operator()(const Entry& entry, absl::string_view text) const {
-      return TextAt(arena, entry.offset) == text;
-    }
-    bool operator()(absl::string_view text, const Entry& entry) const {
-      return (*this)(entry, text);
-    }
+    absl::string_view Text(absl::string_view text) const { return text; }
+    absl::string_view Text(const Entry& entry) const { return TextAt(arena, entry.offset); }
+    size_t operator()(const auto& x) const { return absl::Hash<absl::string_view>()(Text(x)); }
+    bool operator()(const auto& a, const auto& b) const { return Text(a) == Text(b); }
   };
 
   // Allocates memory for `paths` texts of `text_bytes` bytes in all.
   PathTable(size_t paths, size_t text_bytes);
-  // Adds a text; memory for it must have been allocated.
   void Append(absl::string_view text);
-  // Indexes the texts. error AlreadyExists: a text occurs twice.
+  // error AlreadyExists: a text occurs twice.
   absl::Status BuildIndex();
 
   std::unique_ptr<char[]> arena_;
   size_t arena_size_ = 0;
   std::vector<uint32_t> offsets_;
-  absl::flat_hash_set<Entry, Hash, Equal> index_;
+  absl::flat_hash_set<Entry, ByText, ByText> index_;
 };
 
 // Returns the paths of all leaves and their index, made at the first call and kept with `def`.
@@ -114,8 +103,15 @@ absl::StatusOr<const PathTable*> PathsOf(const TreeDef& def);
 
 // Returns what PathsOf made, or null if it was not called yet. A lookup begins with this. O(1).
 inline const PathTable* KnownPathsOf(const TreeDef& def) {
-  return def.rep_->path_table.load(std::memory_order_acquire);
+  return RepOf(def).path_table.load(std::memory_order_acquire);
 }
+
+// The parts of TreeDefRep that are made on first use. Each is made once, by the first thread that
+// needs it; others wait for it.
+struct TreeDefRep::Derived {
+  Lazy<ChildLists> child_lists;
+  Lazy<absl::StatusOr<PathTable>> paths;
+};
 
 }  // namespace leafstore::internal
 

@@ -1,4 +1,9 @@
 // StringTable: the unique strings of a TreeDef that is being built.
+//
+// It keeps strings in `columns->strings` and finds them with a hash table of 8 bytes per slot and
+// linear probing. A flat_hash_set would hash each new string four times (to find it, to insert it,
+// and to grow, twice on average), which is most of the time of building. While each string is
+// greater than the last, like the keys of one large dict, all are new and none is hashed.
 #ifndef LEAFSTORE_TREEDEF_INTERNAL_STRING_TABLE_H_
 #define LEAFSTORE_TREEDEF_INTERNAL_STRING_TABLE_H_
 
@@ -14,10 +19,6 @@
 
 namespace leafstore::internal {
 
-// Keeps strings in `columns->strings` and finds them with a hash table of 8 bytes per slot and
-// linear probing. A flat_hash_set would hash each new string four times (to find it, to insert it,
-// and to grow, twice on average), which is most of the time of building. While each string is
-// greater than the last, like the keys of one large dict, all are new and none is hashed.
 class StringTable {
  public:
   static constexpr uint32_t kNotFound = 0xffffffff;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "absl/strings/string_view.h"
@@ -51,12 +52,20 @@ struct TreeDefColumns {
   std::vector<uint32_t> string_begins;
 };
 
+// The children of each node by position: one array for all nodes, and the begin of each node in it.
+// Nodes whose children have no children are omitted: their children are the next nodes
+// (HasAdjacentChildren).
+struct ChildLists {
+  std::vector<uint32_t> begins;
+  std::vector<NodeId> children;
+};
+
 // The columns and derived data that all TreeDefs of one structure share.
 struct TreeDefRep {
   TreeDefColumns columns;
   uint64_t hash = 0;
 
-  // Made on first use and kept (treedef_derived.h).
+  // Made on first use and kept (path_table.h).
   struct Derived;
   const std::unique_ptr<Derived> derived;
   // The path table of `derived`, once it is made. A lookup reads only this.
@@ -71,14 +80,9 @@ struct TreeDefRep {
 // Calls `fn` with each column.
 template <typename Columns, typename Fn>
 void ForEachColumn(Columns& c, const Fn& fn) {
-  fn(c.kinds);
-  for (auto* column : {&c.keys, &c.parents, &c.ends, &c.child_counts, &c.aux, &c.leaf_begins,
-                       &c.leaf_nodes, &c.alias_nodes, &c.string_begins}) {
-    fn(*column);
-  }
-  fn(c.tags);
-  fn(c.ints);
-  fn(c.strings);
+  std::apply([&fn](auto&... columns) { (fn(columns), ...); },
+             std::tie(c.kinds, c.keys, c.parents, c.ends, c.child_counts, c.aux, c.leaf_begins,
+                      c.leaf_nodes, c.tags, c.alias_nodes, c.ints, c.strings, c.string_begins));
 }
 
 inline absl::string_view StringOf(const TreeDefColumns& columns, uint32_t id) {
@@ -86,19 +90,25 @@ inline absl::string_view StringOf(const TreeDefColumns& columns, uint32_t id) {
   return absl::string_view(columns.strings.data() + begin, columns.string_begins[id + 1] - begin);
 }
 
+// Returns whether the children of `node` have consecutive ids.
+inline bool HasAdjacentChildren(const TreeDefColumns& columns, NodeId node) {
+  return columns.ends[node] - node - 1 == columns.child_counts[node];
+}
+
+// Returns the kind of the keys of a node's children; kIndex for one without children.
+inline KeyKind KindOfKeys(const TreeDefColumns& columns, NodeId node) {
+  if (columns.kinds[node] == NodeKind::kStruct) return KeyKind::kAttribute;
+  const bool has_items = columns.kinds[node] == NodeKind::kDict && columns.aux[node] == 0;
+  return has_items ? KeyKind::kItem : KeyKind::kIndex;
+}
+
 inline KeyRef KeyOf(const TreeDefColumns& columns, NodeId node) {
   if (node == kRootNode) return KeyRef::Index(0);
   const NodeId parent = columns.parents[node];
   const uint32_t stored = columns.keys[node];
-  switch (columns.kinds[parent]) {
-    case NodeKind::kStruct:
-      return KeyRef::Attribute(StringOf(columns, stored));
-    case NodeKind::kDict:
-      if (columns.aux[parent] != 0) return KeyRef::Index(columns.ints[stored]);
-      return KeyRef::Item(StringOf(columns, stored));
-    default:
-      return KeyRef::Index(stored);
-  }
+  const KeyKind kind = KindOfKeys(columns, parent);
+  if (kind != KeyKind::kIndex) return {kind, StringOf(columns, stored), 0};
+  return KeyRef::Index(HasKeys(columns.kinds[parent]) ? columns.ints[stored] : stored);
 }
 
 }  // namespace leafstore::internal

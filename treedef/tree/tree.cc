@@ -1,7 +1,5 @@
 #include "leafstore/treedef/tree/tree.h"
 
-#include <utility>
-
 #include "absl/container/flat_hash_map.h"
 
 namespace leafstore {

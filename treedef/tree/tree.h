@@ -42,7 +42,7 @@
 namespace leafstore {
 
 namespace internal {
-class TreeWriter;  // unflatten_tree.cc
+class TreeWriter;  // tree_binder.cc
 }  // namespace internal
 
 class Tree {

@@ -15,10 +15,6 @@ absl::Status TooDeep(absl::string_view path) {
                                                    kMaxStructDepth, " deep, found deeper ones"));
 }
 
-absl::Status WithPath(absl::string_view path, const absl::Status& error) {
-  return WithContext(error, absl::StrCat("at ", path));
-}
-
 bool HasNames(const TreeDef& def, NodeId node, SortedNames names) {
   NodeId child = def.first_child(node);
   for (const absl::string_view name : names) {
@@ -28,14 +24,30 @@ bool HasNames(const TreeDef& def, NodeId node, SortedNames names) {
   return true;
 }
 
+// Returns whether the children of two structs have the same names in the same order. Compares ids,
+// not text: O(children).
+bool HaveSameNames(const TreeDef& def, NodeId a, NodeId b) {
+  const TreeDefColumns& c = RepOf(def).columns;
+  if (a == b) return true;
+  if (c.child_counts[a] != c.child_counts[b]) return false;
+  if (HasAdjacentChildren(c, a) && HasAdjacentChildren(c, b)) {
+    return std::equal(&c.keys[a] + 1, &c.keys[a] + 1 + c.child_counts[a], &c.keys[b] + 1);
+  }
+  for (NodeId in_a = a + 1, in_b = b + 1; in_a != c.ends[a]; in_a = c.ends[in_a]) {
+    if (c.keys[in_a] != c.keys[in_b]) return false;
+    in_b = c.ends[in_b];
+  }
+  return true;
+}
+
 }  // namespace
 
 bool KnownStructs::HasFields(const TreeDef& def, NodeId node, SortedNames names) {
   if (def.child_count(node) != names.size()) return false;
   if (names.empty()) return true;
-  if (last_.first == names.data() && def.HasSameKeys(node, last_.second)) return true;
+  if (last_.first == names.data() && HaveSameNames(def, node, last_.second)) return true;
   const auto [known, is_new] = right_.try_emplace(names.data(), node);
-  if (is_new || !def.HasSameKeys(node, known->second)) {
+  if (is_new || !HaveSameNames(def, node, known->second)) {
     if (!HasNames(def, node, names)) {
       if (is_new) right_.erase(known);
       return false;
@@ -182,7 +194,9 @@ absl::Status Flattener::Differs(absl::string_view found) const {
                                                  path == expected ? "" : " at " + path));
 }
 
-absl::Status Flattener::At(const absl::Status& error) { return WithPath(PathForMessage(), error); }
+absl::Status Flattener::At(const absl::Status& error) {
+  return WithContext(error, absl::StrCat("at ", PathForMessage()));
+}
 
 absl::Status Flattener::NullLeaf() {
   return At(absl::InvalidArgumentError(
@@ -223,12 +237,6 @@ std::string Flattener::PathForMessage() {
   }
   return path;
 }
-
-Unflattener::Unflattener(const TreeDef& def, absl::Span<const Leaf> leaves)
-    : def_(def), leaves_(leaves) {}
-
-Unflattener::Unflattener(const TreeDef& def, std::vector<Leaf>* leaves)
-    : def_(def), leaves_(*leaves), given_(leaves) {}
 
 absl::Status Unflattener::CheckLeaves() {
   if (leaves_.size() != def_.leaf_count()) {
@@ -276,7 +284,7 @@ absl::Status Unflattener::ExpectedKey(absl::string_view what) const {
 }
 
 absl::Status Unflattener::At(const absl::Status& error) const {
-  return WithPath(def_.PathForMessage(cursor_), error);
+  return WithContext(error, absl::StrCat("at ", def_.PathForMessage(cursor_)));
 }
 
 bool Unflattener::FindOwner(NodeId node) {

@@ -1,12 +1,11 @@
 // Flattener and Unflattener: the two sides between a model and (TreeDef, leaves).
 //
-// A Binder (binder.h), or the walk over a Tree, describes a model's nodes to them one by one. Users
-// need neither: they declare a model with LEAFSTORE_FIELDS and LeafTraits (binding.h).
+// A Binder (binder.h), or the walk over a Tree, describes a model's nodes to them one by one.
 //
 // A Flattener either builds a new TreeDef, or follows a given one and fails if the kinds, keys
-// or ties of the model differ from it (tags and type names may differ). Its callers are the same
-// for both. Following builds and hashes no string. Tensors passed as non-const are moved out only
-// in Finish, when nothing can fail any more.
+// or ties of the model differ from it (tags and type names may differ). Following builds and hashes
+// no string. Tensors passed as non-const are moved out only in Finish, when nothing can fail any
+// more.
 //
 // Unflattening runs the same code twice: first to check that every node fits, with nothing to write
 // to, then to write. So a failed call changes nothing.
@@ -42,9 +41,8 @@ inline constexpr int kMaxStructDepth = 1000;
 // The names of a type's fields, sorted: one static array per type, whose address identifies it.
 using SortedNames = absl::Span<const absl::string_view>;
 
-// Remembers which structs of a TreeDef have the fields of which C++ type. Texts are compared for
-// the first struct of a type. A later struct whose keys have the same string ids as one that
-// matched is recognized by them.
+// Remembers which structs of a TreeDef have the fields of which C++ type. Texts are compared only
+// for the first struct of a type; a later one is recognized by the string ids of its keys.
 class KnownStructs {
  public:
   // Returns whether the children of the struct at `node` have exactly these names. All calls must
@@ -69,13 +67,11 @@ struct FlatTree {
 
 class Flattener {
  public:
-  // How tensors passed as non-const are treated: copied, which shares their bytes, or moved out of
-  // the model.
+  // Whether tensors passed as non-const are copied, which shares their bytes, or moved out.
   enum class Tensors { kCopy, kTake };
 
-  // Builds a new TreeDef.
+  // Builds a new TreeDef, or follows `like`.
   explicit Flattener(Tensors tensors = Tensors::kCopy);
-  // Follows `like`.
   explicit Flattener(const TreeDef& like, Tensors tensors = Tensors::kCopy);
 
   // These work as in TreeDefBuilder. Callers return an error at once. A key is not copied and must
@@ -114,9 +110,9 @@ class Flattener {
     Keep(tensor);
     return absl::OkStatus();
   }
-  // Adds all children of the open struct at once, in order of their names (T is Tensor or const
-  // Tensor), if a structure is followed that has as many leaves there, and no tensor is null.
-  // Otherwise does nothing and returns false: adding them one by one reports what is wrong.
+  // Adds all children of the open struct at once, in order of their names, if a structure is
+  // followed that has as many leaves there, and no tensor is null. Otherwise does nothing and
+  // returns false: adding them one by one reports what is wrong.
   template <typename T>
   bool AddTensors(absl::Span<T* const> tensors) {
     if (!FollowsLeaves(tensors.size())) return false;
@@ -155,7 +151,6 @@ class Flattener {
     uint32_t leaf;
   };
 
-  // Returns the id that the next node will have.
   NodeId next_node() const { return like_ ? cursor_ : builder_->next_node(); }
   absl::Status AddLeafNode() {
     return AddNode(NodeKind::kLeaf, [](TreeDefBuilder* b) { b->Leaf(); });
@@ -176,7 +171,7 @@ class Flattener {
   }
   void TakeTensors();
 
-  // Adds a node with its key and its tags by `add`, or steps over the node that is followed.
+  // Adds a node by `add`, with its key and its tags, or steps over the node that is followed.
   template <typename Add>
   absl::Status AddNode(NodeKind kind, const Add& add) {
     if (like_) return Match(kind);
@@ -224,9 +219,10 @@ class Flattener {
 
 class Unflattener {
  public:
-  // Reads leaves in the order of `def`: copies them, or moves them out. `def` must outlive this.
-  Unflattener(const TreeDef& def, absl::Span<const Leaf> leaves);
-  Unflattener(const TreeDef& def, std::vector<Leaf>* leaves);
+  // Reads leaves in the order of `def`, which must outlive this: copies them, or moves them out of
+  // `given` if that is not null.
+  Unflattener(const TreeDef& def, absl::Span<const Leaf> leaves, std::vector<Leaf>* given)
+      : def_(def), leaves_(leaves), given_(given) {}
 
   // Begins the check. error FailedPrecondition: the count of leaves differs from that of `def`, or
   // a leaf is null.
@@ -240,7 +236,7 @@ class Unflattener {
   NodeId node() const { return cursor_; }
   NodeKind kind() const { return def_.kind(cursor_); }
 
-  // Steps into a container; its children come next.
+  // Steps into a container, whose children come next, or over a none or a leaf.
   // error InvalidArgument: the next node is something else.
   absl::Status Enter(NodeKind container) {
     if (kind() != container) return Expected(NodeKindName(container));
@@ -253,12 +249,6 @@ class Unflattener {
   // error ResourceExhausted: structs nest deeper than kMaxStructDepth.
   absl::Status EnterStruct(SortedNames names);
   void LeaveStruct() { --depth_; }
-  // Steps over a none. error InvalidArgument: the next node is something else.
-  absl::Status None() {
-    if (kind() != NodeKind::kNone) return Expected("none");
-    ++cursor_;
-    return absl::OkStatus();
-  }
   // Returns the next leaf. error InvalidArgument: the next node is something else.
   absl::StatusOr<const Leaf*> PeekLeaf() const {
     if (kind() != NodeKind::kLeaf) return Expected("leaf");
@@ -288,9 +278,8 @@ class Unflattener {
   // Goes to another node without taking any leaf.
   void GoTo(NodeId node) { cursor_ = node; }
 
-  // Returns the error "at .layers[0]: expected dict, found list of 3" about the next node.
+  // Return the error "at .layers[0]: expected <what>, found ..." about the next node or its key.
   absl::Status Expected(absl::string_view what) const;
-  // Returns the error "at .layers[0]: expected <what>, found the key [0]" about the next node.
   absl::Status ExpectedKey(absl::string_view what) const;
   // Returns `error` with the path of the next node before its message.
   absl::Status At(const absl::Status& error) const;
@@ -312,7 +301,7 @@ class Unflattener {
 
   const TreeDef& def_;
   absl::Span<const Leaf> leaves_;
-  std::vector<Leaf>* given_ = nullptr;
+  std::vector<Leaf>* const given_;
   // Read from all leaves at once, which waits for memory once, not once per leaf.
   std::vector<uint8_t> is_tensor_;
   NodeId cursor_ = 0;
