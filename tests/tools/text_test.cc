@@ -1,6 +1,7 @@
 // Text for people: escaping, widths, cutting, units.
 #include "leafstore/tools/present/text.h"
 
+#include <clocale>
 #include <limits>
 #include <string>
 
@@ -54,6 +55,18 @@ TEST(TextTest, DisplayWidth_CountsColumns) {
   EXPECT_EQ(DisplayWidth("e\xcc\x81"), 1u);
   EXPECT_EQ(DisplayWidth("\xe6\xa8\xa1\xe5\x9e\x8b"), 4u);
   EXPECT_EQ(DisplayWidth("\xf0\x9f\x8d\x83"), 2u);
+  EXPECT_EQ(DisplayWidth("\xed\x95\x9c\xef\xbc\xa1"), 4u);      // Hangul, a fullwidth letter
+  EXPECT_EQ(DisplayWidth("\xe0\xb8\x81\xe0\xb8\xb4"), 1u);      // Thai, with a vowel above
+  EXPECT_EQ(DisplayWidth("\xe2\x86\x92\xf0\x9d\x91\x80"), 2u);  // an arrow, a mathematical M
+}
+
+TEST(TextTest, DisplayWidth_DoesNotDependOnTheLocale) {
+  const std::string before = std::setlocale(LC_ALL, nullptr);
+  for (const char* locale : {"C", "C.UTF-8"}) {
+    std::setlocale(LC_ALL, locale);
+    EXPECT_EQ(DisplayWidth("\xe6\xa8\xa1\xe5\x9e\x8b"), 4u);
+  }
+  std::setlocale(LC_ALL, before.c_str());
 }
 
 TEST(TextTest, Cut_CountsColumnsAndKeepsCharacters) {

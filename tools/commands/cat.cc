@@ -4,18 +4,14 @@
 #include "leafstore/core/dtype.h"
 #include "leafstore/tools/commands/commands.h"
 #include "leafstore/tools/present/array_text.h"
-#include "leafstore/tools/source/model.h"
 
 namespace leafstore::tools {
 namespace {
 
-struct CatOptions {
-  InputOptions input;
+struct CatOptions : WriteInput {
   std::vector<std::string> paths;
   std::string slice;
   bool all = false;
-  std::string npy;
-  WriteOptions writing = {.to = SourceFormat::kNpy};
 };
 
 constexpr char kCatHelp[] =
@@ -75,7 +71,7 @@ absl::Status CheckSlices(const Source& source, const std::vector<ChosenLeaf>& le
         std::any_of(leaves.begin(), leaves.end(),
                     [&leaf](const ChosenLeaf& other) { return other.item != leaf.item; });
     return UsageError("'", PrintableName(leaf), "'",
-                      several ? absl::StrCat(" of item '", leaf.item->name(), "'") : "", why,
+                      several ? absl::StrCat(" of item '", leaf.item->name, "'") : "", why,
                       elsewhere ? "; --item chooses one of the items that have such a leaf" : "");
   }
   return absl::OkStatus();
@@ -84,7 +80,7 @@ absl::Status CheckSlices(const Source& source, const std::vector<ChosenLeaf>& le
 absl::StatusOr<ReadLeaf> Read(const ChosenLeaf& chosen) {
   const SourceItem& item = *chosen.item;
   LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore loaded,
-                             FileError(item.file(), item.Load({chosen.place})));
+                             FileError(item.file, item.Load({chosen.place})));
   ReadLeaf read{chosen, loaded.leaf(0), {}};
   if (read.leaf.is_value()) return read;
   read.view = TensorView::Of(read.leaf.tensor());
@@ -99,7 +95,7 @@ void PrintLeaf(const ReadLeaf& read, bool with_name, const CatOptions& options, 
         read.leaf.is_value()
             ? std::string(ValueKindName(read.leaf.value().kind()))
             : absl::StrCat(DTypeName(read.view.tensor.dtype()), ShapeToString(read.view.shape));
-    const std::string line = absl::StrCat("# ", Printable(read.chosen.item->name()), ": ",
+    const std::string line = absl::StrCat("# ", Printable(read.chosen.item->name), ": ",
                                           PrintableName(read.chosen), " ", what);
     out->Write(out->Styled(Style::kDim, line), "\n");
   }
@@ -115,9 +111,9 @@ void PrintLeaf(const ReadLeaf& read, bool with_name, const CatOptions& options, 
 
 void PrintLeafAsJson(const ReadLeaf& read, Output* out) {
   const SourceItem& item = *read.chosen.item;
-  Json json = {{"item", item.name()},
+  Json json = {{"item", item.name},
                {"path", item.PathText(read.chosen.place)},
-               {"dotted", item.layout().Dotted(read.chosen.slot())}};
+               {"dotted", item.layout.Dotted(read.chosen.slot())}};
   if (read.leaf.is_value()) {
     json["kind"] = "static";
     json["value_kind"] = ValueKindName(read.leaf.value().kind());
@@ -141,7 +137,7 @@ absl::Status WriteNpy(const Source& source, const std::vector<ChosenLeaf>& leave
                       "; --item and PATH choose one, convert makes a .npz of several");
   }
   ModelWriter writer(options.writing);
-  LEAFSTORE_RETURN_IF_ERROR(writer.Check(options.npy));
+  LEAFSTORE_RETURN_IF_ERROR(writer.Check(options.out));
   LEAFSTORE_ASSIGN_OR_RETURN(const ReadLeaf read, Read(leaves[0]));
   if (read.leaf.is_value()) {
     return UsageError("--npy: expected a tensor, found '", PrintableName(leaves[0]),
@@ -150,23 +146,23 @@ absl::Status WriteNpy(const Source& source, const std::vector<ChosenLeaf>& leave
   if (!source.verifies) {
     LEAFSTORE_RETURN_IF_ERROR(NoteDamage(source, *leaves[0].item, {leaves[0].place}));
   }
-  LEAFSTORE_ASSIGN_OR_RETURN(Tensor tensor, FileError(options.npy, read.view.ToTensor()));
+  LEAFSTORE_ASSIGN_OR_RETURN(Tensor tensor, FileError(options.out, read.view.ToTensor()));
   Model model;
   LEAFSTORE_ASSIGN_OR_RETURN(ParamStore store, ParamStore::FromEntries({{Path(), tensor}}));
   model.items.push_back({"", std::move(store), {}});
-  LEAFSTORE_RETURN_IF_ERROR(writer.Write(std::move(model), options.npy));
-  return options.input.form.json ? writer.CommitAndPrint(options.input.form) : writer.Commit();
+  LEAFSTORE_RETURN_IF_ERROR(writer.Write(std::move(model), options.out));
+  return options.form.json ? writer.CommitAndPrint(options.form) : writer.Commit();
 }
 
 absl::Status Cat(const CatOptions& options) {
-  LEAFSTORE_ASSIGN_OR_RETURN(const Input input, OpenInput(options.input, {.match_leaves = true}));
+  LEAFSTORE_ASSIGN_OR_RETURN(const Input input, OpenInput(options, {.match_leaves = true}));
   const Source& source = *input.source;
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<ChosenLeaf> leaves, Choose(input, options));
   LEAFSTORE_RETURN_IF_ERROR(CheckSlices(source, leaves));
-  if (!options.npy.empty()) return WriteNpy(source, leaves, options);
-  Output out(stdout, options.input.form.color);
+  if (!options.out.empty()) return WriteNpy(source, leaves, options);
+  Output out(stdout, options.form.color);
   std::optional<JsonList> list;
-  if (options.input.form.json) list.emplace(SourceHead(source), "leaves", &out);
+  if (options.form.json) list.emplace(SourceHead(source), "leaves", &out);
   for (const ChosenLeaf& chosen : leaves) {
     if (!out.ok()) break;
     LEAFSTORE_ASSIGN_OR_RETURN(const ReadLeaf read, Read(chosen));
@@ -187,21 +183,22 @@ absl::Status Cat(const CatOptions& options) {
 void AddCatCommand(CLI::App* program, CommandRun* run) {
   const auto [command, options] =
       AddCommand(program, run, "cat", "Prints the values of leaves.", kHelpFile, kCatHelp, Cat);
-  AddFile(command, "FILE", &options->input.name, "the file to read");
+  options->writing.to = SourceFormat::kNpy;
+  AddFile(command, "FILE", &options->name, "the file to read");
   command->add_option("PATH", options->paths, "the leaves; default: all")->type_name("");
-  AddInput(command, {kStep, kItem, kMatch}, &options->input);
+  AddInput(command, {kStep, kItem, kMatch}, options);
   AddValue(command, "--slice", &options->slice, "SLICE",
            "only this part of each leaf: '0:3, ::2', as in Python");
   command->add_flag("--all", options->all, "print every element, with all digits");
   CLI::Option* const npy =
-      AddValue(command, "--npy", &options->npy, "OUT", "write the leaf to a .npy file instead");
+      AddValue(command, "--npy", &options->out, "OUT", "write the leaf to a .npy file instead");
   command
       ->add_flag("--raw-bits", options->writing.raw_bits,
                  "with --npy: dtypes that NumPy lacks (bf16, ...) as unsigned integers")
       ->needs(npy);
   command->add_flag("--force", options->writing.force, "with --npy: replace OUT if it exists")
       ->needs(npy);
-  AddInput(command, {kReading, kForm}, &options->input);
+  AddInput(command, {kReading, kForm}, options);
 }
 
 }  // namespace leafstore::tools

@@ -14,13 +14,12 @@ std::map<const CLI::Option*, std::vector<std::string>>& Choices() {
   return *choices;
 }
 
-ValueWords ValueOf(const std::string& type) {
+std::string KindOf(const std::string& type) {
   for (const char* file : {"FILE", "OUT", "IN", "A", "B", "TEMPLATE"}) {
-    if (type == file) return ValueWords::kFile;
+    if (type == file) return "file";
   }
-  if (type == "NAME") return ValueWords::kItem;
-  if (type == "GLOB" || type == "PATH") return ValueWords::kPath;
-  return ValueWords::kAny;
+  if (type == "NAME") return "item";
+  return type == "GLOB" || type == "PATH" ? "path" : "any";
 }
 
 OptionWords WordsOf(const CLI::Option& option) {
@@ -37,11 +36,8 @@ OptionWords WordsOf(const CLI::Option& option) {
     for (const std::string& name : option.get_lnames()) words.names.push_back("--" + name);
     if (option.get_items_expected_max() > 0) words.type = option.get_type_name();
   }
-  words.value = words.type.empty() ? ValueWords::kFlag : ValueOf(words.type);
-  if (const auto at = Choices().find(&option); at != Choices().end()) {
-    words.choices = at->second;
-    words.value = ValueWords::kChoice;
-  }
+  if (!words.type.empty()) words.kind = KindOf(words.type);
+  if (const auto at = Choices().find(&option); at != Choices().end()) words.choices = at->second;
   return words;
 }
 

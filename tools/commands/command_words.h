@@ -6,7 +6,6 @@
 #ifndef LEAFSTORE_TOOLS_COMMANDS_COMMAND_WORDS_H_
 #define LEAFSTORE_TOOLS_COMMANDS_COMMAND_WORDS_H_
 
-#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -14,13 +13,11 @@
 
 namespace leafstore::tools {
 
-enum class ValueWords : uint8_t { kFlag, kAny, kFile, kItem, kPath, kChoice };
-
 struct OptionWords {
   std::vector<std::string> names;  // including dashes; a positional has one name
   std::string type;                // "GLOB"
   std::string description;
-  ValueWords value = ValueWords::kFlag;
+  std::string kind;  // of a value: "any", "file", "item" or "path"; empty for a flag
   std::vector<std::string> choices;
   bool positional = false;
   bool required = false;

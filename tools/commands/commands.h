@@ -6,7 +6,7 @@
 //   void AddTreeCommand(CLI::App* program, CommandRun* run) {
 //     const auto [command, options] =
 //         AddCommand(program, run, "tree", "Shows the structure.", kHelpFile, kTreeHelp, Tree);
-//     AddFile(command, "FILE", &options->input.name);
+//     AddFile(command, "FILE", &options->name);
 //   }
 //
 // The status that the function returns determines the exit code and the message (present/errors.h).

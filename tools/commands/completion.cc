@@ -19,56 +19,50 @@ that is named before, its items (--item) and the paths of its leaves, a key at a
 
 Exit codes: 0 success; 1 the output cannot be written; 2 usage.)";
 
-// The names of the kinds of values in the scripts for bash, and what completes them in zsh.
-constexpr std::pair<const char*, const char*> kKinds[] = {{"", ""},
-                                                          {"any", " "},
-                                                          {"file", "_files"},
-                                                          {"item", "_leafstore_items"},
-                                                          {"path", "_leafstore_paths"}};
+std::string BashKind(const OptionWords& option) {
+  if (option.choices.empty()) return option.kind;
+  return absl::StrCat("words ", absl::StrJoin(option.choices, " "));
+}
 
-std::string KindOf(const OptionWords& option) {
-  if (option.value == ValueWords::kChoice) {
-    return absl::StrCat("words ", absl::StrJoin(option.choices, " "));
-  }
-  return kKinds[static_cast<size_t>(option.value)].first;
+// Returns a case of a shell function, which prints `answer`.
+std::string BashCase(absl::string_view pattern, absl::string_view answer) {
+  return absl::StrCat("    ", pattern, ") echo '", answer, "' ;;\n");
+}
+
+std::string BashFunction(absl::string_view name, absl::string_view word, absl::string_view cases) {
+  return absl::StrCat(name, "() {\n  case ", word, " in\n", cases, "  esac\n}\n");
 }
 
 // Returns shell functions with the options and positionals of each subcommand.
 std::string BashTables(const std::vector<CommandWords>& commands) {
   std::vector<std::string> names;
-  std::string options;
-  std::string values;
-  std::string positionals;
+  std::string options, values, positionals;
   for (const CommandWords& command : commands) {
     if (!command.name.empty()) names.push_back(command.name);
-    const std::string key = command.name.empty() ? "''" : command.name;
     std::vector<std::string> all;
+    int index = 0;
     for (const OptionWords& option : command.options) {
-      if (option.positional) continue;
+      if (option.positional) {
+        // The last one may be repeated.
+        const std::string others = option.repeated ? absl::StrCat(" | '", command.name, " '*") : "";
+        const std::string pattern = absl::StrCat("'", command.name, " ", index++, "'", others);
+        positionals += BashCase(pattern, BashKind(option));
+        continue;
+      }
       all.insert(all.end(), option.names.begin(), option.names.end());
-      if (option.value == ValueWords::kFlag) continue;
+      if (option.kind.empty()) continue;
       for (const std::string& name : option.names) {
-        absl::StrAppend(&values, "    '", command.name, " ", name, "') echo '", KindOf(option),
-                        "' ;;\n");
+        values += BashCase(absl::StrCat("'", command.name, " ", name, "'"), BashKind(option));
       }
     }
-    absl::StrAppend(&options, "    ", key, ") echo '", absl::StrJoin(all, " "), "' ;;\n");
-    int number = 0;
-    for (const OptionWords& option : command.options) {
-      if (!option.positional) continue;
-      // The last one may be repeated.
-      absl::StrAppend(&positionals, "    '", command.name, " ", number++, "'",
-                      option.repeated ? absl::StrCat(" | '", command.name, " '*") : "", ") echo '",
-                      KindOf(option), "' ;;\n");
-    }
+    options += BashCase(command.name.empty() ? "''" : command.name, absl::StrJoin(all, " "));
   }
   return absl::StrCat("_leafstore_commands='", absl::StrJoin(names, " "), "'\n",
-                      "_leafstore_options() {\n  case $1 in\n", options, "  esac\n}\n",
+                      BashFunction("_leafstore_options", "$1", options),
                       "# Prints the kind of value of an option; nothing for a flag.\n",
-                      "_leafstore_value() {\n  case \"$1 $2\" in\n", values, "  esac\n}\n",
+                      BashFunction("_leafstore_value", "\"$1 $2\"", values),
                       "# Prints the kind of the positional with this index.\n",
-                      "_leafstore_positional() {\n  case \"$1 $2\" in\n", positionals,
-                      "  esac\n}\n");
+                      BashFunction("_leafstore_positional", "\"$1 $2\"", positionals));
 }
 
 constexpr char kBashHead[] =
@@ -129,10 +123,9 @@ std::string ZshQuoted(std::string text) {
 }
 
 std::string ZshAction(const OptionWords& option) {
-  if (option.value == ValueWords::kChoice) {
-    return absl::StrCat("(", absl::StrJoin(option.choices, " "), ")");
-  }
-  return kKinds[static_cast<size_t>(option.value)].second;
+  if (!option.choices.empty()) return absl::StrCat("(", absl::StrJoin(option.choices, " "), ")");
+  if (option.kind == "any") return " ";
+  return option.kind == "file" ? "_files" : absl::StrCat("_leafstore_", option.kind, "s");
 }
 
 std::string ZshEntries(const CommandWords& command, absl::string_view indent) {
@@ -145,9 +138,8 @@ std::string ZshEntries(const CommandWords& command, absl::string_view indent) {
     }
     for (const std::string& name : option.names) {
       absl::StrAppend(&text, indent, "'", option.repeated ? "*" : "", name,
-                      option.value == ValueWords::kFlag ? "" : "=", "[",
-                      ZshQuoted(option.description), "]");
-      if (option.value != ValueWords::kFlag) {
+                      option.kind.empty() ? "" : "=", "[", ZshQuoted(option.description), "]");
+      if (!option.kind.empty()) {
         absl::StrAppend(&text, ":", ZshQuoted(option.type), ":", ZshAction(option));
       }
       text += "' \\\n";
@@ -223,8 +215,8 @@ bool IsPlain(absl::string_view word) {
 void AddPaths(const SourceItem& item, const std::string& prefix, std::set<std::string>* words) {
   if (item.size() > kMostLeaves) return;
   // A path that is too long to print ends the suggestions.
-  item.layout()
-      .ForEachPath(item.slots(), PathForm::kDotted,
+  item.layout
+      .ForEachPath(item.slots, PathForm::kDotted,
                    [&](uint32_t, absl::string_view dotted) {
                      if (!absl::StartsWith(dotted, prefix)) return;
                      const size_t dot = dotted.find('.', prefix.size());
@@ -234,16 +226,14 @@ void AddPaths(const SourceItem& item, const std::string& prefix, std::set<std::s
 }
 
 absl::Status CompleteWords(const WordsArguments& arguments) {
-  SourceOptions options;
-  options.name = arguments.file;
-  options.verify = false;
-  LEAFSTORE_ASSIGN_OR_RETURN(const SourcePtr source, OpenSource(options));
+  LEAFSTORE_ASSIGN_OR_RETURN(const SourcePtr source,
+                             OpenSource({.name = arguments.file, .verify = false}));
   std::set<std::string> words;
-  for (const auto& item : source->items) {
+  for (const SourceItem& item : source->items) {
     if (arguments.what == "paths") {
-      AddPaths(*item, arguments.prefix, &words);
-    } else if (absl::StartsWith(item->name(), arguments.prefix)) {
-      words.insert(item->name());
+      AddPaths(item, arguments.prefix, &words);
+    } else if (absl::StartsWith(item.name, arguments.prefix)) {
+      words.insert(item.name);
     }
   }
   std::string text;

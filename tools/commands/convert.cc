@@ -1,14 +1,7 @@
 #include "leafstore/tools/commands/commands.h"
-#include "leafstore/tools/source/model.h"
 
 namespace leafstore::tools {
 namespace {
-
-struct ConvertArguments {
-  InputOptions input;
-  std::string out;
-  WriteOptions writing;
-};
 
 constexpr char kConvertHelp[] =
     R"(A .leaf file has items; the other formats have one, which becomes the item `params` of a .leaf file,
@@ -28,15 +21,15 @@ Examples:
 
 Exit codes: 0 success; 1 a file cannot be read, or OUT cannot be written; 2 usage.)";
 
-absl::Status Convert(const ConvertArguments& arguments) {
+absl::Status Convert(const WriteInput& arguments) {
   // An invalid glob matters more than an existing OUT.
-  LEAFSTORE_RETURN_IF_ERROR(ParseMatch(arguments.input.match).status());
+  LEAFSTORE_RETURN_IF_ERROR(ParseMatch(arguments.match).status());
   ModelWriter writer(arguments.writing);
   LEAFSTORE_RETURN_IF_ERROR(writer.Check(arguments.out));
-  LEAFSTORE_ASSIGN_OR_RETURN(const Input input, OpenInput(arguments.input, {.match_leaves = true}));
+  LEAFSTORE_ASSIGN_OR_RETURN(const Input input, OpenInput(arguments, {.match_leaves = true}));
   LEAFSTORE_ASSIGN_OR_RETURN(Model model, LoadModel(*input.source, input.items, input.match));
   LEAFSTORE_RETURN_IF_ERROR(writer.Write(std::move(model), arguments.out));
-  return writer.CommitAndPrint(arguments.input.form);
+  return writer.CommitAndPrint(arguments.form);
 }
 
 }  // namespace
@@ -46,11 +39,11 @@ void AddConvertCommand(CLI::App* program, CommandRun* run) {
       AddCommand(program, run, "convert",
                  "Writes a file in another format: .leaf, .safetensors, .npz or .npy.",
                  kHelpFile | kHelpGlob, kConvertHelp, Convert);
-  AddFile(command, "IN", &arguments->input.name, "the file to read");
+  AddFile(command, "IN", &arguments->name, "the file to read");
   AddFile(command, "OUT", &arguments->out, "the file to write");
-  AddInput(command, {kStep, kItem, kMatch}, &arguments->input);
+  AddInput(command, {kStep, kItem, kMatch}, arguments);
   AddWriting(command, &arguments->writing);
-  AddInput(command, {kReading, kForm}, &arguments->input);
+  AddInput(command, {kReading, kForm}, arguments);
 }
 
 }  // namespace leafstore::tools

@@ -7,14 +7,10 @@
 namespace leafstore::tools {
 namespace {
 
-struct DiffArguments {
-  InputOptions input;  // of A
+struct DiffArguments : InputOptions {
   std::string second;
   std::vector<std::string> ignore;
-  double rtol = 0;
-  double atol = 0;
-  bool nan_differs = false;
-  bool no_structure = false;
+  ItemDiffOptions compare;  // without the globs
   bool brief = false;
 };
 
@@ -41,14 +37,9 @@ first, max_abs, max_rel (null: infinite, or only NaN differ).
 Exit codes, as those of diff: 0 equal; 1 different; 2 trouble (a file, an option, the output).)";
 
 absl::StatusOr<ItemDiffOptions> ParseOptions(const DiffArguments& arguments) {
-  ItemDiffOptions options;
-  LEAFSTORE_ASSIGN_OR_RETURN(options.match, ParseMatch(arguments.input.match));
+  ItemDiffOptions options = arguments.compare;
+  LEAFSTORE_ASSIGN_OR_RETURN(options.match, ParseMatch(arguments.match));
   LEAFSTORE_ASSIGN_OR_RETURN(options.ignore, ParseMatch(arguments.ignore, "--ignore"));
-  options.diff.rtol = arguments.rtol;
-  options.diff.atol = arguments.atol;
-  options.diff.nan_equals_nan = !arguments.nan_differs;
-  options.ties = !arguments.no_structure;
-  options.structure = !arguments.no_structure && options.match.empty() && options.ignore.empty();
   return options;
 }
 
@@ -65,7 +56,7 @@ struct SourceDiff {
 
 const SourceItem* FindItem(const SourceItems& items, const std::string& name) {
   for (const SourceItem* item : items) {
-    if (item->name() == name) return item;
+    if (item->name == name) return item;
   }
   return nullptr;
 }
@@ -81,17 +72,17 @@ absl::StatusOr<SourceDiff> DiffSources(const Source& a, const Source& b, const I
   SourceDiff diff;
   const bool only = items_a.size() == 1 && items_b.size() == 1;
   for (const SourceItem* item : items_a) {
-    const SourceItem* other = only ? items_b[0] : FindItem(items_b, item->name());
+    const SourceItem* other = only ? items_b[0] : FindItem(items_b, item->name);
     if (other == nullptr) {
-      diff.only_in_a.push_back(item->name());
+      diff.only_in_a.push_back(item->name);
       continue;
     }
     LEAFSTORE_ASSIGN_OR_RETURN(ItemDiff one, DiffItems(*item, *other, options));
     diff.items.push_back(std::move(one));
   }
   for (const SourceItem* item : items_b) {
-    if (!only && FindItem(items_a, item->name()) == nullptr) {
-      diff.only_in_b.push_back(item->name());
+    if (!only && FindItem(items_a, item->name) == nullptr) {
+      diff.only_in_b.push_back(item->name);
     }
   }
   return diff;
@@ -130,9 +121,9 @@ std::string ValuesText(const LeafDiff& leaf) {
 
 // Notes on standard error which part of the structure of two items is not compared.
 void NoteStructure(const ItemDiff& item, const ItemDiffOptions& options) {
-  if (!options.structure || (!item.only_a_has_structure && !item.only_b_has_structure)) return;
+  if (!options.compares_structures() || item.only_structure.empty()) return;
   Note(item.name, ": kinds of containers, type names and tags are not compared: only ",
-       item.only_a_has_structure ? "A" : "B", " has them (--no-structure silences this)");
+       item.only_structure, " has them (--no-structure silences this)");
 }
 
 void PrintLine(absl::string_view sign, Style style, const std::string& line, Output* out) {
@@ -220,13 +211,13 @@ void PrintAsJson(const SourceDiff& diff, const Source& a, const Source& b, Outpu
 
 absl::Status Diff(const DiffArguments& arguments) {
   LEAFSTORE_ASSIGN_OR_RETURN(const ItemDiffOptions options, ParseOptions(arguments));
-  InputOptions second = arguments.input;
+  DiffArguments second = arguments;
   second.name = arguments.second;
-  LEAFSTORE_ASSIGN_OR_RETURN(const SourcePtr a, Open(arguments.input));
+  LEAFSTORE_ASSIGN_OR_RETURN(const SourcePtr a, Open(arguments));
   LEAFSTORE_ASSIGN_OR_RETURN(const SourcePtr b, Open(second));
-  LEAFSTORE_ASSIGN_OR_RETURN(const SourceDiff diff, DiffSources(*a, *b, arguments.input, options));
-  Output out(stdout, arguments.input.form.color);
-  if (arguments.input.form.json) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const SourceDiff diff, DiffSources(*a, *b, arguments, options));
+  Output out(stdout, arguments.form.color);
+  if (arguments.form.json) {
     PrintAsJson(diff, *a, *b, &out);
   } else {
     for (const ItemDiff& item : diff.items) NoteStructure(item, options);
@@ -243,20 +234,21 @@ void AddDiffCommand(CLI::App* program, CommandRun* run) {
       program, run, "diff",
       "Compares two files: structure, dtypes, shapes, values; exits with 1 if they differ.",
       kHelpFile | kHelpGlob, kDiffHelp, Diff);
-  AddFile(command, "A", &arguments->input.name, "one file (for a run, DIR@STEP)");
+  AddFile(command, "A", &arguments->name, "one file (for a run, DIR@STEP)");
   AddFile(command, "B", &arguments->second, "the other file; the expected values, for --rtol");
-  AddInput(command, {kItem, kMatch}, &arguments->input);
+  AddInput(command, {kItem, kMatch}, arguments);
   AddRepeated(command, "--ignore", &arguments->ignore,
               "without the leaves that a glob matches; may be repeated", "GLOB");
-  AddValue(command, "--rtol", &arguments->rtol, "R", "relative tolerance; default: 0")
+  AddValue(command, "--rtol", &arguments->compare.diff.rtol, "R", "relative tolerance; default: 0")
       ->check(NumberOfAtLeast(0));
-  AddValue(command, "--atol", &arguments->atol, "A", "absolute tolerance; default: 0")
+  AddValue(command, "--atol", &arguments->compare.diff.atol, "A", "absolute tolerance; default: 0")
       ->check(NumberOfAtLeast(0));
-  command->add_flag("--nan-differs", arguments->nan_differs, "NaN differs from NaN");
-  command->add_flag("--no-structure", arguments->no_structure,
+  command->add_flag("--nan-differs{false}", arguments->compare.diff.nan_equals_nan,
+                    "NaN differs from NaN");
+  command->add_flag("--no-structure{false}", arguments->compare.structure,
                     "compare only leaves: not kinds of containers, type names, tags and ties");
   command->add_flag("--brief", arguments->brief, "print only whether they differ");
-  AddInput(command, {kReading, kForm}, &arguments->input);
+  AddInput(command, {kReading, kForm}, arguments);
   command->preparse_callback([run](size_t) {
     run->error_code = 2;  // 1 means that the files differ
     GuardAgainstCrashes(/*exit_code=*/2);

@@ -3,8 +3,7 @@
 namespace leafstore::tools {
 namespace {
 
-struct ExplainOptions {
-  InputOptions input;
+struct ExplainOptions : InputOptions {
   std::vector<std::string> paths;
 };
 
@@ -25,6 +24,7 @@ and no saved groups, an invalid filter or one that matches nothing, an unknown p
 
 struct ExplainedLeaf {
   ChosenLeaf leaf;
+  std::optional<std::string> group;  // none: in no saved group
   Explanation why;
 };
 
@@ -40,49 +40,34 @@ absl::StatusOr<std::vector<ExplainedItem>> ExplainItems(const Input& input,
   for (const SourceItem* item : input.items) {
     ExplainedItem one{item, {}, {}};
     for (const ChosenLeaf& leaf : leaves) {
-      if (leaf.item == item) one.leaves.push_back({leaf, {}});
+      if (leaf.item == item) one.leaves.push_back({leaf, {}, {}});
     }
     if (one.leaves.empty()) continue;
-    if (!input.groups.empty()) {
-      LEAFSTORE_ASSIGN_OR_RETURN(const Grouping grouping, item->CompileGrouping(input.groups));
-      for (ExplainedLeaf& leaf : one.leaves) {
-        LEAFSTORE_ASSIGN_OR_RETURN(leaf.why, grouping.Explain(item->PathText(leaf.leaf.place)));
-      }
-      if (const std::optional<uint32_t> group = grouping.root_group()) {
-        one.took_root = grouping.name(*group);
-      }
+    LEAFSTORE_ASSIGN_OR_RETURN(const auto grouping, item->GroupBy(input.groups));
+    for (ExplainedLeaf& leaf : one.leaves) {
+      if (!grouping) break;
+      LEAFSTORE_ASSIGN_OR_RETURN(leaf.why, grouping->Explain(item->PathText(leaf.leaf.place)));
+      if (leaf.why.group != kNoGroup) leaf.group = grouping->name(leaf.why.group);
     }
+    const std::optional<uint32_t> root = grouping ? grouping->root_group() : std::nullopt;
+    if (root) one.took_root = grouping->name(*root);
     items.push_back(std::move(one));
   }
   return items;
 }
 
-// Returns the saved group of a leaf, if any.
-std::optional<std::string> SavedGroup(const ChosenLeaf& leaf) {
-  const std::optional<Grouping>& grouping = leaf.item->grouping();
-  const uint32_t group = grouping ? grouping->GroupOf(leaf.slot()) : kNoGroup;
-  if (group == kNoGroup) return std::nullopt;
-  return grouping->name(group);
-}
-
 void PrintItem(const ExplainedItem& one, const std::vector<NamedFilter>& groups, Output* out) {
   const std::vector<ExplainedLeaf>& leaves = one.leaves;
-  out->Write("\n", out->Styled(Style::kBold, Printable(one.item->name())), "\n");
+  out->Write("\n", out->Styled(Style::kBold, Printable(one.item->name)), "\n");
   Table table;
   table.Add("PATH", Fit::kCutMiddle,
             [&](size_t row) { return Cell{PrintableName(leaves[row].leaf)}; });
-  if (groups.empty()) {
-    table.Add("GROUP (saved)", Fit::kLeft, [&](size_t row) -> Cell {
-      const std::optional<std::string> group = SavedGroup(leaves[row].leaf);
-      return group ? Cell{Printable(*group)} : Cell{"(none)", Style::kDim};
-    });
-    return table.Print(leaves.size(), out);
-  }
-  table.Add("GROUP", Fit::kLeft, [&](size_t row) -> Cell {
-    const std::optional<size_t> filter = leaves[row].why.filter;
-    return filter ? Cell{Printable(groups[*filter].name)}
-                  : Cell{std::string(kRestName), Style::kDim};
+  table.Add(groups.empty() ? "GROUP (saved)" : "GROUP", Fit::kLeft, [&](size_t row) {
+    const auto& [leaf, group, why] = leaves[row];
+    const bool plain = groups.empty() ? group.has_value() : why.filter.has_value();
+    return Cell{Printable(group.value_or("(none)")), plain ? Style::kPlain : Style::kDim};
   });
+  if (groups.empty()) return table.Print(leaves.size(), out);
   table.Add("FILTER", Fit::kLeft, [&](size_t row) -> Cell {
     const std::optional<size_t> filter = leaves[row].why.filter;
     return filter ? Cell{Printable(groups[*filter].filter->ToString()), Style::kDim} : Cell();
@@ -96,26 +81,24 @@ void PrintItem(const ExplainedItem& one, const std::vector<NamedFilter>& groups,
 }
 
 Json LeafToJson(const ExplainedLeaf& explained, const std::vector<NamedFilter>& groups) {
-  const ChosenLeaf& leaf = explained.leaf;
-  const Explanation& why = explained.why;
+  const auto& [leaf, group, why] = explained;
   Json json = {{"path", leaf.item->PathText(leaf.place)},
-               {"dotted", leaf.item->layout().Dotted(leaf.slot())}};
-  if (why.filter) {
-    json["group"] = groups[*why.filter].name;
-    json["filter"] = groups[*why.filter].filter->ToString();
-    json["at"] = why.matched_path;
-    const absl::StatusOr<Path> at = Path::Parse(why.matched_path);
-    json["at_dotted"] = at.ok() ? at->Dotted() : why.matched_path;
-    return json;
-  }
-  json["group"] = groups.empty() ? ToJson(SavedGroup(leaf)) : Json(kRestName);
-  for (const char* field : {"filter", "at", "at_dotted"}) json[field] = nullptr;
+               {"dotted", leaf.item->layout.Dotted(leaf.slot())},
+               {"group", ToJson(group)},
+               {"filter", nullptr},
+               {"at", nullptr},
+               {"at_dotted", nullptr}};
+  if (!why.filter) return json;
+  json["filter"] = groups[*why.filter].filter->ToString();
+  json["at"] = why.matched_path;
+  const absl::StatusOr<Path> at = Path::Parse(why.matched_path);
+  json["at_dotted"] = at.ok() ? at->Dotted() : why.matched_path;
   return json;
 }
 
 absl::Status Explain(const ExplainOptions& options) {
   LEAFSTORE_ASSIGN_OR_RETURN(const Input input,
-                             OpenInput(options.input, {.match_leaves = true, .groups = true}));
+                             OpenInput(options, {.match_leaves = true, .groups = true}));
   const Source& source = *input.source;
   LEAFSTORE_ASSIGN_OR_RETURN(
       const std::vector<ChosenLeaf> leaves,
@@ -128,8 +111,8 @@ absl::Status Explain(const ExplainOptions& options) {
   };
   const auto print_item = [&](const ExplainedItem& one, JsonList* list) {
     JsonList list_of_leaves(
-        {{"name", one.item->name()},
-         {"groups_saved", input.groups.empty() && one.item->grouping().has_value()},
+        {{"name", one.item->name},
+         {"groups_saved", input.groups.empty() && one.item->grouping.has_value()},
          {"took_root", ToJson(one.took_root)}},
         "leaves", list);
     for (const ExplainedLeaf& leaf : one.leaves) {
@@ -137,7 +120,7 @@ absl::Status Explain(const ExplainOptions& options) {
     }
     return absl::OkStatus();
   };
-  return PrintAnswer(options.input.form, SourceHead(source), items, print_text, print_item);
+  return PrintAnswer(options.form, SourceHead(source), items, print_text, print_item);
 }
 
 }  // namespace
@@ -146,9 +129,9 @@ void AddExplainCommand(CLI::App* program, CommandRun* run) {
   const auto [command, options] = AddCommand(
       program, run, "explain", "Shows which filter matches which leaf, and at which node.",
       kHelpFile | kHelpFilter, kExplainHelp, Explain);
-  AddFile(command, "FILE", &options->input.name, "the file to read");
+  AddFile(command, "FILE", &options->name, "the file to read");
   command->add_option("PATH", options->paths, "only these leaves; paths or globs")->type_name("");
-  AddInput(command, {kStep, kItem, kMatch, kGroup, kReading, kForm}, &options->input);
+  AddInput(command, {kStep, kItem, kMatch, kGroup, kReading, kForm}, options);
 }
 
 }  // namespace leafstore::tools

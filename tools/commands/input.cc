@@ -22,11 +22,11 @@ using Items = absl::Span<const SourceItem* const>;
 std::string NearGlob(Items items, const internal::GlobPattern& glob) {
   for (const SourceItem* item : items) {
     internal::GlobSuggestions names;
-    if (const absl::StatusOr<TreeDef> def = item->layout().def(); def.ok()) {
+    if (const absl::StatusOr<TreeDef> def = item->layout.def(); def.ok()) {
       names = internal::GlobSuggestions::Of(*def);
     } else {
       for (uint32_t place = 0; place < item->size(); ++place) {
-        names.Add(item->layout().PathOf(item->slots().SlotAt(place)));
+        names.Add(item->PathOf(place));
       }
     }
     std::string near = names.DidYouMean(glob);
@@ -52,23 +52,23 @@ std::vector<uint32_t> PlacesBelow(const SourceItem& item, const TreeDef& def, No
   std::vector<uint32_t> places;
   const uint32_t end = def.leaf_begin(def.end(node));
   for (uint32_t leaf = def.leaf_begin(node); leaf < end; ++leaf) {
-    if (item.slots().Contains(leaf)) places.push_back(item.slots().PlaceOf(leaf));
+    if (item.slots.Contains(leaf)) places.push_back(item.slots.PlaceOf(leaf));
   }
   return places;
 }
 
 std::vector<uint32_t> PlacesIn(const SourceItem& item, const std::string& text) {
-  std::optional<Slot> slot = item.layout().Find(text);
+  std::optional<Slot> slot = item.layout.Find(text);
   if (!slot) {
-    if (const absl::StatusOr<Slot> dotted = item.layout().GetDotted(text); dotted.ok()) {
+    if (const absl::StatusOr<Slot> dotted = item.layout.GetDotted(text); dotted.ok()) {
       slot = *dotted;
     }
   }
   if (slot) {
-    if (!item.slots().Contains(*slot)) return {};
-    return {item.slots().PlaceOf(*slot)};
+    if (!item.slots.Contains(*slot)) return {};
+    return {item.slots.PlaceOf(*slot)};
   }
-  if (const absl::StatusOr<TreeDef> def = item.layout().def(); def.ok()) {
+  if (const absl::StatusOr<TreeDef> def = item.layout.def(); def.ok()) {
     const absl::StatusOr<NodeId> node = def->Find(text);
     if (node.ok()) return PlacesBelow(item, *def, *node);
   }
@@ -100,17 +100,16 @@ absl::Status NotFound(Items items, const std::string& text) {
     return UsageError(why, ": ", glob.status().message());
   }
   if (items.size() != 1) {
-    const bool is_item = std::any_of(items.begin(), items.end(), [&text](const SourceItem* item) {
-      return item->name() == text;
-    });
+    const bool is_item = std::any_of(
+        items.begin(), items.end(), [&text](const SourceItem* item) { return item->name == text; });
     return UsageError(why, " in any of ", items.size(), " items",
                       is_item     ? "; there is an item with this name: --item selects it"
                       : glob.ok() ? NearGlob(items, *glob)
                                   : "");
   }
   const bool canonical = absl::StartsWith(text, ".") || absl::StartsWith(text, "[");
-  const absl::Status status = canonical ? items[0]->layout().Get(text).status()
-                                        : items[0]->layout().GetDotted(text).status();
+  const absl::Status status =
+      canonical ? items[0]->layout.Get(text).status() : items[0]->layout.GetDotted(text).status();
   if (status.ok()) return UsageError(why, " in this part of the structure");
   return UsageError(status.message());
 }
@@ -133,31 +132,17 @@ absl::StatusOr<std::vector<ChosenLeaf>> FindLeaves(Items items, const std::strin
   return leaves;
 }
 
-// Keeps only the leaves that a glob of `match` matches; all if `match` is empty.
-absl::Status KeepMatched(const std::vector<internal::GlobPattern>& match,
-                         std::vector<ChosenLeaf>* leaves) {
-  if (match.empty()) return absl::OkStatus();
+// Keeps only the leaves that --match matches; all without it.
+absl::Status KeepMatched(const Input& input, std::vector<ChosenLeaf>* leaves) {
+  if (input.match.empty()) return absl::OkStatus();
   std::map<const SourceItem*, std::vector<uint32_t>> matched;
-  for (const ChosenLeaf& leaf : *leaves) {
-    if (matched.count(leaf.item) == 0) matched[leaf.item] = ItemRows(*leaf.item, match).places();
-  }
-  const auto is_other = [&matched](const ChosenLeaf& leaf) {
+  for (const SourceItem* item : input.items) matched[item] = ItemRows(*item, input.match).places();
+  std::erase_if(*leaves, [&matched](const ChosenLeaf& leaf) {
     const std::vector<uint32_t>& places = matched[leaf.item];
     return !std::binary_search(places.begin(), places.end(), leaf.place);
-  };
-  leaves->erase(std::remove_if(leaves->begin(), leaves->end(), is_other), leaves->end());
+  });
   return leaves->empty() ? UsageError("--match matches none of the named leaves")
                          : absl::OkStatus();
-}
-
-absl::Status CheckHasGroups(const Input& input) {
-  if (!input.groups.empty() ||
-      std::any_of(input.items.begin(), input.items.end(),
-                  [](const SourceItem* item) { return item->grouping().has_value(); })) {
-    return absl::OkStatus();
-  }
-  return UsageError(input.source->name,
-                    ": expected --group NAME=FILTER, as no groups were saved with it");
 }
 
 }  // namespace
@@ -168,7 +153,12 @@ absl::StatusOr<Input> OpenInput(const InputOptions& options, const InputNeeds& n
   LEAFSTORE_ASSIGN_OR_RETURN(input.groups, ParseGroups(options.groups));
   LEAFSTORE_ASSIGN_OR_RETURN(input.source, Open(options));
   LEAFSTORE_ASSIGN_OR_RETURN(input.items, ChooseItems(*input.source, options));
-  if (needs.groups) LEAFSTORE_RETURN_IF_ERROR(CheckHasGroups(input));
+  if (needs.groups && input.groups.empty() &&
+      std::none_of(input.items.begin(), input.items.end(),
+                   [](const SourceItem* item) { return item->grouping.has_value(); })) {
+    return UsageError(input.source->name,
+                      ": expected --group NAME=FILTER, as no groups were saved with it");
+  }
   LEAFSTORE_RETURN_IF_ERROR(CheckMatch(input.items, input.match, "--match", needs.match_leaves));
   if (needs.allow_no_leaves) return input;
   LEAFSTORE_RETURN_IF_ERROR(
@@ -177,12 +167,8 @@ absl::StatusOr<Input> OpenInput(const InputOptions& options, const InputNeeds& n
 }
 
 absl::StatusOr<SourcePtr> Open(const InputOptions& input, bool verify, absl::string_view what) {
-  SourceOptions options;
-  options.name = input.name;
-  options.step = input.step;
-  options.verify = verify && !input.no_verify;
-  options.names = input.names;
-  options.io.threads = input.threads;
+  InputOptions options = input;
+  options.verify = verify && input.verify;
   // The source keeps it, and may verify later.
   const auto progress = std::make_shared<Progress>(what, 0);
   options.io.progress = [progress](int64_t done, int64_t total) { progress->Set(done, total); };
@@ -198,7 +184,7 @@ absl::StatusOr<SourcePtr> Open(const InputOptions& input, bool verify, absl::str
 absl::StatusOr<SourceItems> ChooseItems(const Source& source, const InputOptions& options) {
   SourceItems items;
   if (options.items.empty()) {
-    for (const auto& item : source.items) items.push_back(item.get());
+    for (const SourceItem& item : source.items) items.push_back(&item);
   }
   for (const std::string& name : options.items) {
     LEAFSTORE_ASSIGN_OR_RETURN(const SourceItem* item, source.item(name));
@@ -298,12 +284,12 @@ absl::StatusOr<std::vector<ChosenLeaf>> ChooseLeaves(const Input& input,
     if (found[0].slice && !no_slice.empty()) return UsageError("'", path, "': ", no_slice);
     leaves.insert(leaves.end(), found.begin(), found.end());
   }
-  LEAFSTORE_RETURN_IF_ERROR(KeepMatched(input.match, &leaves));
+  LEAFSTORE_RETURN_IF_ERROR(KeepMatched(input, &leaves));
   return leaves;
 }
 
 std::string PrintableName(const ChosenLeaf& leaf) {
-  return PrintablePath(leaf.item->layout().PathOf(leaf.slot()));
+  return PrintablePath(leaf.item->PathOf(leaf.place));
 }
 
 void PrintTitle(const Source& source, Output* out) {

@@ -81,7 +81,7 @@ struct ChosenLeaf {
   uint32_t place = 0;
   std::optional<Slice> slice;
 
-  Slot slot() const { return item->slots().SlotAt(place); }
+  Slot slot() const { return item->slots.SlotAt(place); }
 };
 
 // Returns the leaves that the paths select and --match matches, in the order of the paths, then of

@@ -8,9 +8,7 @@
 namespace leafstore::tools {
 namespace {
 
-struct InspectOptions {
-  InputOptions input;
-  std::optional<uint32_t> depth;
+struct InspectOptions : InputOptions {
   bool stats = false;
 };
 
@@ -145,16 +143,16 @@ void PrintGroups(const ItemSummary& summary, Output* out) {
 
 void PrintItem(const ItemSummary& summary, bool verified, Output* out) {
   const SourceItem& item = summary.item();
-  out->Write("\n", out->Styled(Style::kBold, Printable(item.name())), ": ",
+  out->Write("\n", out->Styled(Style::kBold, Printable(item.name)), ": ",
              TotalsText(summary.rows.ItemTotals()));
-  if (!item.slots().is_all()) {
-    out->Write("; part of a structure of ", CountOf(item.layout().size(), "leaf", "leaves"));
+  if (!item.slots.is_all()) {
+    out->Write("; part of a structure of ", CountOf(item.layout.size(), "leaf", "leaves"));
   }
   const Totals listed = summary.rows.ListedTotals();
   const absl::string_view checked =
       verified && listed.tensors > 0 ? "; checksums verified\n" : "\n";
   out->Write(summary.partly_listed ? "\n" : checked);
-  PrintMetadata(item.metadata(), out);
+  PrintMetadata(item.metadata, out);
   if (summary.partly_listed) out->Write("  listed: ", TotalsText(listed), checked);
   if (!summary.rows.rows().empty()) PrintRows(summary, out);
   if (summary.grouping) PrintGroups(summary, out);
@@ -185,7 +183,7 @@ void AddEntry(const EntryInfo& entry, const ItemRows& rows, const Totals& totals
   (*json)["stored_bytes"] = entry.stored_size;
   (*json)["offset"] = entry.offset;
   (*json)["checksum"] = nullptr;
-  if (rows.item().has_checksums()) {
+  if (rows.item().has_checksums) {
     (*json)["checksum"] = absl::StrCat(absl::Hex(entry.checksum, absl::kZeroPad16));
   }
   (*json)["codec"] = entry.codec;
@@ -235,9 +233,9 @@ absl::StatusOr<Json> RowToJson(const ItemSummary& summary, size_t index) {
 // Returns all fields of an item except its rows.
 Json HeadOf(const ItemSummary& summary) {
   const SourceItem& item = summary.item();
-  Json json = {{"name", item.name()},
-               {"metadata", ToJson(item.metadata())},
-               {"structure_leaves", item.layout().size()},
+  Json json = {{"name", item.name},
+               {"metadata", ToJson(item.metadata)},
+               {"structure_leaves", item.layout.size()},
                {"totals", ToJson(summary.rows.ItemTotals())},
                {"listed", ToJson(summary.rows.ListedTotals())}};
   if (!summary.grouping) return json;
@@ -254,11 +252,10 @@ Json HeadOf(const ItemSummary& summary) {
 }
 
 absl::Status Inspect(const InspectOptions& options) {
-  LEAFSTORE_ASSIGN_OR_RETURN(const Input input, OpenInput(options.input));
+  LEAFSTORE_ASSIGN_OR_RETURN(const Input input, OpenInput(options));
   const Source& source = *input.source;
-  const OutputForm& form = options.input.form;
-  const bool verified =
-      options.stats && !options.input.no_verify && source.format == SourceFormat::kLeaf;
+  const OutputForm& form = options.form;
+  const bool verified = options.stats && options.verify && source.format == SourceFormat::kLeaf;
   // Everything is summarized before the first line is printed: an error leaves no partial output.
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<ItemSummary> items,
                              Summarize(source, input.items,
@@ -290,12 +287,11 @@ void AddInspectCommand(CLI::App* program, CommandRun* run) {
       AddCommand(program, run, "inspect",
                  "Lists the leaves: paths, dtypes, shapes, bytes, groups, statistics.",
                  kHelpFile | kHelpGlob | kHelpFilter, kInspectHelp, Inspect);
-  AddFile(command, "FILE", &options->input.name);
-  AddInput(command, {kStep, kItem, kMatch, kGroup}, &options->input);
-  AddDepth(command, &options->depth, "print subtrees that are N keys deep as one row");
+  AddFile(command, "FILE", &options->name);
+  AddInput(command, {kStep, kItem, kMatch, kGroup, kDepth}, options);
   command->add_flag("--stats", options->stats,
                     "min, max, mean, std, L2, NaN and infinity counts; reads the tensors");
-  AddInput(command, {kReading, kForm}, &options->input);
+  AddInput(command, {kReading, kForm}, options);
 }
 
 }  // namespace leafstore::tools

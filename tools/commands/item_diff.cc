@@ -35,8 +35,8 @@ std::vector<uint32_t> ComparedPlaces(const SourceItem& item, const ItemDiffOptio
 // Pairs leaves that are still unpaired. If several would pair with the same leaf, such as an alias
 // and its owner, the first does; by dotted form, none does.
 void PairUp(const SourceItem& a, const SourceItem& b, AlignBy by, Pairs* pairs) {
-  const Alignment where = Align({a.layout(), a.slots().AtPlaces(pairs->only_a)},
-                                {b.layout(), b.slots().AtPlaces(pairs->only_b)}, by);
+  const Alignment where = Align({a.layout, a.slots.AtPlaces(pairs->only_a)},
+                                {b.layout, b.slots.AtPlaces(pairs->only_b)}, by);
   std::vector<uint32_t> sources = where.Sources();
   if (by == AlignBy::kDotted) {
     for (const Alignment::Conflict& at : where.Collisions()) sources[at.place] = kNoPlace;
@@ -78,14 +78,14 @@ absl::StatusOr<Names> TiesOf(const SourceItem& item, const ItemDiffOptions& opti
   if (!options.ignore.empty()) {
     LEAFSTORE_ASSIGN_OR_RETURN(ignored, NamesOf(item, options.ignore));
   }
-  for (auto at = ties.begin(); at != ties.end();) {
-    at = at->second.empty() || ignored.count(at->first) > 0 ? ties.erase(at) : std::next(at);
-  }
+  std::erase_if(ties, [&ignored](const auto& tie) {
+    return tie.second.empty() || ignored.count(tie.first) > 0;
+  });
   return ties;
 }
 
 bool HasAliases(const SourceItem& item) {
-  const absl::StatusOr<TreeDef> def = item.layout().def();
+  const absl::StatusOr<TreeDef> def = item.layout.def();
   return def.ok() && def->has_aliases();
 }
 
@@ -138,23 +138,21 @@ bool DiffStructures(const Layout& a, const Layout& b, std::vector<std::string>* 
 absl::StatusOr<ItemDiff> DiffItems(const SourceItem& a, const SourceItem& b,
                                    const ItemDiffOptions& options) {
   ItemDiff diff;
-  diff.name = a.name();
+  diff.name = a.name;
   Pairs pairs;
   pairs.only_a = ComparedPlaces(a, options);
   pairs.only_b = ComparedPlaces(b, options);
   PairUp(a, b, AlignBy::kPath, &pairs);
   PairUp(a, b, AlignBy::kDotted, &pairs);
   std::sort(pairs.both.begin(), pairs.both.end());
-  const auto path_of = [](const SourceItem& item, uint32_t place) {
-    return item.layout().PathOf(item.slots().SlotAt(place));
-  };
-  for (const uint32_t place : pairs.only_a) diff.only_in_a.push_back(path_of(a, place));
-  for (const uint32_t place : pairs.only_b) diff.only_in_b.push_back(path_of(b, place));
+  for (const uint32_t place : pairs.only_a) diff.only_in_a.push_back(a.PathOf(place));
+  for (const uint32_t place : pairs.only_b) diff.only_in_b.push_back(b.PathOf(place));
   diff.structure_compared =
-      options.structure && DiffStructures(a.layout(), b.layout(), &diff.structure);
-  diff.only_a_has_structure = a.layout().has_def() && !b.layout().has_def();
-  diff.only_b_has_structure = b.layout().has_def() && !a.layout().has_def();
-  if (options.ties && !diff.structure_compared) {
+      options.compares_structures() && DiffStructures(a.layout, b.layout, &diff.structure);
+  if (a.layout.has_def() != b.layout.has_def()) {
+    diff.only_structure = a.layout.has_def() ? "A" : "B";
+  }
+  if (options.structure && !diff.structure_compared) {
     LEAFSTORE_RETURN_IF_ERROR(DiffTies(a, b, options, &diff.structure));
   }
 
@@ -173,7 +171,7 @@ absl::StatusOr<ItemDiff> DiffItems(const SourceItem& a, const SourceItem& b,
                   [&](size_t i, absl::Span<const Leaf> leaves) {
                     std::optional<LeafDiff> found = DiffLeaves(leaves[0], leaves[1], options.diff);
                     if (found) {
-                      diff.leaves.emplace_back(path_of(a, places_a[i]), *std::move(found));
+                      diff.leaves.emplace_back(a.PathOf(places_a[i]), *std::move(found));
                     } else {
                       ++diff.same_count;
                     }

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 
 #include "leafstore/core/path.h"
 #include "leafstore/numeric/diff.h"
@@ -27,12 +28,11 @@ struct ItemDiffOptions {
   std::vector<internal::GlobPattern> match;
   std::vector<internal::GlobPattern> ignore;
   DiffOptions diff;
-  // Compares the structures too, if both items have one.
+  // Compares the structures too, if both items have one and all leaves are compared; otherwise the
+  // tied names: one that the other side does not have at all is a leaf that its loader misses.
   bool structure = true;
-  // Compares the tied names where structures are not compared, either by choice or because one side
-  // has none. A tied name that the other side does not have at all is a leaf that its loader
-  // misses.
-  bool ties = true;
+
+  bool compares_structures() const { return structure && match.empty() && ignore.empty(); }
 };
 
 struct ItemDiff {
@@ -42,8 +42,7 @@ struct ItemDiff {
   std::vector<std::string> structure;  // in words, including ties, excluding the paths above
   // False if `structure` was not requested, or if an item has no structure.
   bool structure_compared = false;
-  bool only_a_has_structure = false;
-  bool only_b_has_structure = false;
+  absl::string_view only_structure;  // "A" or "B": only this one has a structure
   // The leaves that differ, with a's paths.
   std::vector<std::pair<Path, LeafDiff>> leaves;
   int64_t same_count = 0;

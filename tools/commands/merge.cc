@@ -6,17 +6,13 @@
 #include "absl/strings/str_split.h"
 
 #include "leafstore/tools/commands/commands.h"
-#include "leafstore/tools/source/model.h"
 
 namespace leafstore::tools {
 namespace {
 
-struct MergeArguments {
+struct MergeArguments : WriteInput {
   std::vector<std::string> files;
-  std::string out;
   std::string like;
-  InputOptions input;
-  WriteOptions writing;
 };
 
 constexpr char kMergeHelp[] =
@@ -43,15 +39,13 @@ struct Parts {
 
 absl::Status AddFile(const std::string& file, const MergeArguments& arguments, Model* merged,
                      std::vector<Parts>* parts) {
-  InputOptions one = arguments.input;
+  MergeArguments one = arguments;
   one.name = file;
   LEAFSTORE_ASSIGN_OR_RETURN(const SourcePtr source, Open(one));
   SourceItems items;
-  for (const auto& item : source->items) {
-    const auto& named = arguments.input.items;
-    if (named.empty() || std::find(named.begin(), named.end(), item->name()) != named.end()) {
-      items.push_back(item.get());
-    }
+  for (const SourceItem& item : source->items) {
+    const bool named = std::count(one.items.begin(), one.items.end(), item.name) > 0;
+    if (named || one.items.empty()) items.push_back(&item);
   }
   LEAFSTORE_ASSIGN_OR_RETURN(Model model, LoadModel(*source, items));
   if (merged->metadata.empty()) merged->metadata = model.metadata;
@@ -82,40 +76,35 @@ absl::StatusOr<Layout> ExpectedOf(const std::vector<ParamStore>& stores) {
   return Layout::Create(std::vector<Path>(paths.begin(), paths.end()));
 }
 
-// Merges all items, or prints what is wrong with each of them, one reason per line. `like` has the
-// expected leaves; null: ExpectedOf.
-absl::Status MergeParts(std::vector<Parts> parts, const Source* like, Model* merged) {
-  bool wrong = false;
-  for (Parts& part : parts) {
-    MergeOptions options;
-    Layout layout;
-    ParamStore expected;
-    if (like == nullptr) {
-      LEAFSTORE_ASSIGN_OR_RETURN(layout, ExpectedOf(part.stores));
-    } else {
-      LEAFSTORE_ASSIGN_OR_RETURN(const SourceItem* item, like->item(part.name));
-      LEAFSTORE_ASSIGN_OR_RETURN(expected, FileError(like->file, item->LoadAll()));
-      layout = item->layout();
-      options.like.emplace(expected);
-    }
-    std::vector<const ParamStore*> groups;
-    for (const ParamStore& store : part.stores) groups.push_back(&store);
-    const FitReport report = CheckMerge(layout, groups, options);
-    if (!report.ok()) {
-      const absl::Status status = report.ToStatus("the parts do not fit together");
-      const std::string text = absl::StrCat("item '", part.name, "': ", status.message());
-      for (const absl::string_view line : absl::StrSplit(text, '\n')) Note(line);
-      wrong = true;
-    }
-    if (wrong) continue;
-    LEAFSTORE_ASSIGN_OR_RETURN(ParamStore store,
-                               MergeGroups(layout, std::move(part.stores), options));
-    if (part.options.grouping && !(part.options.grouping->layout() == layout)) {
-      part.options.grouping.reset();
-    }
-    merged->items.push_back({part.name, std::move(store), std::move(part.options)});
+// Adds the merged item, or prints what is wrong, one reason per line, and returns false. `like` has
+// the expected leaves; null: ExpectedOf.
+absl::StatusOr<bool> MergeParts(Parts part, const Source* like, Model* merged) {
+  MergeOptions options;
+  Layout layout;
+  ParamStore expected;
+  if (like == nullptr) {
+    LEAFSTORE_ASSIGN_OR_RETURN(layout, ExpectedOf(part.stores));
+  } else {
+    LEAFSTORE_ASSIGN_OR_RETURN(const SourceItem* item, like->item(part.name));
+    LEAFSTORE_ASSIGN_OR_RETURN(expected, FileError(like->file, item->load({})));
+    layout = item->layout;
+    options.like.emplace(expected);
   }
-  return wrong ? NegativeAnswer() : absl::OkStatus();
+  std::vector<const ParamStore*> groups;
+  for (const ParamStore& store : part.stores) groups.push_back(&store);
+  const FitReport report = CheckMerge(layout, groups, options);
+  if (!report.ok()) {
+    const absl::Status status = report.ToStatus("the parts do not fit together");
+    const std::string text = absl::StrCat("item '", part.name, "': ", status.message());
+    for (const absl::string_view line : absl::StrSplit(text, '\n')) Note(line);
+    return false;
+  }
+  LEAFSTORE_ASSIGN_OR_RETURN(ParamStore store,
+                             MergeGroups(layout, std::move(part.stores), options));
+  std::optional<Grouping>& grouping = part.options.grouping;
+  if (grouping && !(grouping->layout() == layout)) grouping.reset();
+  merged->items.push_back({part.name, std::move(store), std::move(part.options)});
+  return true;
 }
 
 absl::Status Merge(const MergeArguments& arguments) {
@@ -123,7 +112,7 @@ absl::Status Merge(const MergeArguments& arguments) {
   LEAFSTORE_RETURN_IF_ERROR(writer.Check(arguments.out));
   SourcePtr like;
   if (!arguments.like.empty()) {
-    InputOptions expected = arguments.input;
+    MergeArguments expected = arguments;
     expected.name = arguments.like;
     // Only its dtypes and shapes matter.
     LEAFSTORE_ASSIGN_OR_RETURN(like, Open(expected, /*verify=*/false));
@@ -133,15 +122,20 @@ absl::Status Merge(const MergeArguments& arguments) {
   for (const std::string& file : arguments.files) {
     LEAFSTORE_RETURN_IF_ERROR(AddFile(file, arguments, &merged, &parts));
   }
-  for (const std::string& name : arguments.input.items) {
+  for (const std::string& name : arguments.items) {
     if (std::none_of(parts.begin(), parts.end(),
                      [&name](const Parts& part) { return part.name == name; })) {
       return UsageError("--item: none of the files has an item '", name, "'");
     }
   }
-  LEAFSTORE_RETURN_IF_ERROR(MergeParts(std::move(parts), like.get(), &merged));
+  bool fit = true;
+  for (Parts& part : parts) {
+    LEAFSTORE_ASSIGN_OR_RETURN(const bool fits, MergeParts(std::move(part), like.get(), &merged));
+    fit = fit && fits;
+  }
+  if (!fit) return NegativeAnswer();
   LEAFSTORE_RETURN_IF_ERROR(writer.Write(std::move(merged), arguments.out));
-  return writer.CommitAndPrint(arguments.input.form);
+  return writer.CommitAndPrint(arguments.form);
 }
 
 }  // namespace
@@ -152,9 +146,9 @@ void AddMergeCommand(CLI::App* program, CommandRun* run) {
   AddFile(command, "FILE", &arguments->files, "the parts");
   AddValue(command, "--out,-o", &arguments->out, "OUT", "the file to write")->required();
   AddValue(command, "--like", &arguments->like, "FILE", "a file with the leaves that are expected");
-  AddInput(command, {kStep, kItem}, &arguments->input);
+  AddInput(command, {kStep, kItem}, arguments);
   AddWriting(command, &arguments->writing);
-  AddInput(command, {kReading, kForm}, &arguments->input);
+  AddInput(command, {kReading, kForm}, arguments);
 }
 
 }  // namespace leafstore::tools

@@ -1,7 +1,6 @@
 #include "leafstore/tools/commands/options.h"
 
 #include <algorithm>
-#include <limits>
 
 #include "absl/strings/numbers.h"
 
@@ -26,32 +25,40 @@ tag:frozen, has:bias, static, tensor, leaf, all, re:REGEX, and, or, not, parenth
 to the group of its outermost matching ancestor; leaves that no filter matches are the group `rest`.)";
 
 void AddThreads(CLI::App* command, InputOptions* options) {
-  AddValue(command, "--threads", &options->threads, "N",
+  AddValue(command, "--threads", &options->io.threads, "N",
            "the number of threads that read and verify; 0: one per processor, up to eight")
       ->check(WholeNumber(0, 1024));
 }
 
-void AddNames(CLI::App* command, NameStyle* names, const std::string& description) {
-  std::vector<std::pair<std::string, NameStyle>> styles;
-  for (const NameStyle style :
-       {NameStyle::kSplit, NameStyle::kLists, NameStyle::kFlat, NameStyle::kCanonical}) {
-    styles.emplace_back(std::string(NameStyleName(style)), style);
-  }
-  AddChoice(command, "--names", std::move(styles), names, description)->type_name("STYLE");
+void AddStep(CLI::App* command, InputOptions* options) {
+  WithChoices(AddValue(command, "--step", &options->step, "STEP",
+                       "for a directory of checkpoints: a step, latest, best=METRIC or "
+                       "lowest=METRIC"),
+              {"latest", "best=", "lowest="});
+  AddChoice<NameStyle>(command, "--names",
+                       {{"split", NameStyle::kSplit},
+                        {"lists", NameStyle::kLists},
+                        {"flat", NameStyle::kFlat},
+                        {"canonical", NameStyle::kCanonical}},
+                       &options->names,
+                       "how names in safetensors and npz become paths: split at dots, lists "
+                       "(numbers are positions), flat (one key), or canonical")
+      ->type_name("STYLE");
+}
+
+void AddForm(CLI::App* command, OutputForm* form) {
+  command->add_flag("--json", form->json, "print everything as JSON, for programs");
+  AddChoice<ColorMode>(
+      command, "--color",
+      {{"auto", ColorMode::kAuto}, {"always", ColorMode::kAlways}, {"never", ColorMode::kNever}},
+      &form->color, "auto (on a terminal, unless NO_COLOR is set), always or never")
+      ->type_name("WHEN");
 }
 
 void AddOne(CLI::App* command, InputOption which, InputOptions* options) {
   switch (which) {
     case kStep:
-      WithChoices(command->add_option("--step", options->step,
-                                      "for a directory of checkpoints: a step, latest, "
-                                      "best=METRIC or lowest=METRIC"),
-                  {"latest", "best=", "lowest="})
-          ->type_name("STEP");
-      AddNames(command, &options->names,
-               "how names in safetensors and npz become paths: split at dots, lists (numbers are "
-               "positions), flat (one key), or canonical");
-      return;
+      return AddStep(command, options);
     case kItem:
       AddRepeated(command, "--item", &options->items, "only this item; may be repeated", "NAME");
       return;
@@ -65,24 +72,19 @@ void AddOne(CLI::App* command, InputOption which, InputOptions* options) {
                   "groups that were saved",
                   "NAME=FILTER");
       return;
+    case kDepth:
+      AddValue(command, "--depth", &options->depth, "N",
+               "print subtrees that are N keys deep as one row")
+          ->check(WholeNumber(0));
+      return;
     case kReading:
-      command->add_flag("--no-verify", options->no_verify,
+      command->add_flag("--no-verify{false}", options->verify,
                         "also read tensors whose checksums are wrong");
-      AddThreads(command, options);
-      return;
+      return AddThreads(command, options);
     case kThreads:
-      AddThreads(command, options);
-      return;
+      return AddThreads(command, options);
     case kForm:
-      command->add_flag("--json", options->form.json, "print everything as JSON, for programs");
-      AddChoice<ColorMode>(command, "--color",
-                           {{"auto", ColorMode::kAuto},
-                            {"always", ColorMode::kAlways},
-                            {"never", ColorMode::kNever}},
-                           &options->form.color,
-                           "auto (on a terminal, unless NO_COLOR is set), always or never")
-          ->type_name("WHEN");
-      return;
+      return AddForm(command, &options->form);
   }
 }
 
@@ -125,11 +127,6 @@ CLI::Validator NumberOfAtLeast(double least) {
     return absl::StrCat("expected a number of at least ", least, ", found '", found, "'");
   };
   return CLI::Validator(check, "");
-}
-
-void AddDepth(CLI::App* command, std::optional<uint32_t>* depth, const std::string& description) {
-  AddValue(command, "--depth", depth, "N", description)
-      ->check(WholeNumber(0, std::numeric_limits<uint32_t>::max()));
 }
 
 CLI::Option* AddRepeated(CLI::App* command, const std::string& name,

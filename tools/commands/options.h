@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
@@ -14,24 +15,26 @@
 
 #include <CLI/CLI.hpp>
 
-#include "leafstore/interop/names.h"
 #include "leafstore/tools/commands/command_words.h"
-#include "leafstore/tools/files/model_writer.h"
+#include "leafstore/tools/files/model.h"
 #include "leafstore/tools/present/output.h"
+#include "leafstore/tools/source/source.h"
 
 namespace leafstore::tools {
 
 // The file to read, the part of it to use, and the form of the output.
-struct InputOptions {
-  std::string name;
-  std::string step;
-  NameStyle names = NameStyle::kSplit;
-  bool no_verify = false;
-  int threads = 0;
+struct InputOptions : SourceOptions {
   std::vector<std::string> items;
   std::vector<std::string> match;
   std::vector<std::string> groups;
+  std::optional<uint32_t> depth;
   OutputForm form;
+};
+
+// Of a subcommand that also writes files.
+struct WriteInput : InputOptions {
+  std::string out;
+  WriteOptions writing;
 };
 
 enum InputOption : uint8_t {
@@ -39,6 +42,7 @@ enum InputOption : uint8_t {
   kItem,     // --item
   kMatch,    // --match
   kGroup,    // --group
+  kDepth,    // --depth
   kReading,  // --no-verify, --threads
   kThreads,  // --threads
   kForm,     // --json, --color
@@ -60,8 +64,6 @@ CLI::Option* AddValue(CLI::App* command, const std::string& name, T* value,
                       const std::string& type_name, const std::string& description) {
   return command->add_option(name, *value, description)->type_name(type_name);
 }
-// Declares --depth, a count of keys.
-void AddDepth(CLI::App* command, std::optional<uint32_t>* depth, const std::string& description);
 
 // Declares --to, --zstd, --zstd-level, --shard-size, --structure, --drop-static, --raw-bits,
 // --deflate and --force.
@@ -69,7 +71,7 @@ void AddWriting(CLI::App* command, WriteOptions* options);
 
 // Validators of values. Their errors have the usual form: expected ..., found '...'.
 CLI::Validator OneOf(std::vector<std::string> words);
-CLI::Validator WholeNumber(int64_t least, int64_t most);
+CLI::Validator WholeNumber(int64_t least, int64_t most = std::numeric_limits<uint32_t>::max());
 // NaN is an error.
 CLI::Validator NumberOfAtLeast(double least);
 

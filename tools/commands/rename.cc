@@ -1,16 +1,14 @@
+#include <algorithm>
+
 #include "leafstore/select/rename_map.h"
 #include "leafstore/tools/commands/commands.h"
-#include "leafstore/tools/source/model.h"
 
 namespace leafstore::tools {
 namespace {
 
-struct RenameArguments {
-  InputOptions input;
+struct RenameArguments : WriteInput {
   std::vector<std::string> rules;
-  std::string write;
   bool all = false;
-  WriteOptions writing;
 };
 
 constexpr char kRenameHelp[] =
@@ -57,24 +55,22 @@ absl::StatusOr<std::vector<RenamedItem>> RenameItems(const SourceItems& items,
   std::vector<bool> used(map.rules().size());
   for (const SourceItem* item : items) {
     absl::StatusOr<std::vector<RenamedPath>> paths =
-        map.Apply(LeafSpecs(item->layout(), item->slots()), /*allow_unused_rules=*/true);
+        map.Apply(LeafSpecs(item->layout, item->slots), /*allow_unused_rules=*/true);
     if (!paths.ok()) return UsageErrors(paths.status().message());
     for (const RenamedPath& path : *paths) {
       if (path.rule) used[*path.rule] = true;
     }
     renamed.push_back({item, *std::move(paths)});
   }
-  for (size_t rule = 0; rule < used.size(); ++rule) {
-    if (used[rule]) continue;
-    // Without allow_unused_rules the error has suggestions, or names the rule that renamed its
-    // leaves.
-    for (const SourceItem* item : items) {
-      const auto paths = map.Apply(LeafSpecs(item->layout(), item->slots()));
-      if (!paths.ok()) return UsageErrors(paths.status().message());
-    }
-    return UsageError("rule '", map.rules()[rule].pattern, "' matches no leaf");
+  const auto unused = std::find(used.begin(), used.end(), false);
+  if (unused == used.end()) return renamed;
+  // Without allow_unused_rules the error has suggestions, or names the rule that renamed its leaves.
+  for (const SourceItem* item : items) {
+    const auto paths = map.Apply(LeafSpecs(item->layout, item->slots));
+    if (!paths.ok()) return UsageErrors(paths.status().message());
   }
-  return renamed;
+  const auto rule = static_cast<size_t>(unused - used.begin());
+  return UsageError("rule '", map.rules()[rule].pattern, "' matches no leaf");
 }
 
 // Returns the paths to show.
@@ -89,7 +85,7 @@ std::vector<const RenamedPath*> ToShow(const RenamedItem& one, bool all) {
 void PrintItem(const RenamedItem& one, bool all, Output* out) {
   const std::vector<const RenamedPath*> shown = ToShow(one, all);
   if (shown.empty()) return;
-  out->Write(out->Styled(Style::kBold, Printable(one.item->name())), ": ",
+  out->Write(out->Styled(Style::kBold, Printable(one.item->name)), ": ",
              WithCommas(static_cast<int64_t>(ToShow(one, false).size())), " of ",
              CountOf(one.item->size(), "leaf", "leaves"), " renamed\n");
   Table table;
@@ -148,17 +144,17 @@ absl::Status RenameModelItem(const RenamedItem& one, ModelItem* item, bool* lost
 absl::Status WriteRenamed(const Input& input, const std::vector<RenamedItem>& renamed,
                           const RenameArguments& arguments) {
   ModelWriter writer(arguments.writing);
-  LEAFSTORE_RETURN_IF_ERROR(writer.Check(arguments.write));
+  LEAFSTORE_RETURN_IF_ERROR(writer.Check(arguments.out));
   LEAFSTORE_ASSIGN_OR_RETURN(Model model, LoadModel(*input.source, input.items));
   bool lost = false;
   for (size_t i = 0; i < renamed.size(); ++i) {
     LEAFSTORE_RETURN_IF_ERROR(
         FileError(input.source->file, RenameModelItem(renamed[i], &model.items[i], &lost)));
   }
-  LEAFSTORE_RETURN_IF_ERROR(writer.Write(std::move(model), arguments.write));
+  LEAFSTORE_RETURN_IF_ERROR(writer.Write(std::move(model), arguments.out));
   LEAFSTORE_RETURN_IF_ERROR(writer.Commit());
   if (lost) {
-    Note(arguments.write,
+    Note(arguments.out,
          ": the structure is made from the new names: it lacks the type names, tags, ties and "
          "empty containers of the old one");
   }
@@ -167,20 +163,20 @@ absl::Status WriteRenamed(const Input& input, const std::vector<RenamedItem>& re
 
 absl::Status Rename(const RenameArguments& arguments) {
   LEAFSTORE_ASSIGN_OR_RETURN(const RenameMap map, ParseRules(arguments.rules));
-  if (!arguments.write.empty()) {
-    LEAFSTORE_RETURN_IF_ERROR(ModelWriter(arguments.writing).CheckFormat(arguments.write));
+  if (!arguments.out.empty()) {
+    LEAFSTORE_RETURN_IF_ERROR(ModelWriter(arguments.writing).CheckFormat(arguments.out));
   }
-  LEAFSTORE_ASSIGN_OR_RETURN(const Input input, OpenInput(arguments.input));
+  LEAFSTORE_ASSIGN_OR_RETURN(const Input input, OpenInput(arguments));
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<RenamedItem> renamed, RenameItems(input.items, map));
-  if (!arguments.write.empty()) {
+  if (!arguments.out.empty()) {
     LEAFSTORE_RETURN_IF_ERROR(WriteRenamed(input, renamed, arguments));
   }
   const auto print_text = [&](Output* out) {
     for (const RenamedItem& one : renamed) PrintItem(one, arguments.all, out);
-    if (arguments.write.empty()) out->Write("nothing is written; --write OUT writes it\n");
+    if (arguments.out.empty()) out->Write("nothing is written; --write OUT writes it\n");
   };
   const auto print_item = [&](const RenamedItem& one, JsonList* list) {
-    JsonList paths({{"name", one.item->name()}}, "renamed", list);
+    JsonList paths({{"name", one.item->name}}, "renamed", list);
     for (const RenamedPath* path : ToShow(one, arguments.all)) {
       paths.Add({{"from", path->from},
                  {"to", path->to},
@@ -188,8 +184,7 @@ absl::Status Rename(const RenameArguments& arguments) {
     }
     return absl::OkStatus();
   };
-  return PrintAnswer(arguments.input.form, SourceHead(*input.source), renamed, print_text,
-                     print_item);
+  return PrintAnswer(arguments.form, SourceHead(*input.source), renamed, print_text, print_item);
 }
 
 }  // namespace
@@ -199,17 +194,17 @@ void AddRenameCommand(CLI::App* program, CommandRun* run) {
       AddCommand(program, run, "rename",
                  "Renames leaves by patterns; without --write only prints the new names.",
                  kHelpFile, kRenameHelp, Rename);
-  AddFile(command, "FILE", &arguments->input.name, "the file to read");
+  AddFile(command, "FILE", &arguments->name, "the file to read");
   AddFile(command, "RULE", &arguments->rules, "PATTERN=TEMPLATE; may be repeated");
-  AddInput(command, {kStep, kItem}, &arguments->input);
-  CLI::Option* const write = AddValue(command, "--write,--output,-o", &arguments->write, "OUT",
+  AddInput(command, {kStep, kItem}, arguments);
+  CLI::Option* const write = AddValue(command, "--write,--output,-o", &arguments->out, "OUT",
                                       "write the renamed leaves to this file");
   command->add_flag("--all", arguments->all, "also print the leaves that keep their names");
   const size_t others = command->get_options().size();
   AddWriting(command, &arguments->writing);
   const std::vector<CLI::Option*> options = command->get_options();
   for (size_t i = others; i < options.size(); ++i) options[i]->needs(write);
-  AddInput(command, {kReading, kForm}, &arguments->input);
+  AddInput(command, {kReading, kForm}, arguments);
 }
 
 }  // namespace leafstore::tools

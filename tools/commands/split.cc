@@ -5,17 +5,13 @@
 
 #include "leafstore/select/groups.h"
 #include "leafstore/tools/commands/commands.h"
-#include "leafstore/tools/source/model.h"
 
 namespace leafstore::tools {
 namespace {
 
-struct SplitArguments {
-  InputOptions input;
-  std::string out;
+struct SplitArguments : WriteInput {
   bool no_rest = false;
   bool allow_empty = false;
-  WriteOptions writing;
 };
 
 constexpr char kSplitHelp[] =
@@ -40,8 +36,8 @@ std::vector<std::string> GroupNames(const SourceItems& items,
   std::vector<std::string> names;
   for (const NamedFilter& group : groups) names.push_back(group.name);
   for (const SourceItem* item : items) {
-    if (!groups.empty() || !item->grouping()) continue;
-    for (const std::string& name : item->grouping()->names()) {
+    if (!groups.empty() || !item->grouping) continue;
+    for (const std::string& name : item->grouping->names()) {
       if (name != kRestName && std::find(names.begin(), names.end(), name) == names.end()) {
         names.push_back(name);
       }
@@ -69,19 +65,19 @@ absl::StatusOr<std::vector<std::string>> OutputNames(const std::string& pattern,
 absl::StatusOr<Grouping> SavedGrouping(const SourceItem& item,
                                        const std::vector<std::string>& names) {
   std::vector<uint32_t> index_of;  // of the item's own groups
-  if (item.grouping()) {
-    for (const std::string& name : item.grouping()->names()) {
+  if (item.grouping) {
+    for (const std::string& name : item.grouping->names()) {
       index_of.push_back(
           static_cast<uint32_t>(std::find(names.begin(), names.end(), name) - names.begin()));
     }
   }
-  std::vector<uint32_t> groups(item.layout().size(), kNoGroup);
-  for (uint32_t place = 0; place < item.slots().size(); ++place) {
-    const Slot slot = item.slots().SlotAt(place);
-    const uint32_t own = item.grouping() ? item.grouping()->GroupOf(slot) : kNoGroup;
+  std::vector<uint32_t> groups(item.layout.size(), kNoGroup);
+  for (uint32_t place = 0; place < item.slots.size(); ++place) {
+    const Slot slot = item.slots.SlotAt(place);
+    const uint32_t own = item.grouping ? item.grouping->GroupOf(slot) : kNoGroup;
     groups[slot] = own == kNoGroup ? static_cast<uint32_t>(names.size() - 1) : index_of[own];
   }
-  return Grouping::Create(item.layout(), std::move(groups), names);
+  return Grouping::Create(item.layout, std::move(groups), names);
 }
 
 // Returns a model for each group, of the items in which the group has leaves.
@@ -113,13 +109,13 @@ absl::Status Split(const SplitArguments& arguments) {
     return UsageError("--out: expected a name with {} for the group's name, found '", arguments.out,
                       "'");
   }
-  LEAFSTORE_ASSIGN_OR_RETURN(const auto given, ParseGroups(arguments.input.groups));
+  LEAFSTORE_ASSIGN_OR_RETURN(const auto given, ParseGroups(arguments.groups));
   LEAFSTORE_RETURN_IF_ERROR(OutputNames(arguments.out, GroupNames({}, given)).status());
   ModelWriter writer(arguments.writing);
   LEAFSTORE_RETURN_IF_ERROR(writer.CheckFormat(arguments.out));
   LEAFSTORE_ASSIGN_OR_RETURN(
       const Input input,
-      OpenInput(arguments.input,
+      OpenInput(arguments,
                 {.groups = true, .own_leaves = true, .allow_no_leaves = arguments.allow_empty}));
   const std::vector<std::string> groups = GroupNames(input.items, input.groups);
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<std::string> files,
@@ -136,7 +132,7 @@ absl::Status Split(const SplitArguments& arguments) {
     if (parts[i].items.empty()) continue;
     LEAFSTORE_RETURN_IF_ERROR(writer.Write(std::move(parts[i]), files[i]));
   }
-  return writer.CommitAndPrint(arguments.input.form);
+  return writer.CommitAndPrint(arguments.form);
 }
 
 }  // namespace
@@ -145,8 +141,8 @@ void AddSplitCommand(CLI::App* program, CommandRun* run) {
   const auto [command, arguments] = AddCommand(
       program, run, "split", "Writes the leaves that filters match into files, one per group.",
       kHelpFile | kHelpFilter, kSplitHelp, Split);
-  AddFile(command, "FILE", &arguments->input.name);
-  AddInput(command, {kStep, kItem, kGroup}, &arguments->input);
+  AddFile(command, "FILE", &arguments->name);
+  AddInput(command, {kStep, kItem, kGroup}, arguments);
   AddValue(command, "--out,-o", &arguments->out, "TEMPLATE",
            "the files; {} stands for the group's name")
       ->required();
@@ -154,7 +150,7 @@ void AddSplitCommand(CLI::App* program, CommandRun* run) {
   command->add_flag("--allow-empty", arguments->allow_empty,
                     "a filter that matches no leaf is not an error");
   AddWriting(command, &arguments->writing);
-  AddInput(command, {kReading, kForm}, &arguments->input);
+  AddInput(command, {kReading, kForm}, arguments);
 }
 
 }  // namespace leafstore::tools

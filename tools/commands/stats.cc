@@ -1,7 +1,5 @@
 #include <algorithm>
 #include <cmath>
-#include <iterator>
-#include <limits>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
@@ -12,12 +10,12 @@
 namespace leafstore::tools {
 namespace {
 
-struct StatsArguments {
-  InputOptions input;
-  std::optional<uint32_t> depth;
+constexpr char kByPath[] = "path";
+
+struct StatsArguments : InputOptions {
   int histogram = 0;
   std::string range;
-  std::string sort = "path";
+  std::string sort = kByPath;
   std::optional<uint32_t> top;
 };
 
@@ -36,23 +34,6 @@ with --histogram histogram (lo, hi, bins, below, above).
 
 Exit codes: 0 success; 1 the file cannot be read, or the output cannot be written; 2 usage.)";
 
-// The keys by which rows can be sorted, the largest first.
-struct SortKey {
-  const char* name;
-  double (*of)(const TensorStats&);
-};
-constexpr SortKey kSortKeys[] = {
-    {"count", [](const TensorStats& stats) { return static_cast<double>(stats.count); }},
-    {"min", [](const TensorStats& stats) { return stats.min; }},
-    {"max", [](const TensorStats& stats) { return stats.max; }},
-    {"mean", [](const TensorStats& stats) { return stats.mean; }},
-    {"std", [](const TensorStats& stats) { return stats.stddev(); }},
-    {"l2", [](const TensorStats& stats) { return stats.l2(); }},
-    {"nan", [](const TensorStats& stats) { return static_cast<double>(stats.nan_count); }},
-    {"inf", [](const TensorStats& stats) { return static_cast<double>(stats.inf_count); }},
-    {"zero", [](const TensorStats& stats) { return static_cast<double>(stats.zero_count); }},
-};
-
 // Parses LO:HI; returns no value for "" and "all".
 absl::StatusOr<std::optional<StatsOptions::Range>> ParseRange(const std::string& text) {
   if (text.empty() || text == "all") return std::nullopt;
@@ -69,13 +50,10 @@ absl::StatusOr<std::optional<StatsOptions::Range>> ParseRange(const std::string&
 // Returns the indices of the rows to show, in order. Rows without tensors are skipped.
 std::vector<size_t> RowsToShow(const ItemSummary& summary, const StatsArguments& options) {
   std::vector<std::pair<double, size_t>> rows;
-  const auto* const key =
-      std::find_if(std::begin(kSortKeys), std::end(kSortKeys),
-                   [&options](const SortKey& one) { return options.sort == one.name; });
   for (size_t row = 0; row < summary.row_stats->size(); ++row) {
     const TensorStats& stats = (*summary.row_stats)[row];
     if (stats.tensors == 0) continue;
-    rows.emplace_back(key == std::end(kSortKeys) ? 0 : key->of(stats), row);
+    rows.emplace_back(options.sort == kByPath ? 0 : ToJson(stats)[options.sort].get<double>(), row);
   }
   // NaN is last.
   std::stable_sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) {
@@ -90,7 +68,7 @@ std::vector<size_t> RowsToShow(const ItemSummary& summary, const StatsArguments&
 void PrintItem(const ItemSummary& summary, const StatsArguments& options, Output* out) {
   const StatsDetail detail = options.histogram > 0 ? StatsDetail::kHistogram : StatsDetail::kFull;
   const std::vector<size_t> shown = RowsToShow(summary, options);
-  out->Write("\n", out->Styled(Style::kBold, Printable(summary.item().name())), "\n");
+  out->Write("\n", out->Styled(Style::kBold, Printable(summary.item().name)), "\n");
   Table table;
   table.Add("PATH", Fit::kCutMiddle, [&](size_t row) -> Cell {
     if (row == shown.size()) return {"(all)", Style::kBold};
@@ -118,7 +96,7 @@ void PrintItem(const ItemSummary& summary, const StatsArguments& options, Output
 }
 
 Json HeadWithStats(const ItemSummary& item) {
-  Json json = {{"name", item.item().name()}, {"all", ToJson(item.all_stats)}};
+  Json json = {{"name", item.item().name}, {"all", ToJson(item.all_stats)}};
   if (item.grouping) json["groups"] = Json::array();
   for (const GroupSummary& group : item.groups) {
     Json fields = {{"name", ToJson(group.name)}};
@@ -142,10 +120,10 @@ absl::Status Stats(const StatsArguments& options) {
   summary.stats_options.histogram_bins = options.histogram;
   LEAFSTORE_ASSIGN_OR_RETURN(summary.stats_options.histogram_range, ParseRange(options.range));
   summary.range_of_all = options.histogram > 0 && options.range == "all";
-  LEAFSTORE_ASSIGN_OR_RETURN(const Input input, OpenInput(options.input));
+  LEAFSTORE_ASSIGN_OR_RETURN(const Input input, OpenInput(options));
   summary.rows = {input.match, options.depth};
   summary.groups = input.groups;
-  summary.path_text = options.input.form.json;
+  summary.path_text = options.form.json;
   const Source& source = *input.source;
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<ItemSummary> items,
                              Summarize(source, input.items, summary));
@@ -163,8 +141,8 @@ absl::Status Stats(const StatsArguments& options) {
     return absl::OkStatus();
   };
   Json head = SourceHead(source);
-  head["verified"] = !options.input.no_verify && source.format == SourceFormat::kLeaf;
-  return PrintAnswer(options.input.form, head, items, print_text, print_item);
+  head["verified"] = options.verify && source.format == SourceFormat::kLeaf;
+  return PrintAnswer(options.form, head, items, print_text, print_item);
 }
 
 }  // namespace
@@ -174,9 +152,8 @@ void AddStatsCommand(CLI::App* program, CommandRun* run) {
       AddCommand(program, run, "stats",
                  "Shows statistics of the numbers: min, max, mean, std, L2, NaN, histograms.",
                  kHelpFile | kHelpGlob | kHelpFilter, kStatsHelp, Stats);
-  AddFile(command, "FILE", &options->input.name);
-  AddInput(command, {kStep, kItem, kMatch, kGroup}, &options->input);
-  AddDepth(command, &options->depth, "print subtrees that are N keys deep as one row");
+  AddFile(command, "FILE", &options->name);
+  AddInput(command, {kStep, kItem, kMatch, kGroup, kDepth}, options);
   CLI::Option* const histogram = AddValue(command, "--histogram", &options->histogram, "BINS",
                                           "with a histogram of this many bins")
                                      ->check(WholeNumber(1, 1000));
@@ -184,16 +161,16 @@ void AddStatsCommand(CLI::App* program, CommandRun* run) {
            "the range of the histograms: LO:HI, or all (that of all listed numbers); default: that "
            "of each tensor")
       ->needs(histogram);
-  std::vector<std::string> keys = {"path"};
-  for (const SortKey& key : kSortKeys) keys.emplace_back(key.name);
+  std::vector<std::string> keys = {kByPath};  // or by a field of the JSON
+  const Json fields = ToJson(TensorStats());
+  for (const auto& field : fields.items()) keys.push_back(field.key());
   WithChoices(command->add_option("--sort", options->sort,
                                   "sort rows by this, the largest first, or by path"),
               keys)
       ->type_name("KEY")
       ->check(OneOf(keys));
-  AddValue(command, "--top", &options->top, "N", "only the first N rows")
-      ->check(WholeNumber(0, std::numeric_limits<uint32_t>::max()));
-  AddInput(command, {kReading, kForm}, &options->input);
+  AddValue(command, "--top", &options->top, "N", "only the first N rows")->check(WholeNumber(0));
+  AddInput(command, {kReading, kForm}, options);
 }
 
 }  // namespace leafstore::tools

@@ -3,11 +3,6 @@
 namespace leafstore::tools {
 namespace {
 
-struct TreeOptions {
-  InputOptions input;
-  std::optional<uint32_t> depth;
-};
-
 constexpr char kTreeHelp[] = R"(Examples:
   leafstore tree run                                         all of the newest checkpoint
   leafstore tree model.safetensors --depth 3                 its upper levels
@@ -54,7 +49,7 @@ Cell SizeCell(const ItemRows& rows, const Row& row) {
 }
 
 void PrintTree(const ItemRows& rows, Output* out) {
-  out->Write("\n", out->Styled(Style::kBold, Printable(rows.item().name())), "\n");
+  out->Write("\n", out->Styled(Style::kBold, Printable(rows.item().name)), "\n");
   Table table;
   const auto add = [&](const char* title, Fit fit, Cell (*cell_of)(const ItemRows&, const Row&)) {
     table.Add(title, fit, [&rows, cell_of](size_t row) { return cell_of(rows, rows.rows()[row]); });
@@ -94,10 +89,10 @@ absl::StatusOr<Json> RowToJson(const ItemRows& rows, const Row& row) {
   return json;
 }
 
-absl::Status Tree(const TreeOptions& options) {
-  LEAFSTORE_ASSIGN_OR_RETURN(const Input input, OpenInput(options.input));
+absl::Status Tree(const InputOptions& options) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const Input input, OpenInput(options));
   const Source& source = *input.source;
-  const OutputForm& form = options.input.form;
+  const OutputForm& form = options.form;
   std::vector<ItemRows> items;
   for (const SourceItem* item : input.items) {
     const RowOptions listed = {input.match, options.depth, /*containers=*/true};
@@ -111,7 +106,7 @@ absl::Status Tree(const TreeOptions& options) {
     for (const ItemRows& rows : items) PrintTree(rows, out);
   };
   const auto print_item = [&](const ItemRows& rows, JsonList* list) -> absl::Status {
-    JsonList nodes({{"name", rows.item().name()}}, "nodes", list);
+    JsonList nodes({{"name", rows.item().name}}, "nodes", list);
     for (const Row& row : rows.rows()) {
       LEAFSTORE_ASSIGN_OR_RETURN(const Json json, FileError(source.file, RowToJson(rows, row)));
       if (!nodes.Add(json)) break;
@@ -127,10 +122,11 @@ void AddTreeCommand(CLI::App* program, CommandRun* run) {
   const auto [command, options] = AddCommand(
       program, run, "tree", "Shows the structure as a tree: kinds, dtypes, shapes, bytes, ties.",
       kHelpFile | kHelpGlob, kTreeHelp, Tree);
-  AddFile(command, "FILE", &options->input.name);
-  AddInput(command, {kStep, kItem, kMatch}, &options->input);
-  AddDepth(command, &options->depth, "print at most N levels of keys");
-  AddInput(command, {kReading, kForm}, &options->input);
+  AddFile(command, "FILE", &options->name);
+  AddInput(command, {kStep, kItem, kMatch}, options);
+  AddValue(command, "--depth", &options->depth, "N", "print at most N levels of keys")
+      ->check(WholeNumber(0));
+  AddInput(command, {kReading, kForm}, options);
 }
 
 }  // namespace leafstore::tools

@@ -8,9 +8,8 @@
 namespace leafstore::tools {
 namespace {
 
-struct VerifyOptions {
+struct VerifyOptions : InputOptions {
   std::vector<std::string> files;
-  InputOptions input;
 };
 
 constexpr char kVerifyHelp[] =
@@ -44,15 +43,15 @@ Verified VerifyOne(const std::string& file, std::optional<int64_t> step, int thr
   Verified verified{file, step};
   InputOptions options;
   options.name = file;
-  options.threads = threads;
+  options.io.threads = threads;
   const absl::StatusOr<SourcePtr> source =
       Open(options, /*verify=*/true, absl::StrCat("verifying ", Printable(file)));
   verified.status = source.status();
   if (!source.ok()) return verified;
   verified.format = (*source)->format;
   verified.bytes = (*source)->file_size;
-  for (const auto& item : (*source)->items) {
-    verified.tensors += ItemRows(*item).ItemTotals().tensors;
+  for (const SourceItem& item : (*source)->items) {
+    verified.tensors += ItemRows(item).ItemTotals().tensors;
   }
   verified.status = FileError((*source)->file, (*source)->verify());
   return verified;
@@ -85,19 +84,16 @@ absl::StatusOr<std::vector<Verified>> VerifyAll(const VerifyOptions& options,
                                                 absl::FunctionRef<bool(const Verified&)> done) {
   std::vector<Verified> all;
   for (const std::string& name : options.files) {
-    SourceOptions named;
+    VerifyOptions named = options;
     named.name = name;
-    named.step = options.input.step;
     const absl::StatusOr<std::map<int64_t, std::string>> steps = NamedSteps(named);
     if (ReasonOf(steps.status()) == ErrorReason::kUsage) return steps.status();
-    if (!steps.ok() || steps->empty()) {
-      all.push_back(steps.ok() ? VerifyOne(name, std::nullopt, options.input.threads)
+    std::vector<std::pair<std::optional<int64_t>, std::string>> files;
+    if (steps.ok()) files.assign(steps->begin(), steps->end());
+    if (files.empty()) files.emplace_back(std::nullopt, name);
+    for (const auto& [step, file] : files) {
+      all.push_back(steps.ok() ? VerifyOne(file, step, options.io.threads)
                                : Verified{name, {}, {}, 0, 0, steps.status()});
-      if (!done(all.back())) return all;
-      continue;
-    }
-    for (const auto& [step, file] : *steps) {
-      all.push_back(VerifyOne(file, step, options.input.threads));
       if (!done(all.back())) return all;
     }
   }
@@ -105,8 +101,8 @@ absl::StatusOr<std::vector<Verified>> VerifyAll(const VerifyOptions& options,
 }
 
 absl::Status Verify(const VerifyOptions& options) {
-  const bool as_json = options.input.form.json;
-  Output out(stdout, options.input.form.color);
+  const bool as_json = options.form.json;
+  Output out(stdout, options.form.color);
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<Verified> all,
                              VerifyAll(options, [&](const Verified& one) {
                                if (!as_json) PrintVerified(one, &out);
@@ -132,7 +128,7 @@ void AddVerifyCommand(CLI::App* program, CommandRun* run) {
       AddCommand(program, run, "verify", "Verifies every byte, and prints a line per file.",
                  kHelpFile, kVerifyHelp, Verify);
   AddFile(command, "FILE", &options->files, "the files to verify; may be repeated");
-  AddInput(command, {kStep, kThreads, kForm}, &options->input);
+  AddInput(command, {kStep, kThreads, kForm}, options);
 }
 
 }  // namespace leafstore::tools

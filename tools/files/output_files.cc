@@ -5,10 +5,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <filesystem>
+#include <mutex>
 #include <optional>
 #include <system_error>
 #include <thread>
@@ -24,7 +24,7 @@ namespace {
 FileSystem& Files() { return FileSystem::Posix(); }
 
 // The temporary files of all OutputFiles, which must not outlive this process. Unless they say
-// otherwise, functions need the mutex.
+// otherwise, functions need the mutex, which the lists of an OutputFiles need as well.
 struct Registry {
   // Never freed: a signal handler may read it.
   struct File {
@@ -33,21 +33,13 @@ struct Registry {
     std::atomic<bool> exists{true};
   };
 
-  // Returns null for a file that was never added.
-  File* Find(const std::string& path) const {
-    File* file = first;
-    while (file != nullptr && file->path != path) file = file->next;
-    return file;
-  }
-  void Add(const std::string& path) {
-    if (File* const known = Find(path)) {
-      known->exists = true;
-    } else {
-      first.store(new File{path, first.load()});
+  void Add(const std::string& path) { first.store(new File{path, first.load()}); }
+  // Returns whether the file was one of these.
+  bool Forget(const std::string& path) {
+    for (File* file = first; file != nullptr; file = file->next) {
+      if (file->path == path && file->exists.exchange(false)) return true;
     }
-  }
-  void Forget(const std::string& path) {
-    if (File* const known = Find(path)) known->exists = false;
+    return false;
   }
   // Removes the files. Needs no mutex; safe in a signal handler.
   void Unlink() const {
@@ -124,8 +116,7 @@ void OnCrash(int number) {
 // Removes a temporary file, if it is one. Returns no value if it is not.
 std::optional<absl::Status> RemoveTemporary(const std::string& path) {
   const std::lock_guard<std::mutex> lock(temporaries.mutex);
-  Registry::File* const known = temporaries.Find(path);
-  if (known == nullptr || !known->exists.exchange(false)) return std::nullopt;
+  if (!temporaries.Forget(path)) return std::nullopt;
   return Files().Remove(path);
 }
 
@@ -212,9 +203,6 @@ absl::StatusOr<std::unique_ptr<WritableFile>> OutputFiles::Create(const std::str
     file = Files().Create(place);
     if (!file.ok()) return file;
     temporaries.Add(place);
-  }
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
     created_.push_back(place);
   }
   // The mode is set before any byte is written, because the bytes may be private.
@@ -229,7 +217,7 @@ absl::StatusOr<std::unique_ptr<ReadableFile>> OutputFiles::Open(const std::strin
 absl::Status OutputFiles::Rename(const std::string& from, const std::string& to) {
   LEAFSTORE_RETURN_IF_ERROR(CheckFree(to));
   const std::string file = FileBehind(to);
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const std::lock_guard<std::mutex> lock(temporaries.mutex);
   for (const Step& step : steps_) {
     if (step.from.empty() || step.to != file) continue;
     return absl::InvalidArgumentError(absl::StrCat(
@@ -237,22 +225,20 @@ absl::Status OutputFiles::Rename(const std::string& from, const std::string& to)
   }
   steps_.push_back({PlaceOf(from), file});
   // The writer syncs only the directory of `to`.
-  if (file != to) directories_.push_back(DirectoryOf(file));
+  if (file != to) directories_.insert(DirectoryOf(file));
   return absl::OkStatus();
 }
 
 absl::Status OutputFiles::Remove(const std::string& path) {
   if (const auto removed = RemoveTemporary(PlaceOf(path))) return *removed;
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const std::lock_guard<std::mutex> lock(temporaries.mutex);
   steps_.push_back({"", path});
   return absl::OkStatus();
 }
 
 absl::Status OutputFiles::SyncDirectory(const std::string& path) {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  if (std::find(directories_.begin(), directories_.end(), path) == directories_.end()) {
-    directories_.push_back(path);
-  }
+  const std::lock_guard<std::mutex> lock(temporaries.mutex);
+  directories_.insert(path);
   return absl::OkStatus();
 }
 
@@ -298,14 +284,13 @@ absl::Status OutputFiles::RunSteps() {
 }
 
 absl::Status OutputFiles::Commit() {
-  const std::lock_guard<std::mutex> lock(mutex_);
   {
     // No signal is handled between the first rename and the last.
-    const std::lock_guard<std::mutex> no_signal(temporaries.mutex);
+    const std::lock_guard<std::mutex> lock(temporaries.mutex);
     LEAFSTORE_RETURN_IF_ERROR(RunSteps());
     for (const Step& step : steps_) temporaries.Forget(step.from);
+    steps_.clear();
   }
-  steps_.clear();
   for (const std::string& directory : directories_) {
     LEAFSTORE_RETURN_IF_ERROR(Files().SyncDirectory(directory));
   }

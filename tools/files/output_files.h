@@ -25,7 +25,7 @@
 #define LEAFSTORE_TOOLS_FILES_OUTPUT_FILES_H_
 
 #include <memory>
-#include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -76,10 +76,9 @@ class OutputFiles : public FileSystem {
   absl::Status RunSteps();
 
   const bool force_;
-  std::mutex mutex_;
   std::vector<std::string> created_;
   std::vector<Step> steps_;
-  std::vector<std::string> directories_;  // to be synced
+  std::set<std::string> directories_;  // to be synced
 };
 
 }  // namespace leafstore::tools

@@ -1,10 +1,12 @@
 #include "leafstore/tools/present/array_text.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 
 #include "absl/strings/str_format.h"
 
@@ -79,10 +81,11 @@ std::string NotFinite(double number) {
   return std::isnan(number) ? "nan" : number < 0 ? "-inf" : "inf";
 }
 
-std::string FloatText(double number, DType dtype) {
+// Returns a part of a complex number.
+std::string PartText(float number) {
   if (!std::isfinite(number)) return NotFinite(number);
   if (number == 0) return std::signbit(number) ? "-0." : "0.";
-  const Scientific shape = ScientificOf(number, dtype);
+  const Scientific shape = ScientificOf(number, DType::kF32);
   if (shape.exponent >= 16 || shape.exponent < -4) {
     return absl::StrFormat("%.*e", shape.digits, number);
   }
@@ -90,23 +93,18 @@ std::string FloatText(double number, DType dtype) {
   return absl::StrCat(absl::StrFormat("%.*f", digits, number), digits == 0 ? "." : "");
 }
 
-std::string ComplexText(const Tensor& tensor, int64_t index) {
-  const float real = RawAt<float>(tensor, 2 * index);
-  const float imaginary = RawAt<float>(tensor, 2 * index + 1);
-  return absl::StrCat(FloatText(real, DType::kF32),
-                      std::signbit(imaginary) && !std::isnan(imaginary) ? "" : "+",
-                      FloatText(imaginary, DType::kF32), "j");
-}
-
-// Returns an element with as many digits as it needs.
+// Returns an element that is not floating with as many digits as it needs.
 std::string ElementText(const Tensor& tensor, int64_t index) {
   const DType dtype = tensor.dtype();
   if (dtype == DType::kI64) return absl::StrCat(RawAt<int64_t>(tensor, index));
   if (dtype == DType::kU64) return absl::StrCat(RawAt<uint64_t>(tensor, index));
-  if (dtype == DType::kC64) return ComplexText(tensor, index);
+  if (dtype == DType::kC64) {
+    const auto [real, imaginary] = RawAt<std::array<float, 2>>(tensor, index);
+    const bool has_sign = std::signbit(imaginary) && !std::isnan(imaginary);
+    return absl::StrCat(PartText(real), has_sign ? "" : "+", PartText(imaginary), "j");
+  }
   const double number = NumberAt(tensor, index);
   if (dtype == DType::kBool) return number != 0 ? "True" : "False";
-  if (IsFloating(dtype)) return FloatText(number, dtype);
   return absl::StrCat(static_cast<int64_t>(number));
 }
 
@@ -129,14 +127,17 @@ class ArrayPrinter {
   }
 
  private:
+  // The count of elements shown at each end of an abbreviated axis.
+  static constexpr int64_t kEdge = 3;
+
   // Calls `body` with each position of an axis that is printed, and -1 for those that are omitted.
   template <typename Body>
   void ForEachShown(size_t axis, Body body) const {
     const int64_t extent = view_.shape[axis];
     for (int64_t i = 0; i < extent && out_->ok(); ++i) {
-      if (is_cut_ && extent > 2 * options_.edge && i == options_.edge) {
+      if (is_cut_ && extent > 2 * kEdge && i == kEdge) {
         body(-1);
-        i = extent - options_.edge;
+        i = extent - kEdge;
       }
       body(i);
     }
@@ -262,18 +263,15 @@ std::string ElementAsJson(const Tensor& tensor, int64_t index) {
   const DType dtype = tensor.dtype();
   if (dtype == DType::kBool) return NumberAt(tensor, index) != 0 ? "true" : "false";
   if (dtype == DType::kC64) {
-    return absl::StrCat("[", JsonNumber(RawAt<float>(tensor, 2 * index), DType::kF32), ",",
-                        JsonNumber(RawAt<float>(tensor, 2 * index + 1), DType::kF32), "]");
+    const auto [real, imaginary] = RawAt<std::array<float, 2>>(tensor, index);
+    return absl::StrCat("[", JsonNumber(real, dtype), ",", JsonNumber(imaginary, dtype), "]");
   }
   if (IsFloating(dtype)) return JsonNumber(NumberAt(tensor, index), dtype);
   return ElementText(tensor, index);
 }
 
 void PrintAxisAsJson(const TensorView& view, size_t axis, int64_t index, Output* out) {
-  if (axis == view.shape.size()) {
-    out->Write(ElementAsJson(view.tensor, index));
-    return;
-  }
+  if (axis == view.shape.size()) return out->Write(ElementAsJson(view.tensor, index));
   out->Write("[");
   for (int64_t i = 0; i < view.shape[axis] && out->ok(); ++i) {
     if (i > 0) out->Write(",");

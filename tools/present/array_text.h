@@ -13,8 +13,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <limits>
-#include <string>
 
 #include "leafstore/tools/present/output.h"
 #include "leafstore/tools/present/slice.h"
@@ -24,8 +22,6 @@ namespace leafstore::tools {
 struct ArrayTextOptions {
   // Tensors with more elements are abbreviated.
   int64_t threshold = 1000;
-  // The count of elements shown at each end of an abbreviated axis.
-  int64_t edge = 3;
   // The maximum length of a line.
   size_t width = 75;
   // The maximum count of digits after the point. If it is large enough, all numbers read back.

@@ -7,9 +7,6 @@
 #ifndef LEAFSTORE_TOOLS_PRESENT_ERRORS_H_
 #define LEAFSTORE_TOOLS_PRESENT_ERRORS_H_
 
-#include <string>
-#include <utility>
-
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"

@@ -1,13 +1,11 @@
 #include "leafstore/tools/present/text.h"
 
-#include <locale.h>
-#include <wchar.h>
-
 #include <algorithm>
 #include <iterator>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/types/span.h"
 
 #include "leafstore/core/internal/utf8.h"
 
@@ -28,10 +26,12 @@ constexpr Range kEscaped[] = {
     {0x2028, 0x202e}, {0x2060, 0x206f}, {0x2800, 0x2800}, {0x3164, 0x3164},
     {0xfeff, 0xfeff}, {0xffa0, 0xffa0}, {0xfff9, 0xfffb}, {0xe0000, 0xe00ff}};
 
-bool IsEscaped(char32_t c) {
-  const auto* const range = std::lower_bound(std::begin(kEscaped), std::end(kEscaped), c,
-                                             [](const Range& r, char32_t v) { return r.last < v; });
-  return range != std::end(kEscaped) && range->first <= c;
+#include "leafstore/tools/present/character_widths.inc"
+
+bool IsIn(absl::Span<const Range> ranges, char32_t c) {
+  const auto range = std::lower_bound(ranges.begin(), ranges.end(), c,
+                                      [](const Range& r, char32_t v) { return r.last < v; });
+  return range != ranges.end() && range->first <= c;
 }
 
 bool IsPlainAscii(absl::string_view text) {
@@ -67,14 +67,11 @@ void AppendEscape(char32_t c, std::string* out) {
   }
 }
 
-// Returns the columns of a character by the tables of the C library, whatever the locale of the user.
+// Returns the columns of a character, whatever the locale.
 size_t WidthOf(char32_t c) {
   if (c < 0x300) return 1;
-  static const locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
-  const locale_t before = uselocale(utf8);
-  const int width = wcwidth(static_cast<wchar_t>(c));
-  uselocale(before);
-  return width < 0 ? 1 : static_cast<size_t>(width);
+  if (IsIn(kZeroWidth, c)) return 0;
+  return IsIn(kWide, c) ? 2 : 1;
 }
 
 // Returns the longest prefix of at most `width` columns.
@@ -114,7 +111,7 @@ std::string Printable(absl::string_view text) {
     size_t valid = internal::ValidUtf8PrefixSize(text);
     while (valid > 0) {
       const Character c = FirstOf(text);
-      if (IsEscaped(c.code)) {
+      if (IsIn(kEscaped, c.code)) {
         AppendEscape(c.code, &out);
       } else {
         out.append(text.data(), c.size);

@@ -54,8 +54,8 @@ absl::StatusOr<std::vector<ReportItem>> ListItems(const std::vector<const Source
                                                   const Input& input) {
   if (names.empty()) {
     for (auto source = sources.rbegin(); source != sources.rend(); ++source) {
-      for (const auto& item : (*source)->items) {
-        if (!absl::c_linear_search(names, item->name())) names.push_back(item->name());
+      for (const SourceItem& item : (*source)->items) {
+        if (!absl::c_linear_search(names, item.name)) names.push_back(item.name);
       }
     }
   }
@@ -67,7 +67,7 @@ absl::StatusOr<std::vector<ReportItem>> ListItems(const std::vector<const Source
       sides.push_back(source->FindItem(name));
       if (sides.back() != nullptr) chosen.push_back(sides.back());
     }
-    if (chosen.empty() || chosen.back()->name() != name) return sources.back()->item(name).status();
+    if (chosen.empty() || chosen.back()->name != name) return sources.back()->item(name).status();
     LEAFSTORE_ASSIGN_OR_RETURN(ReportItem item,
                                ListReportItem(std::move(sides), input.match, input.groups));
     items.push_back(std::move(item));
@@ -97,14 +97,15 @@ absl::Status AddSteps(const std::map<int64_t, std::string>& steps, const InputOp
   for (const auto& [step, file] : steps) {
     std::vector<ItemPlaces> now = before;
     const auto read = [&, &file = file]() -> absl::StatusOr<SourcePtr> {
-      LEAFSTORE_ASSIGN_OR_RETURN(SourcePtr source, OpenSource({.name = file,
-                                                               .io = {.threads = options.threads},
-                                                               .verify = !options.no_verify}));
+      LEAFSTORE_ASSIGN_OR_RETURN(
+          SourcePtr source,
+          OpenSource(
+              {.name = file, .io = {.threads = options.io.threads}, .verify = options.verify}));
       for (size_t i = 0; i < items->size(); ++i) {
         ReportItem& item = (*items)[i];
         LEAFSTORE_ASSIGN_OR_RETURN(now[i],
-                                   AddStep(source->FindItem(item.main().name()), std::move(now[i]),
-                                           options.threads, progress, &item));
+                                   AddStep(source->FindItem(item.main().name), std::move(now[i]),
+                                           options.io.threads, progress, &item));
       }
       return source;
     };
@@ -140,7 +141,7 @@ absl::StatusOr<Json> BuildReport(const std::vector<const Source*>& sources,
   for (const ReportItem& item : items) bytes += item.bytes_to_read();
   Progress progress("reading", bytes * (static_cast<int64_t>(steps.size()) + 1));
   for (ReportItem& item : items) {
-    LEAFSTORE_RETURN_IF_ERROR(ReadReportItem(options.threads, &progress, &item));
+    LEAFSTORE_RETURN_IF_ERROR(ReadReportItem(options.io.threads, &progress, &item));
   }
   if (!steps.empty()) {
     LEAFSTORE_RETURN_IF_ERROR(AddSteps(steps, options, &items, &progress, &json));
@@ -195,9 +196,9 @@ absl::StatusOr<Json> BuildData(const ReportOptions& options) {
     mode = "compare";
     absl::StrAppend(&title, " and ", NameOf(*after));
   }
-  const bool verified =
-      !options.input.no_verify &&
-      absl::c_all_of(sources, [](const Source* source) { return source->has_checksums(); });
+  const bool verified = options.input.verify && absl::c_all_of(sources, [](const Source* source) {
+                          return source->has_checksums();
+                        });
   return BuildReport(sources, steps, options.input, input,
                      {{"schema", kReportSchema},
                       {"mode", mode},

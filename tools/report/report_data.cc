@@ -182,8 +182,8 @@ Json ReportFileJson(const Source& source) {
 Json ReportItemJson(const ReportItem& item, const Json& steps) {
   const auto first = [](const auto& pair) { return pair.first; };
   const auto second = [](const auto& pair) { return pair.second; };
-  Json json = {{"name", Printable(item.main().name())},
-               {"metadata", Fields(item.main().metadata(), Printable)}};
+  Json json = {{"name", Printable(item.main().name)},
+               {"metadata", Fields(item.main().metadata, Printable)}};
   json["totals"] = ListOf(item.totals, [](const std::optional<Totals>& totals) {
     return totals ? TotalsJson(*totals) : Json(nullptr);
   });

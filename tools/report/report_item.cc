@@ -39,7 +39,7 @@ class Lister {
     for (const Row& row : rows.rows()) {
       if (!rows.def()) {
         const uint32_t place = rows.places()[row.begin];
-        AddLeaf(side, NodeAt(source.layout().PathOf(source.slots().SlotAt(place))), place);
+        AddLeaf(side, NodeAt(source.PathOf(place)), place);
         continue;
       }
       const uint32_t node = NodeOf(*rows.def(), row.node);
@@ -147,8 +147,8 @@ class Lister {
 
 // Returns the differences of the structures, except leaves of one side, which the table lists.
 std::vector<std::string> CompareStructures(const SourceItem& before, const SourceItem& after) {
-  const absl::StatusOr<TreeDef> a = before.layout().def();
-  const absl::StatusOr<TreeDef> b = after.layout().def();
+  const absl::StatusOr<TreeDef> a = before.layout.def();
+  const absl::StatusOr<TreeDef> b = after.layout.def();
   if (!a.ok() || !b.ok()) return {};
   using What = TreeDefDifference::What;
   std::vector<std::string> lines;
@@ -182,7 +182,7 @@ absl::Status Group(const std::vector<NamedFilter>& groups, ReportItem* item) {
     for (const std::string& name : own->names()) same.push_back(item->grouping->Find(name));
     for (ReportItem::Entry& leaf : item->leaves) {
       if (leaf.places[side] == kNoPlace) continue;
-      const uint32_t group = own->GroupOf(source->slots().SlotAt(leaf.places[side]));
+      const uint32_t group = own->GroupOf(source->slots.SlotAt(leaf.places[side]));
       leaf.group = group == kNoGroup ? std::nullopt : same[group];
     }
   }
@@ -311,7 +311,7 @@ absl::StatusOr<ReportItem> ListReportItem(std::vector<const SourceItem*> sides,
   if (item.sides.size() > 1 && item.sides[0] != nullptr && item.sides[1] != nullptr) {
     item.structure = CompareStructures(*item.sides[0], *item.sides[1]);
   }
-  LEAFSTORE_RETURN_IF_ERROR(FileError(item.main().file(), Group(groups, &item)));
+  LEAFSTORE_RETURN_IF_ERROR(FileError(item.main().file, Group(groups, &item)));
   return item;
 }
 
@@ -338,7 +338,7 @@ absl::StatusOr<ItemPlaces> AddStep(const SourceItem* at, ItemPlaces before, int 
   std::vector<std::optional<SeriesPoint>> points(count);
   if (at != nullptr) {
     const SourceItem& own = item->main();
-    const Alignment there = Align({own.layout(), own.slots()}, {at->layout(), at->slots()});
+    const Alignment there = Align({own.layout, own.slots}, {at->layout, at->slots});
     for (size_t i = 0; i < count; ++i) now.places[i] = there[item->leaves[i].places[0]];
     before.places.resize(count, kNoPlace);
     const auto read = [&](size_t i, absl::Span<const Leaf> leaves) {

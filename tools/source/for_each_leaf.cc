@@ -50,7 +50,7 @@ absl::StatusOr<std::vector<Leaf>> Load(const SourceItem* item, absl::Span<const 
   sorted.erase(std::unique(sorted.begin(), sorted.end()), sorted.end());
   if (!sorted.empty() && sorted.back() == kNoPlace) sorted.pop_back();
   if (sorted.empty()) return leaves;
-  LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore loaded, FileError(item->file(), item->Load(sorted)));
+  LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore loaded, FileError(item->file, item->Load(sorted)));
   for (size_t i = 0; i < places.size(); ++i) {
     if (places[i] == kNoPlace) continue;
     const auto at = std::lower_bound(sorted.begin(), sorted.end(), places[i]);

@@ -1,4 +1,4 @@
-#include "leafstore/tools/source/formats.h"
+// How each format of a Source is recognized and opened.
 
 #include <algorithm>
 #include <cstddef>
@@ -16,6 +16,7 @@
 #include "leafstore/interop/safetensors/reader.h"
 #include "leafstore/io/file_system.h"
 #include "leafstore/tools/present/text.h"
+#include "leafstore/tools/source/source.h"
 
 namespace leafstore::tools {
 namespace {
@@ -29,14 +30,6 @@ constexpr absl::string_view kSafetensorsSuffix = ".safetensors";
 constexpr absl::string_view kNpyMagic("\x93NUMPY", 6);
 constexpr absl::string_view kZipMagic("PK\x03\x04", 4);
 constexpr absl::string_view kEmptyZipMagic("PK\x05\x06", 4);
-
-// The formats of files whose first bytes do not decide.
-constexpr std::pair<absl::string_view, SourceFormat> kSuffixes[] = {
-    {".leaf", SourceFormat::kLeaf},
-    {kSafetensorsSuffix, SourceFormat::kSafetensors},
-    {kIndexSuffix, SourceFormat::kSafetensors},
-    {".npz", SourceFormat::kNpz},
-    {".npy", SourceFormat::kNpy}};
 
 // Returns whether `head` begins with a length that fits into the file, and an object.
 bool IsSafetensors(absl::string_view head, int64_t file_size) {
@@ -70,10 +63,10 @@ absl::StatusOr<SourceFormat> DetectFormat(const std::string& file) {
   if (Begins(head, kLeafMagic)) return SourceFormat::kLeaf;
   if (Begins(head, kNpyMagic)) return SourceFormat::kNpy;
   if (Begins(head, kZipMagic) || Begins(head, kEmptyZipMagic)) return SourceFormat::kNpz;
-  if (IsSafetensors(head, opened->size()) || IsIndex(head)) return SourceFormat::kSafetensors;
-  for (const auto& [suffix, kind] : kSuffixes) {
-    if (absl::EndsWith(file, suffix)) return kind;
+  if (IsSafetensors(head, opened->size()) || IsIndex(head) || absl::EndsWith(file, kIndexSuffix)) {
+    return SourceFormat::kSafetensors;
   }
+  if (const std::optional<SourceFormat> named = FormatOfName(file)) return *named;
   // It may be a checkpoint whose first bytes are damaged, hence "preamble".
   return absl::DataLossError(absl::StrCat(
       "preamble: expected '", absl::CHexEscape(kLeafMagic),
@@ -82,77 +75,10 @@ absl::StatusOr<SourceFormat> DetectFormat(const std::string& file) {
       head.empty() ? "found an empty file" : absl::StrCat("found '", absl::CHexEscape(head), "'")));
 }
 
-// An item of a checkpoint.
-class LeafItem : public SourceItem {
- public:
-  LeafItem(const CheckpointReader& reader, const CheckpointItemInfo& info)
-      : SourceItem(reader.path(), info.name(), info.layout(), info.slots()),
-        reader_(reader),
-        info_(info) {
-    grouping_ = info.grouping();
-    metadata_ = info.metadata();
-  }
-
-  EntryInfo entry(uint32_t place) const override { return info_.entry(place); }
-  bool has_checksums() const override { return true; }
-  absl::StatusOr<ParamStore> Load(absl::Span<const uint32_t> places) const override {
-    return reader_.Load(name_, {.places = std::vector<uint32_t>(places.begin(), places.end())});
-  }
-
- private:
-  CheckpointReader reader_;  // a copy shares the open file
-  CheckpointItemInfo info_;
-};
-
-class SafetensorsItem : public SourceItem {
- public:
-  SafetensorsItem(const SafetensorsReader& reader, const SafetensorsLeaves& leaves)
-      : SourceItem(reader.path(), std::string(kOnlyItem), leaves.layout(), leaves.slots()),
-        reader_(reader),
-        leaves_(leaves) {
-    grouping_ = leaves.grouping();
-  }
-
-  EntryInfo entry(uint32_t place) const override { return leaves_.entry(place); }
-  absl::StatusOr<ParamStore> Load(absl::Span<const uint32_t> places) const override {
-    return reader_.Load({.places = std::vector<uint32_t>(places.begin(), places.end())});
-  }
-  absl::StatusOr<ItemOptions> SavedWith() const override {
-    return ItemOptionsFromSafetensors(reader_);
-  }
-
- private:
-  SafetensorsReader reader_;  // a copy shares the open files
-  const SafetensorsLeaves& leaves_;
-};
-
-// An item whose leaves are loaded when the file is opened.
-class StoreItem : public SourceItem {
- public:
-  StoreItem(const std::string& file, ParamStore store)
-      : SourceItem(file, std::string(kOnlyItem), store.layout(), store.slots()),
-        store_(std::move(store)) {}
-
-  EntryInfo entry(uint32_t place) const override {
-    const Leaf& leaf = store_.leaf(place);
-    EntryInfo info{leaf.spec()};
-    if (leaf.is_value()) info.value = &leaf.value();
-    info.stored_size = info.spec.byte_size();  // 0 for a value
-    return info;
-  }
-  absl::StatusOr<ParamStore> Load(absl::Span<const uint32_t> places) const override {
-    return store_.Select(slots_.AtPlaces(places));
-  }
-
- private:
-  ParamStore store_;
-};
-
 SourceOr OpenSafetensors(const std::string& file, const SourceOptions& options) {
-  SafetensorsReadOptions read;
-  read.names = options.names;
-  read.io = options.io;
-  LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsReader reader, SafetensorsReader::Open(file, read));
+  LEAFSTORE_ASSIGN_OR_RETURN(
+      const SafetensorsReader reader,
+      SafetensorsReader::Open(file, {.io = options.io, .names = options.names}));
   LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsLeaves* leaves, reader.GetLeaves());
   auto source = std::make_unique<Source>();
   source->format = SourceFormat::kSafetensors;
@@ -165,36 +91,55 @@ SourceOr OpenSafetensors(const std::string& file, const SourceOptions& options) 
     absl::StrAppend(&source->description, ", ",
                     CountOf(static_cast<int64_t>(source->other_files.size()), "shard", "shards"));
   }
-  source->items.push_back(std::make_unique<SafetensorsItem>(reader, *leaves));
+  source->items.push_back(
+      {.name = std::string(kOnlyItem),
+       .file = reader.path(),
+       .layout = leaves->layout(),
+       .slots = leaves->slots(),
+       .grouping = leaves->grouping(),
+       .entry = [leaves](uint32_t place) { return leaves->entry(place); },
+       .load = [reader](const LoadOptions& which) { return reader.Load(which); },
+       .save_options = [reader] { return ItemOptionsFromSafetensors(reader); }});
   source->verify = [reader] { return reader.Verify(); };
   return source;
 }
 
-SourceOr SourceOf(SourceFormat format, const std::string& file, ParamStore store) {
+EntryInfo EntryOf(const Leaf& leaf) {
+  EntryInfo entry{leaf.spec()};
+  if (leaf.is_value()) entry.value = &leaf.value();
+  entry.stored_size = entry.spec.byte_size();  // 0 for a value
+  return entry;
+}
+
+// Opens a file of NumPy, and loads its leaves.
+SourceOr OpenNumpy(SourceFormat format, const std::string& file, const SourceOptions& options) {
+  ParamStore loaded;
+  if (format == SourceFormat::kNpz) {
+    LEAFSTORE_ASSIGN_OR_RETURN(loaded, LoadNpz(file, {.names = options.names}));
+  } else {
+    LEAFSTORE_ASSIGN_OR_RETURN(Tensor tensor, LoadNpy(file));
+    LEAFSTORE_ASSIGN_OR_RETURN(loaded, ParamStore::FromEntries({{Path(), std::move(tensor)}}));
+  }
   LEAFSTORE_ASSIGN_OR_RETURN(const auto opened, FileSystem::Posix().Open(file));
   auto source = std::make_unique<Source>();
   source->format = format;
   source->file = file;
   source->file_size = opened->size();
   source->description = format == SourceFormat::kNpz ? "NumPy archive" : "NumPy array";
-  source->items.push_back(std::make_unique<StoreItem>(file, std::move(store)));
+  const auto store = std::make_shared<const ParamStore>(std::move(loaded));
+  source->items.push_back({.name = std::string(kOnlyItem),
+                           .file = file,
+                           .layout = store->layout(),
+                           .slots = store->slots(),
+                           .entry = [store](uint32_t place) { return EntryOf(store->leaf(place)); },
+                           .load =
+                               [store](const LoadOptions& which) {
+                                 const SlotSet& all = store->slots();
+                                 return store->Select(which.places ? all.AtPlaces(*which.places)
+                                                                   : all);
+                               }});
   source->verify = [] { return absl::OkStatus(); };  // loading has read and checked everything
   return source;
-}
-
-SourceOr OpenNpz(const std::string& file, const SourceOptions& options) {
-  NumpyOptions read;
-  read.names = options.names;
-  LEAFSTORE_ASSIGN_OR_RETURN(ParamStore store, LoadNpz(file, read));
-  return SourceOf(SourceFormat::kNpz, file, std::move(store));
-}
-
-SourceOr OpenNpy(const std::string& file) {
-  LEAFSTORE_ASSIGN_OR_RETURN(Tensor tensor, LoadNpy(file));
-  std::vector<std::pair<Path, Leaf>> entries;
-  entries.emplace_back(Path(), std::move(tensor));
-  LEAFSTORE_ASSIGN_OR_RETURN(ParamStore store, ParamStore::FromEntries(std::move(entries)));
-  return SourceOf(SourceFormat::kNpy, file, std::move(store));
 }
 
 }  // namespace
@@ -204,14 +149,14 @@ absl::string_view SourceFormatName(SourceFormat format) {
   return kNames[static_cast<size_t>(format)];
 }
 
-ReadOptions ReadOptionsOf(const SourceOptions& options) {
-  ReadOptions read;
-  read.verify = options.verify;
-  read.io = options.io;
-  return read;
+std::optional<SourceFormat> FormatOfName(absl::string_view file) {
+  for (const SourceFormat format : kSourceFormats) {
+    if (absl::EndsWith(file, absl::StrCat(".", SourceFormatName(format)))) return format;
+  }
+  return std::nullopt;
 }
 
-std::unique_ptr<Source> LeafSource(CheckpointReader reader) {
+std::unique_ptr<Source> LeafSource(const CheckpointReader& reader) {
   auto source = std::make_unique<Source>();
   source->format = SourceFormat::kLeaf;
   source->file = reader.path();
@@ -222,7 +167,17 @@ std::unique_ptr<Source> LeafSource(CheckpointReader reader) {
   source->metrics = reader.metrics();
   for (const BaseFile& base : reader.bases()) source->other_files.push_back(base.name);
   for (const std::string& name : reader.items()) {
-    source->items.push_back(std::make_unique<LeafItem>(reader, reader.GetItem(name).value()));
+    const CheckpointItemInfo info = reader.GetItem(name).value();
+    source->items.push_back(
+        {.name = name,
+         .file = reader.path(),
+         .layout = info.layout(),
+         .slots = info.slots(),
+         .grouping = info.grouping(),
+         .metadata = info.metadata(),
+         .has_checksums = true,
+         .entry = [info](uint32_t place) { return info.entry(place); },
+         .load = [reader, name](const LoadOptions& which) { return reader.Load(name, which); }});
   }
   source->verify = [reader] { return reader.Verify(); };
   return source;
@@ -232,11 +187,11 @@ absl::StatusOr<std::unique_ptr<Source>> OpenFile(const std::string& file,
                                                  const SourceOptions& options) {
   LEAFSTORE_ASSIGN_OR_RETURN(const SourceFormat format, DetectFormat(file));
   if (format == SourceFormat::kSafetensors) return OpenSafetensors(file, options);
-  if (format == SourceFormat::kNpz) return OpenNpz(file, options);
-  if (format == SourceFormat::kNpy) return OpenNpy(file);
-  LEAFSTORE_ASSIGN_OR_RETURN(CheckpointReader reader,
-                             CheckpointReader::Open(file, ReadOptionsOf(options)));
-  return LeafSource(std::move(reader));
+  if (format != SourceFormat::kLeaf) return OpenNumpy(format, file, options);
+  LEAFSTORE_ASSIGN_OR_RETURN(
+      const CheckpointReader reader,
+      CheckpointReader::Open(file, {.io = options.io, .verify = options.verify}));
+  return LeafSource(reader);
 }
 
 absl::StatusOr<std::string> FileOfDirectory(const std::string& directory) {

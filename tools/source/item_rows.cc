@@ -6,7 +6,6 @@
 #include "absl/strings/str_cat.h"
 
 #include "leafstore/core/shape.h"
-#include "leafstore/core/status_macros.h"
 #include "leafstore/select/internal/glob_walk.h"
 #include "leafstore/tools/present/text.h"
 #include "leafstore/treedef/internal/path_cursor.h"
@@ -42,13 +41,6 @@ std::vector<bool> MatchNodes(const TreeDef& def, const std::vector<internal::Glo
   return matched;
 }
 
-bool MatchesPath(const std::vector<internal::GlobPattern>& match, const Path& path) {
-  return match.empty() ||
-         std::any_of(match.begin(), match.end(), [&path](const internal::GlobPattern& glob) {
-           return glob.Matches(path, /*or_above=*/true);
-         });
-}
-
 }  // namespace
 
 void Totals::Add(const EntryInfo& entry) {
@@ -72,13 +64,13 @@ ItemRows::ItemRows(const SourceItem& item, const RowOptions& options,
 }
 
 ItemRows::ItemRows(const SourceItem& item, const std::vector<internal::GlobPattern>& match)
-    : ItemRows(item, {match}, item.layout().def()) {}
+    : ItemRows(item, {match}, item.layout.def()) {}
 
 absl::StatusOr<ItemRows> ItemRows::Create(const SourceItem& item, const RowOptions& options) {
-  const absl::StatusOr<TreeDef> def = item.layout().def();
+  const absl::StatusOr<TreeDef> def = item.layout.def();
   if (!def.ok() && (options.depth || options.containers)) {
     return absl::InvalidArgumentError(
-        absl::StrCat(options.containers ? "" : "--depth: ", "item '", item.name(),
+        absl::StrCat(options.containers ? "" : "--depth: ", "item '", item.name,
                      "' has paths that do not form a tree: ", def.status().message()));
   }
   return ItemRows(item, options, def);
@@ -93,7 +85,7 @@ void ItemRows::ListTree(const RowOptions& options) {
   for (NodeId node = kRootNode; node < nodes; ++node) {
     const NodeKind kind = def_->kind(node);
     const uint32_t place = kind == NodeKind::kLeaf && matched[node]
-                               ? item_->slots().PlaceOf(def_->leaf_begin(node))
+                               ? item_->slots.PlaceOf(def_->leaf_begin(node))
                                : kNoPlace;
     if (place != kNoPlace) places_.push_back(place);
     const bool is_entry = place != kNoPlace || (kind == NodeKind::kAlias && matched[node] &&
@@ -101,7 +93,7 @@ void ItemRows::ListTree(const RowOptions& options) {
     leaves[node + 1] = static_cast<uint32_t>(places_.size());
     entries[node + 1] = entries[node] + (is_entry ? 1 : 0);
   }
-  const bool complete = options.match.empty() && item_->slots().is_all();
+  const bool complete = options.match.empty() && item_->slots.is_all();
   std::vector<uint32_t> depths(nodes);
   for (NodeId node = kRootNode; node < nodes;) {
     if (node != kRootNode) depths[node] = depths[def_->parent(node)] + 1;
@@ -123,17 +115,20 @@ void ItemRows::ListTree(const RowOptions& options) {
 }
 
 bool ItemRows::HoldsAnyOf(NodeId node) const {
-  if (item_->slots().is_all()) return true;
+  if (item_->slots.is_all()) return true;
   const uint32_t end = def_->leaf_begin(def_->end(node));
   for (uint32_t leaf = def_->leaf_begin(node); leaf < end; ++leaf) {
-    if (item_->slots().Contains(leaf)) return true;
+    if (item_->slots.Contains(leaf)) return true;
   }
   return false;
 }
 
 void ItemRows::ListPaths(const std::vector<internal::GlobPattern>& match) {
   for (uint32_t place = 0; place < item_->size(); ++place) {
-    if (!MatchesPath(match, item_->layout().PathOf(item_->slots().SlotAt(place)))) continue;
+    const auto matches = [path = item_->PathOf(place)](const internal::GlobPattern& glob) {
+      return glob.Matches(path, /*or_above=*/true);
+    };
+    if (!match.empty() && std::none_of(match.begin(), match.end(), matches)) continue;
     const auto at = static_cast<uint32_t>(places_.size());
     rows_.push_back({Row::kLeaf, kNoNode, at, at + 1});
     places_.push_back(place);
@@ -168,12 +163,12 @@ std::string ItemRows::PrintablePath(NodeId node) const {
 }
 
 std::string ItemRows::PrintablePath(const Row& row) const {
-  return def_ ? PrintablePath(row.node) : tools::PrintablePath(item_->layout().PathOf(SlotOf(row)));
+  return def_ ? PrintablePath(row.node) : tools::PrintablePath(item_->layout.PathOf(SlotOf(row)));
 }
 
 absl::StatusOr<std::string> ItemRows::PathText(const Row& row) const {
   if (def_) return def_->PathText(row.node);
-  return item_->layout().PathText(SlotOf(row));
+  return item_->layout.PathText(SlotOf(row));
 }
 
 absl::Status ItemRows::CheckPathText() const {
@@ -193,7 +188,7 @@ absl::Status ItemRows::CheckPathText() const {
 
 absl::StatusOr<std::string> ItemRows::Dotted(const Row& row) const {
   if (def_) return def_->Dotted(row.node);
-  return item_->layout().Dotted(SlotOf(row));
+  return item_->layout.Dotted(SlotOf(row));
 }
 
 }  // namespace leafstore::tools

@@ -16,7 +16,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -102,7 +101,7 @@ class ItemRows {
   void ListPaths(const std::vector<internal::GlobPattern>& match);
   bool HoldsAnyOf(NodeId node) const;
   Totals SumOf(absl::Span<const uint32_t> places) const;
-  Slot SlotOf(const Row& row) const { return item_->slots().SlotAt(places_[row.begin]); }
+  Slot SlotOf(const Row& row) const { return item_->slots.SlotAt(places_[row.begin]); }
 
   const SourceItem* item_;
   std::optional<TreeDef> def_;

@@ -74,7 +74,7 @@ absl::StatusOr<ItemSummary> SummarizeItem(const SourceItem& item, const SummaryO
 }  // namespace
 
 uint32_t ItemSummary::GroupOf(uint32_t place) const {
-  const uint32_t group = grouping->GroupOf(item().slots().SlotAt(place));
+  const uint32_t group = grouping->GroupOf(item().slots.SlotAt(place));
   return group == kNoGroup ? grouping->group_count() : group;
 }
 

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <iterator>
-#include <numeric>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -17,7 +16,6 @@
 #include "leafstore/core/status_macros.h"
 #include "leafstore/io/file_system.h"
 #include "leafstore/tools/present/errors.h"
-#include "leafstore/tools/source/formats.h"
 
 namespace leafstore::tools {
 namespace {
@@ -60,8 +58,7 @@ absl::Status SplitStep(std::string* name, std::string* step) {
 // The chosen checkpoint of a managed directory.
 struct StepChoice {
   std::optional<int64_t> step;
-  std::string metric;  // without a step: the best by this metric; empty: the newest
-  bool higher_is_better = true;
+  Retention best;  // without a step: the best by its metric; without a metric: the newest
 };
 
 // Parses SourceOptions::step. error: a UsageError.
@@ -75,7 +72,7 @@ absl::StatusOr<StepChoice> ParseStep(absl::string_view text) {
   }
   absl::string_view metric = text;
   if (absl::ConsumePrefix(&metric, "lowest=")) {
-    choice.higher_is_better = false;
+    choice.best.higher_is_better = false;
   } else if (!absl::ConsumePrefix(&metric, "best=")) {
     metric = "";
   }
@@ -83,7 +80,7 @@ absl::StatusOr<StepChoice> ParseStep(absl::string_view text) {
     return UsageError("expected a step's number, latest, best=METRIC or lowest=METRIC, found '",
                       text, "'");
   }
-  choice.metric = std::string(metric);
+  choice.best.metric = std::string(metric);
   return choice;
 }
 
@@ -95,16 +92,15 @@ absl::StatusOr<StepChoice> ParseStep(absl::string_view text) {
 absl::StatusOr<RestoredCheckpoint> RestoreChosen(const std::string& directory,
                                                  const StepChoice& choice,
                                                  const SourceOptions& options) {
-  ManagerOptions reading = {.io = options.io, .read_only = true};
-  reading.retention.metric = choice.metric;
-  reading.retention.higher_is_better = choice.higher_is_better;
-  LEAFSTORE_ASSIGN_OR_RETURN(const CheckpointManager manager,
-                             CheckpointManager::Open(directory, std::move(reading)));
+  LEAFSTORE_ASSIGN_OR_RETURN(
+      const CheckpointManager manager,
+      CheckpointManager::Open(directory,
+                              {.io = options.io, .read_only = true, .retention = choice.best}));
   absl::StatusOr<RestoredCheckpoint> restored =
       manager.Restore({.step = choice.step,
-                       .best = !choice.metric.empty(),
+                       .best = !choice.best.metric.empty(),
                        .verify = options.verify && !choice.step.has_value(),
-                       .read = ReadOptionsOf(options)});
+                       .read = {.io = options.io, .verify = options.verify}});
   if (ReasonOf(restored.status()) == ErrorReason::kUnknownName) {
     return UsageError(restored.status().message());
   }
@@ -121,9 +117,9 @@ absl::StatusOr<std::unique_ptr<Source>> OpenDirectory(const std::string& directo
   LEAFSTORE_ASSIGN_OR_RETURN(const auto steps, StepsOfDirectory(directory));
   if (!steps.empty()) {
     LEAFSTORE_ASSIGN_OR_RETURN(const StepChoice choice, ParseStep(step));
-    LEAFSTORE_ASSIGN_OR_RETURN(RestoredCheckpoint chosen,
+    LEAFSTORE_ASSIGN_OR_RETURN(const RestoredCheckpoint chosen,
                                RestoreChosen(directory, choice, options));
-    std::unique_ptr<Source> source = LeafSource(std::move(chosen.reader));
+    std::unique_ptr<Source> source = LeafSource(chosen.reader);
     source->step = chosen.step;
     return source;
   }
@@ -137,40 +133,34 @@ absl::StatusOr<std::unique_ptr<Source>> OpenDirectory(const std::string& directo
 
 }  // namespace
 
-absl::StatusOr<ParamStore> SourceItem::LoadAll() const {
-  std::vector<uint32_t> places(size());
-  std::iota(places.begin(), places.end(), 0);
-  return Load(places);
-}
-
 absl::StatusOr<Grouping> SourceItem::CompileGrouping(std::vector<NamedFilter> filters) const {
   filters.push_back({std::string(kRestName), Rest()});
   const auto spec_of = [this](uint32_t place) { return entry(place).spec; };
-  return Grouping::Compile(LeafSpecs(layout_, slots_, spec_of), std::move(filters),
+  return Grouping::Compile(LeafSpecs(layout, slots, spec_of), std::move(filters),
                            {.allow_empty = true});
 }
 
 absl::StatusOr<std::optional<Grouping>> SourceItem::GroupBy(
     const std::vector<NamedFilter>& filters) const {
-  if (filters.empty()) return grouping_;
+  if (filters.empty()) return grouping;
   return CompileGrouping(filters);
 }
 
 bool Source::has_checksums() const {
   return std::any_of(items.begin(), items.end(),
-                     [](const auto& item) { return item->has_checksums(); });
+                     [](const SourceItem& item) { return item.has_checksums; });
 }
 
 const SourceItem* Source::FindItem(absl::string_view item_name) const {
   const auto found = std::find_if(items.begin(), items.end(),
-                                  [=](const auto& item) { return item->name() == item_name; });
-  return found == items.end() ? nullptr : found->get();
+                                  [=](const SourceItem& item) { return item.name == item_name; });
+  return found == items.end() ? nullptr : &*found;
 }
 
 absl::StatusOr<const SourceItem*> Source::item(absl::string_view item_name) const {
   if (const SourceItem* const found = FindItem(item_name)) return found;
   std::vector<std::string> names;
-  for (const auto& item : items) names.push_back(item->name());
+  for (const SourceItem& item : items) names.push_back(item.name);
   return UsageError(name, ": no item '", item_name, "'", internal::DidYouMean(item_name, names));
 }
 
@@ -215,7 +205,7 @@ absl::StatusOr<std::map<int64_t, std::string>> NamedSteps(const SourceOptions& o
   if (steps.empty() || step.empty()) return steps;
   LEAFSTORE_ASSIGN_OR_RETURN(const StepChoice choice, ParseStep(step));
   // The newest step, or the one given by number, even if it cannot be read.
-  if (choice.metric.empty()) {
+  if (choice.best.metric.empty()) {
     const auto wanted = choice.step ? steps.find(*choice.step) : std::prev(steps.end());
     if (wanted != steps.end()) return Steps{*wanted};
   }

@@ -1,7 +1,7 @@
 // Source: the file or directory that a subcommand reads, whatever its format.
 //
 //   SourcePtr source = OpenSource({.name = "run@1000"}).value();
-//   for (const auto& item : source->items) ParamStore params = item->LoadAll().value();
+//   for (const auto& item : source->items) ParamStore params = item->load({}).value();
 //
 // A name can be one of these, detected by content, not by name:
 //
@@ -29,7 +29,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -40,7 +39,6 @@
 #include "leafstore/checkpoint/reader.h"
 #include "leafstore/checkpoint/writer.h"
 #include "leafstore/interop/names.h"
-#include "leafstore/select/filter.h"
 #include "leafstore/select/grouping.h"
 #include "leafstore/store/layout.h"
 #include "leafstore/store/param_store.h"
@@ -53,62 +51,47 @@ inline constexpr absl::string_view kOnlyItem = "params";
 inline constexpr absl::string_view kRestName = "rest";
 
 enum class SourceFormat : uint8_t { kLeaf, kSafetensors, kNpz, kNpy };
+inline constexpr SourceFormat kSourceFormats[] = {SourceFormat::kLeaf, SourceFormat::kSafetensors,
+                                                  SourceFormat::kNpz, SourceFormat::kNpy};
 
 // Returns "leaf", "safetensors", "npz" or "npy". Static storage.
 absl::string_view SourceFormatName(SourceFormat format);
+// Returns the format whose name is the extension of the file, if any.
+std::optional<SourceFormat> FormatOfName(absl::string_view file);
 
-class SourceItem {
- public:
-  virtual ~SourceItem() = default;
-  SourceItem(const SourceItem&) = delete;
-  SourceItem& operator=(const SourceItem&) = delete;
+struct SourceItem {
+  std::string name;
+  std::string file;  // Source::file
+  Layout layout;
+  SlotSet slots;  // those of the layout that the file holds
+  std::optional<Grouping> grouping = {};
+  Metadata metadata = {};
+  bool has_checksums = false;  // for each tensor
 
-  const std::string& name() const { return name_; }
-  // Returns Source::file.
-  const std::string& file() const { return file_; }
-  const Layout& layout() const { return layout_; }
-  // Returns the slots of the layout that the file holds.
-  const SlotSet& slots() const { return slots_; }
-  uint32_t size() const { return slots_.size(); }
-  const std::optional<Grouping>& grouping() const { return grouping_; }
-  const Metadata& metadata() const { return metadata_; }
+  // What the format defines. `entry` describes the leaf at `place`, which must be below size(),
+  // without reading it, in O(1); fields that the format does not have are 0. `load` loads leaves,
+  // and verifies them if the source does. `save_options` is null where the format has no more than
+  // is above.
+  std::function<EntryInfo(uint32_t place)> entry;
+  std::function<absl::StatusOr<ParamStore>(const LoadOptions& options)> load;
+  std::function<absl::StatusOr<ItemOptions>()> save_options = nullptr;
 
-  // Describes the leaf at `place`, which must be below size(), without reading it. O(1). Fields
-  // that the format does not have are 0.
-  virtual EntryInfo entry(uint32_t place) const = 0;
-  // Returns whether the format has a checksum for each tensor.
-  virtual bool has_checksums() const { return false; }
-  std::string PathText(uint32_t place) const { return layout_.PathText(slots_.SlotAt(place)); }
-
-  // Loads the leaves at `places`, strictly ascending; verifies them if the source does.
-  virtual absl::StatusOr<ParamStore> Load(absl::Span<const uint32_t> places) const = 0;
-  absl::StatusOr<ParamStore> LoadAll() const;
+  uint32_t size() const { return slots.size(); }
+  Path PathOf(uint32_t place) const { return layout.PathOf(slots.SlotAt(place)); }
+  std::string PathText(uint32_t place) const { return layout.PathText(slots.SlotAt(place)); }
+  // Loads the leaves at `places`, strictly ascending.
+  absl::StatusOr<ParamStore> Load(absl::Span<const uint32_t> places) const {
+    return load({.places = std::vector<uint32_t>(places.begin(), places.end())});
+  }
   // Returns the options to save the item with in another file. error: as interop's.
-  virtual absl::StatusOr<ItemOptions> SavedWith() const {
-    ItemOptions options;
-    options.grouping = grouping_;
-    options.metadata = metadata_;
-    return options;
+  absl::StatusOr<ItemOptions> SavedWith() const {
+    return save_options ? save_options() : ItemOptions{grouping, metadata};
   }
   // Compiles a grouping (select/grouping.h) of these groups and, as the last, kRestName. Filters
   // may match no leaf. Reads no tensor.
   absl::StatusOr<Grouping> CompileGrouping(std::vector<NamedFilter> filters) const;
   // Like CompileGrouping, but without filters returns the saved grouping, if any.
   absl::StatusOr<std::optional<Grouping>> GroupBy(const std::vector<NamedFilter>& filters) const;
-
- protected:
-  SourceItem(std::string file, std::string name, Layout layout, SlotSet slots)
-      : file_(std::move(file)),
-        name_(std::move(name)),
-        layout_(std::move(layout)),
-        slots_(std::move(slots)) {}
-
-  std::string file_;
-  std::string name_;
-  Layout layout_;
-  SlotSet slots_;
-  std::optional<Grouping> grouping_;
-  Metadata metadata_;
 };
 
 struct Source {
@@ -124,7 +107,7 @@ struct Source {
   std::vector<std::string> other_files;  // the names of other files that hold some of the tensors
   // The checksums of tensors are verified when they are loaded (SourceOptions::verify).
   bool verifies = true;
-  std::vector<std::unique_ptr<SourceItem>> items;
+  std::vector<SourceItem> items;
   // Verifies checksums where the format has them, and that everything can be read. O(bytes). error
   // DataLoss, with the position of the damage.
   std::function<absl::Status()> verify;
@@ -154,6 +137,18 @@ struct SourceOptions {
 
 // Opens the source that `options` name.
 absl::StatusOr<SourcePtr> OpenSource(const SourceOptions& options);
+
+// The parts of OpenSource that depend on the format (formats.cc). OpenFile and LeafSource return a
+// source, of which OpenSource sets `name`, `step` and `verifies`. The content of the file decides
+// its format. error: the reader's of that format. NumPy files are read in full; an array is the
+// only leaf, at the empty path.
+absl::StatusOr<std::unique_ptr<Source>> OpenFile(const std::string& file,
+                                                 const SourceOptions& options);
+std::unique_ptr<Source> LeafSource(const CheckpointReader& reader);
+// Returns the file to read in a directory that is not a managed one: the only
+// `*.safetensors.index.json`, else the only safetensors file. error InvalidArgument: neither, or
+// several.
+absl::StatusOr<std::string> FileOfDirectory(const std::string& directory);
 
 // Returns the files of all checkpoints of a managed directory by step; none if `name` is not a
 // directory with checkpoints. error: the file system's.

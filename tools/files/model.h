@@ -1,27 +1,58 @@
+// Model: items in memory, with everything that is saved with them, for subcommands that write.
 // ModelWriter: writes models to files of any format, with the options of the command line.
 //
 //   ModelWriter writer({.zstd = true});
-//   LEAFSTORE_RETURN_IF_ERROR(writer.Check("out.leaf"));     // before any work
+//   LEAFSTORE_RETURN_IF_ERROR(writer.Check("out.leaf"));        // before any work
+//   Model model = LoadModel(*source, items).value();            // mapped, where possible
+//   ... split, rename, merge ...
 //   LEAFSTORE_RETURN_IF_ERROR(writer.Write(std::move(model), "out.leaf"));
-//   return writer.CommitAndPrint(form);                      // all files appear here, or none
-#ifndef LEAFSTORE_TOOLS_FILES_MODEL_WRITER_H_
-#define LEAFSTORE_TOOLS_FILES_MODEL_WRITER_H_
+//   return writer.CommitAndPrint(form);                         // all files appear here, or none
+//
+// A Model does not depend on the format (see interop/safetensors/checkpoint.h for its metadata).
+#ifndef LEAFSTORE_TOOLS_FILES_MODEL_H_
+#define LEAFSTORE_TOOLS_FILES_MODEL_H_
 
+#include <cstdint>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 
+#include "leafstore/checkpoint/writer.h"
 #include "leafstore/interop/safetensors/writer.h"
+#include "leafstore/select/internal/glob.h"
+#include "leafstore/store/param_store.h"
 #include "leafstore/tools/files/output_files.h"
 #include "leafstore/tools/present/output.h"
-#include "leafstore/tools/source/model.h"
 #include "leafstore/tools/source/source.h"
 
 namespace leafstore::tools {
+
+struct ModelItem {
+  std::string name;
+  ParamStore store;
+  ItemOptions options;
+};
+
+struct Model {
+  std::vector<ModelItem> items;
+  Metadata metadata;  // of a checkpoint
+  Metrics metrics;
+};
+
+// Loads the leaves of these items that a glob of `match` matches; all leaves if it is empty. Shows
+// progress. Calls NoteDamage if the source does not verify. O(bytes) to verify. error: as
+// SourceItem::Load, prefixed with the file.
+absl::StatusOr<Model> LoadModel(const Source& source, absl::Span<const SourceItem* const> items,
+                                const std::vector<internal::GlobPattern>& match = {});
+
+// Reports damaged leaves on standard error, because a copy of them will look intact. Reads all
+// leaves: O(bytes).
+absl::Status NoteDamage(const Source& source, const SourceItem& item,
+                        absl::Span<const uint32_t> places);
 
 struct WriteOptions {
   std::optional<SourceFormat> to;  // empty: determined by the name of the file
@@ -60,11 +91,11 @@ class ModelWriter {
   absl::StatusOr<SourceFormat> FormatOf(const std::string& path) const;
   absl::Status CheckNoStatic(const ModelItem& item, SourceFormat format,
                              const std::string& path) const;
+  IoOptions Io();
   absl::Status WriteAs(SourceFormat format, Model model, const std::string& path);
   absl::Status WriteLeaf(Model model, const std::string& path);
   absl::Status WriteSafetensors(ModelItem item, const std::string& path);
-  absl::Status WriteNpz(const ModelItem& item, const std::string& path);
-  absl::Status WriteNpy(const ModelItem& item, const std::string& path);
+  absl::Status WriteNumpy(SourceFormat format, const ModelItem& item, const std::string& path);
 
   WriteOptions options_;
   OutputFiles files_;
@@ -73,4 +104,4 @@ class ModelWriter {
 
 }  // namespace leafstore::tools
 
-#endif  // LEAFSTORE_TOOLS_FILES_MODEL_WRITER_H_
+#endif  // LEAFSTORE_TOOLS_FILES_MODEL_H_

@@ -1,7 +1,8 @@
-#include "leafstore/tools/files/model_writer.h"
+#include "leafstore/tools/files/model.h"
 
-#include <functional>
 #include <limits>
+#include <memory>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
@@ -16,9 +17,46 @@
 #include "leafstore/tools/present/errors.h"
 #include "leafstore/tools/present/json.h"
 #include "leafstore/tools/present/text.h"
+#include "leafstore/tools/source/for_each_leaf.h"
+#include "leafstore/tools/source/item_rows.h"
 
 namespace leafstore::tools {
 namespace {
+
+absl::StatusOr<ModelItem> LoadItem(const ItemRows& rows, Progress* progress) {
+  const SourceItem& item = rows.item();
+  ModelItem loaded;
+  loaded.name = item.name;
+  LEAFSTORE_ASSIGN_OR_RETURN(loaded.options, item.SavedWith());
+  std::vector<Leaf> leaves(rows.places().size());
+  LEAFSTORE_RETURN_IF_ERROR(ForEachLeaf({{&item, rows.places()}}, /*threads=*/1, progress,
+                                        [&](size_t i, absl::Span<const Leaf> found) {
+                                          leaves[i] = found[0];
+                                          return absl::OkStatus();
+                                        }));
+  loaded.store =
+      ParamStore::FromParts(item.layout, item.slots.AtPlaces(rows.places()), std::move(leaves));
+  return loaded;
+}
+
+// Parses "500M", "5G" or "1048576"; units of 1024, as in filters. error: a UsageError.
+absl::StatusOr<int64_t> ParseSize(absl::string_view text) {
+  constexpr std::pair<char, int> kUnits[] = {{'k', 10}, {'K', 10}, {'M', 20}, {'G', 30}, {'T', 40}};
+  absl::string_view digits = text;
+  int shift = 0;
+  for (const auto& [unit, bits] : kUnits) {
+    if (absl::EndsWith(text, absl::string_view(&unit, 1))) shift = bits;
+  }
+  if (shift > 0) digits.remove_suffix(1);
+  int64_t number = 0;
+  if (!absl::SimpleAtoi(digits, &number) || number <= 0 ||
+      number > (std::numeric_limits<int64_t>::max() >> shift)) {
+    return UsageError(
+        "--shard-size: expected a number of bytes, which may end in k, M, G or T, found '", text,
+        "'");
+  }
+  return number << shift;
+}
 
 std::string ExtensionOf(SourceFormat format) { return absl::StrCat(".", SourceFormatName(format)); }
 
@@ -40,52 +78,56 @@ absl::Status CheckOptions(SourceFormat format, const WriteOptions& options) {
   for (const auto& [wrong, message] : rules) {
     if (wrong) return UsageError(message);
   }
-  return absl::OkStatus();
-}
-
-// Parses "500M", "5G" or "1048576"; units of 1024, as in filters. error: a UsageError.
-absl::StatusOr<int64_t> ParseSize(absl::string_view text) {
-  absl::string_view digits = text;
-  int shift = 0;
-  for (const auto& [unit, bits] :
-       {std::pair<absl::string_view, int>{"k", 10}, {"K", 10}, {"M", 20}, {"G", 30}, {"T", 40}}) {
-    if (absl::ConsumeSuffix(&digits, unit)) {
-      shift = bits;
-      break;
-    }
-  }
-  int64_t number = 0;
-  if (!absl::SimpleAtoi(digits, &number) || number <= 0 ||
-      number > (std::numeric_limits<int64_t>::max() >> shift)) {
-    return UsageError(
-        "--shard-size: expected a number of bytes, which may end in k, M, G or T, found '", text,
-        "'");
-  }
-  return number << shift;
-}
-
-std::function<void(int64_t done, int64_t total)> ShowProgress() {
-  const auto progress = std::make_shared<Progress>("writing", 0);
-  return [progress](int64_t done, int64_t total) { progress->Set(done, total); };
+  return options.shard_size.empty() ? absl::OkStatus() : ParseSize(options.shard_size).status();
 }
 
 }  // namespace
 
-absl::StatusOr<SourceFormat> ModelWriter::FormatOf(const std::string& path) const {
-  std::optional<SourceFormat> found = options_.to;
-  for (const SourceFormat format :
-       {SourceFormat::kLeaf, SourceFormat::kSafetensors, SourceFormat::kNpz, SourceFormat::kNpy}) {
-    if (!found && absl::EndsWith(path, ExtensionOf(format))) found = format;
+absl::Status NoteDamage(const Source& source, const SourceItem& item,
+                        absl::Span<const uint32_t> places) {
+  if (!item.has_checksums) return absl::OkStatus();
+  LEAFSTORE_ASSIGN_OR_RETURN(const SourcePtr verifying, OpenSource({.name = source.file}));
+  LEAFSTORE_ASSIGN_OR_RETURN(const SourceItem* verified, verifying->item(item.name));
+  for (const uint32_t place : places) {
+    const absl::Status status = verified->Load({place}).status();
+    if (!absl::IsDataLoss(status)) continue;
+    absl::string_view what = status.message();
+    absl::ConsumePrefix(&what, absl::StrCat(source.file, ": "));
+    Note(source.file, ": warning: ", what,
+         "; it is written unchanged (--no-verify), and the copy will look intact");
   }
-  if (!found) {
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Model> LoadModel(const Source& source, absl::Span<const SourceItem* const> items,
+                                const std::vector<internal::GlobPattern>& match) {
+  Model model;
+  if (source.format == SourceFormat::kLeaf) model.metadata = source.metadata;
+  model.metrics = source.metrics;
+  std::vector<ItemRows> rows;
+  int64_t total = 0;
+  for (const SourceItem* item : items) {
+    total += rows.emplace_back(*item, match).ListedTotals().bytes;
+  }
+  Progress progress("reading", total);
+  for (const ItemRows& one : rows) {
+    if (!source.verifies) {
+      LEAFSTORE_RETURN_IF_ERROR(NoteDamage(source, one.item(), one.places()));
+    }
+    LEAFSTORE_ASSIGN_OR_RETURN(ModelItem item, FileError(source.file, LoadItem(one, &progress)));
+    model.items.push_back(std::move(item));
+  }
+  return model;
+}
+
+absl::StatusOr<SourceFormat> ModelWriter::FormatOf(const std::string& path) const {
+  const std::optional<SourceFormat> format = options_.to ? options_.to : FormatOfName(path);
+  if (!format) {
     return UsageError(
         path, ": expected a name that ends in .leaf, .safetensors, .npz or .npy, or --to FORMAT");
   }
-  LEAFSTORE_RETURN_IF_ERROR(CheckOptions(*found, options_));
-  if (!options_.shard_size.empty()) {
-    LEAFSTORE_RETURN_IF_ERROR(ParseSize(options_.shard_size).status());
-  }
-  return *found;
+  LEAFSTORE_RETURN_IF_ERROR(CheckOptions(*format, options_));
+  return *format;
 }
 
 absl::Status ModelWriter::Check(const std::string& path) const {
@@ -109,13 +151,16 @@ absl::Status ModelWriter::CheckNoStatic(const ModelItem& item, SourceFormat form
   return absl::OkStatus();
 }
 
+IoOptions ModelWriter::Io() {
+  const auto progress = std::make_shared<Progress>("writing", 0);
+  return {.progress = [progress](int64_t done, int64_t total) { progress->Set(done, total); },
+          .file_system = &files_};
+}
+
 absl::Status ModelWriter::WriteLeaf(Model model, const std::string& path) {
-  SaveOptions options;
-  options.metadata = std::move(model.metadata);
-  options.metrics = std::move(model.metrics);
+  SaveOptions options = {
+      .io = Io(), .metadata = std::move(model.metadata), .metrics = std::move(model.metrics)};
   if (options_.zstd) options.zstd_level = options_.zstd_level.value_or(3);
-  options.io.progress = ShowProgress();
-  options.io.file_system = &files_;
   std::vector<CheckpointItem> items;
   for (ModelItem& item : model.items) {
     items.emplace_back(std::move(item.name), std::move(item.store), std::move(item.options));
@@ -130,8 +175,7 @@ absl::Status ModelWriter::WriteSafetensors(ModelItem item, const std::string& pa
   if (options_.structure == StructureSave::kNever) options.grouping.reset();
   options.drop_static = options_.drop_static;
   options.replace_set = options_.force;
-  options.io.progress = ShowProgress();
-  options.io.file_system = &files_;
+  options.io = Io();
   if (options_.shard_size.empty()) {
     written_.push_back(path);
     return SaveSafetensors(path, item.store, options);
@@ -148,23 +192,17 @@ absl::Status ModelWriter::WriteSafetensors(ModelItem item, const std::string& pa
   return absl::OkStatus();
 }
 
-absl::Status ModelWriter::WriteNpz(const ModelItem& item, const std::string& path) {
-  NumpyOptions options;
-  options.deflate = options_.deflate;
-  options.drop_static = options_.drop_static;
-  options.raw_bits = options_.raw_bits;
-  options.io.file_system = &files_;
-  return SaveNpz(path, item.store, options);
-}
-
-absl::Status ModelWriter::WriteNpy(const ModelItem& item, const std::string& path) {
+absl::Status ModelWriter::WriteNumpy(SourceFormat format, const ModelItem& item,
+                                     const std::string& path) {
+  const NumpyOptions options = {.io = Io(),
+                                .deflate = options_.deflate,
+                                .drop_static = options_.drop_static,
+                                .raw_bits = options_.raw_bits};
+  if (format == SourceFormat::kNpz) return SaveNpz(path, item.store, options);
   if (item.store.size() != 1 || !item.store.leaf(0).is_tensor()) {
     return UsageError("expected one tensor for .npy, found ", item.store.size(),
                       " leaves; --match chooses, or cat --npy");
   }
-  NumpyOptions options;
-  options.raw_bits = options_.raw_bits;
-  options.io.file_system = &files_;
   return SaveNpy(path, item.store.leaf(0).tensor(), options);
 }
 
@@ -178,7 +216,7 @@ absl::Status ModelWriter::WriteAs(SourceFormat format, Model model, const std::s
   ModelItem& item = model.items[0];
   LEAFSTORE_RETURN_IF_ERROR(CheckNoStatic(item, format, path));
   if (format == SourceFormat::kSafetensors) return WriteSafetensors(std::move(item), path);
-  return format == SourceFormat::kNpz ? WriteNpz(item, path) : WriteNpy(item, path);
+  return WriteNumpy(format, item, path);
 }
 
 absl::Status ModelWriter::Write(Model model, const std::string& path) {
