@@ -42,6 +42,10 @@ absl::Span<const std::byte> AsBytes(absl::string_view text) {
   return absl::MakeConstSpan(reinterpret_cast<const std::byte*>(text.data()), text.size());
 }
 
+}  // namespace
+
+namespace internal {
+
 // Appends the bytes of tensors to the stream of a file. Each tensor becomes a segment with a
 // checksum, uncompressed or as zstd frames.
 class TensorWriter {
@@ -60,10 +64,10 @@ class TensorWriter {
   absl::StatusOr<StoredLocation> Write(const Tensor& tensor, FileStream* stream,
                                        Progress* progress) {
     StoredLocation where;
-    where.checksum = internal::kChecksumOfNothing;
+    where.checksum = kChecksumOfNothing;
     if (tensor.bytes().empty()) return where;
     // Aligned by the uncompressed size: the compressed size is not known before it is written.
-    LEAFSTORE_RETURN_IF_ERROR(stream->PadTo(internal::SegmentAlignmentFor(tensor.byte_size())));
+    LEAFSTORE_RETURN_IF_ERROR(stream->PadTo(SegmentAlignmentFor(tensor.byte_size())));
     const int64_t offset = stream->position();
     checksum_.Reset();
     LEAFSTORE_ASSIGN_OR_RETURN(where.codec, WriteContent(tensor.bytes(), stream, progress));
@@ -81,8 +85,7 @@ class TensorWriter {
                                        Progress* progress) {
     bool compress = compressor_.has_value() && bytes.size() >= kSmallestCompressed;
     for (bool is_first = true; !bytes.empty(); is_first = false) {
-      absl::Span<const std::byte> chunk =
-          bytes.subspan(0, compress ? internal::kZstdFrameContent : kChunk);
+      absl::Span<const std::byte> chunk = bytes.subspan(0, compress ? kZstdFrameContent : kChunk);
       const size_t size = chunk.size();
       if (compress) {
         LEAFSTORE_ASSIGN_OR_RETURN(chunk, compressor_->Compress(chunk));
@@ -94,12 +97,16 @@ class TensorWriter {
       progress->Add(static_cast<int64_t>(size));
       bytes.remove_prefix(size);
     }
-    return compress ? internal::kCodecZstd : internal::kCodecNone;
+    return compress ? kCodecZstd : kCodecNone;
   }
 
   ChecksumStream checksum_;  // of the tensor that is being written
   std::optional<ZstdCompressor> compressor_;
 };
+
+}  // namespace internal
+
+namespace {
 
 // Adds an entry to all columns.
 void AddSegment(const StoredLocation& location, ManifestItem::Segments* segments) {
@@ -219,7 +226,7 @@ class CheckpointWriter::State {
       LEAFSTORE_ASSIGN_OR_RETURN(increment_,
                                  Increment::Create(options_.history, path_, options_.io));
     }
-    LEAFSTORE_ASSIGN_OR_RETURN(tensors_, TensorWriter::Create(options_.zstd_level));
+    LEAFSTORE_ASSIGN_OR_RETURN(tensors_, internal::TensorWriter::Create(options_.zstd_level));
     LEAFSTORE_ASSIGN_OR_RETURN(AtomicFile created, AtomicFile::Create(path_, options_.io));
     file_.emplace(std::move(created));
     return file_->stream().Append(internal::EncodePreamble({}));
@@ -339,7 +346,7 @@ class CheckpointWriter::State {
   SaveOptions options_;
   Progress progress_;
   std::optional<AtomicFile> file_;  // until the writer is finished or abandoned
-  std::optional<TensorWriter> tensors_;
+  std::optional<internal::TensorWriter> tensors_;
   std::optional<Increment> increment_;  // only with a history
   Manifest manifest_;
   internal::Footer footer_;
