@@ -8,7 +8,7 @@
 // To write item by item, see writer.h; to read part of a file or its metadata, see reader.h. They
 // describe how files are committed, mapped and verified.
 //
-// Threads: safe to call from many threads.
+// Threads: thread-safe.
 #ifndef LEAFSTORE_CHECKPOINT_CHECKPOINT_H_
 #define LEAFSTORE_CHECKPOINT_CHECKPOINT_H_
 

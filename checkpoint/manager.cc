@@ -24,12 +24,13 @@ absl::Status Invalid(absl::string_view expected, absl::string_view found) {
 absl::Status CheckOptions(absl::string_view directory, const ManagerOptions& options) {
   if (directory.empty()) return Invalid("a directory for checkpoints", "''");
   const Retention& retention = options.retention;
-  if (retention.every < 0) return Invalid("every >= 0", absl::StrCat(retention.every));
+  if (retention.every < 0)
+    return Invalid("retention.every of at least 0", absl::StrCat(retention.every));
   if (retention.best > 0 && retention.metric.empty()) {
-    return Invalid("the name of the metric by which the best are kept", "none");
+    return Invalid("retention.metric to name the metric for retention.best", "none");
   }
   if (options.full_every > 0 && !options.incremental) {
-    return Invalid("incremental where full_every is set", "every save full");
+    return Invalid("incremental to be true if full_every is set", "false");
   }
   return absl::OkStatus();
 }
@@ -125,7 +126,7 @@ class CheckpointManager::State {
       LEAFSTORE_RETURN_IF_ERROR(exists);
       return WithReason(absl::AlreadyExistsError(absl::StrCat(
                             "cannot save step ", step, ": ", files_.PathOf(step),
-                            " exists; remove it first, or if it is damaged let Restore find that")),
+                            " exists; remove it first, or call Restore, which detects damage")),
                         ErrorReason::kExists);
     }
     LEAFSTORE_RETURN_IF_ERROR(CheckNotNeeded(step, "rename"));

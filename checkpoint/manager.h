@@ -15,8 +15,8 @@
 //
 // Files. Step 100 is saved as `step-00000000000000000100.leaf`, which is complete if it exists
 // (writer.h). The file `LOCK` keeps two managers from writing to one directory: the second is
-// refused (to inspect a run in training, open it with read_only). Open removes temporary files left
-// by processes that ended. Files with other names are ignored.
+// refused (to inspect a run during training, open it with read_only). Open removes temporary files
+// left by processes that ended. Files with other names are ignored.
 //
 // Save returns when the checkpoint is complete. SaveAsync returns at once; a thread of the manager
 // saves the contents that the items had at the call. Items are snapshots, so training continues and
@@ -44,16 +44,16 @@
 // To continue from a checkpoint that is not the newest (Restore with `best` or `step`), first
 // remove the later ones (Remove), or train into a separate directory: a step is saved only once.
 //
-// Retention. After each save, checkpoints that no rule keeps and that no kept one needs are
-// removed; never the newest, nor the one just saved. Those that cannot be opened, or that Restore
-// has found damaged, count for no rule and are kept. While a checkpoint is from a newer leafstore,
-// or this process cannot read one, all are kept, as that one may need any of them.
+// Retention. After each save, a checkpoint is removed if no rule keeps it and no kept checkpoint
+// needs it; never the newest, nor the one just saved. Those that cannot be opened, or that Restore
+// has found damaged, are ignored by the rules and kept. While some checkpoint is from a newer
+// leafstore, or cannot be read by this process, all are kept, as it may need any of them.
 //
 // Errors. FailedPrecondition: another manager has locked the directory; this one is read-only.
 // AlreadyExists: this step has a checkpoint that is not known to be damaged. InvalidArgument: a
 // step below 0, or inconsistent options. NotFound: no such checkpoint. DataLoss: all that were
 // tried are damaged; names each. Unimplemented: like DataLoss, but some are from a newer leafstore
-// and may be intact. Others: as CheckpointWriter's and CheckpointReader's.
+// and may be intact. Others: see CheckpointWriter and CheckpointReader.
 //
 // Threads: call from one thread at a time. Stores may be written, and readers used, from any thread
 // while a save runs.
@@ -81,12 +81,13 @@ namespace leafstore {
 // A checkpoint is kept if any rule keeps it. The newest is always kept. Without rules, all are
 // kept.
 struct Retention {
-  // Keeps this many of the newest checkpoints; 0: no rule.
+  // Keeps this many of the newest checkpoints; 0 disables the rule.
   size_t last = 0;
-  // Keeps checkpoints whose step is a multiple of this; 0: no rule.
+  // Keeps checkpoints whose step is a multiple of this; 0 disables the rule.
   int64_t every = 0;
-  // Keeps this many of the best by `metric`; 0: no rule. A missing or NaN metric is worse than any
-  // other. While no checkpoint has the metric, all are kept, as its name may be misspelt.
+  // Keeps this many of the best by `metric`; 0 disables the rule. A missing or NaN metric is worse
+  // than any other. While no checkpoint has the metric, all are kept, as its name may be
+  // misspelled.
   size_t best = 0;
   std::string metric = {};       // the name of the metric for `best`
   bool higher_is_better = true;  // true for an accuracy, false for a loss
@@ -101,6 +102,7 @@ struct ManagerOptions {
   bool read_only = false;
   // Which checkpoints are kept. By default all.
   Retention retention = {};
+  // Writes only the leaves that changed since the previous save ("Increments" above).
   bool incremental = false;
   // Writes a full checkpoint every N saves; 0: only when required. Only with `incremental`.
   size_t full_every = 0;
@@ -108,8 +110,9 @@ struct ManagerOptions {
   bool skip_if_busy = false;
   // As in SaveOptions.
   std::optional<int> zstd_level = {};
-  // Keeps memory that SaveAsync's snapshots release, up to the bytes of one snapshot, for the
-  // copies that the next one needs, until the manager is destroyed (core/internal/buffer_pool.h).
+  // Keeps the memory that SaveAsync's snapshots release, up to the size of one snapshot, and reuses
+  // it for the copies of the next one (core/internal/buffer_pool.h). Freed when the manager is
+  // destroyed.
   bool keep_memory = true;
 };
 
@@ -138,7 +141,7 @@ struct RestoredCheckpoint {
 class CheckpointManager {
  public:
   // Opens a directory and takes its lock. Creates it if necessary; its parent must exist.
-  // O(files of the directory).
+  // O(files in the directory).
   static absl::StatusOr<CheckpointManager> Open(std::string directory, ManagerOptions options = {});
 
   CheckpointManager(CheckpointManager&&) noexcept;
@@ -146,8 +149,8 @@ class CheckpointManager {
   // Waits for the running save. Its error is lost, so call Wait first.
   ~CheckpointManager();
 
-  // Returns the steps that have a checkpoint, ascending, without the one that is being saved. Opens
-  // no files.
+  // Returns the steps that have a checkpoint, ascending, excluding the one that is being saved.
+  // Opens no files.
   absl::StatusOr<std::vector<int64_t>> Steps() const;
   // Returns the greatest of Steps(). error NotFound: no checkpoint exists.
   absl::StatusOr<int64_t> Latest() const;
@@ -165,7 +168,7 @@ class CheckpointManager {
   absl::Status Wait();
 
   // Returns the newest intact checkpoint, the best, or that of a step.
-  // error FailedPrecondition: the best was requested, and ManagerOptions name no metric. error
+  // error FailedPrecondition: the best was requested, but ManagerOptions has no metric. error
   // NotFound: no checkpoint exists; none of this step (names those that exist); or none has the
   // metric (suggests names).
   absl::StatusOr<RestoredCheckpoint> Restore(const RestoreQuery& query = {}) const;

@@ -16,13 +16,13 @@
 //
 // Opening reads and checks the preamble, the footer and the manifest: structures, dtypes, shapes,
 // and that the bytes of each tensor are inside the file and not shared with another tensor. It
-// reads no tensors and allocates nothing per leaf besides the manifest, which determines its cost.
+// reads no tensors. Its cost is that of the manifest: nothing else is allocated per leaf.
 //
 // Modes. kMap (the default): tensors are views of the mapped file, which stays mapped as long as
 // any of them exists; writing to a tensor copies it first. The file may be replaced meanwhile (by a
 // rename, as SaveCheckpoint does), but not truncated or written to, which would raise SIGBUS or
-// change tensors. kRead: tensors own their bytes, read with plain reads; for network file systems,
-// and for files that others write to.
+// change tensors. kRead: tensors own their bytes, which are read into memory; for network file
+// systems, and for files that others write to.
 //
 // Verification. The checksum of each tensor is checked when it is loaded, unless
 // ReadOptions::verify is false. Verify() checks every byte of the file. Opening checks everything
@@ -33,10 +33,10 @@
 //
 // Errors. NotFound: no such file, item, or path (with suggestions). DataLoss: damaged, truncated,
 // or not a checkpoint; names the section, or the item and path. Unimplemented: the file, or the
-// requested tensor, requires a newer reader; names the version or codec. Others: as FileSystem's.
+// requested tensor, requires a newer reader; names the version or codec. Others: see FileSystem.
 // All errors name the file, and errors of an item name the item.
 //
-// Threads: all calls are const and safe from many threads. Copies share one open file.
+// Threads: all calls are const and thread-safe. Copies share one open file.
 #ifndef LEAFSTORE_CHECKPOINT_READER_H_
 #define LEAFSTORE_CHECKPOINT_READER_H_
 
@@ -151,16 +151,16 @@ class CheckpointReader {
     return model;
   }
   // Loads the items "<prefix>/<name>", each under its <name> and in the order of saving.
-  // Optimizer::LoadState accepts the result. error NotFound: none exists; lists the items. (After
-  // saving no stores, the prefix cannot be distinguished from a misspelt one; an optimizer always
-  // has some stores.) Others: as Load's.
+  // Optimizer::LoadState accepts the result. error NotFound: none exists; lists the items. (An
+  // empty list of saved stores cannot be distinguished from a misspelled prefix; an optimizer
+  // always has some stores.) Others: see Load.
   absl::StatusOr<std::vector<NamedStore>> LoadItems(absl::string_view prefix) const;
   // Loads one leaf. A path through an alias finds the owner's leaf. error NotFound: no such path,
   // or its leaf is not present in the item. error InvalidArgument: not a canonical path, or that of
   // a container. O(depth * log children), and O(bytes).
   absl::StatusOr<Leaf> LoadLeaf(absl::string_view item, absl::string_view path) const;
   // Loads an item that was saved with named groups, as these groups. error FailedPrecondition: it
-  // was saved without groups, or a leaf is in no group. Others: as Load's.
+  // was saved without groups, or a leaf is in no group. Others: see Load.
   absl::StatusOr<Groups> LoadGroups(absl::string_view item) const;
   // Compiles a grouping of the item's leaves (grouping.h). Filters are evaluated on the manifest,
   // without reading tensors. A Callable may read bytes, so it causes all tensors of the item to be
@@ -168,15 +168,15 @@ class CheckpointReader {
   // error: Grouping::Compile's; with a Callable, Load's too. O(nodes * filters).
   absl::StatusOr<Grouping> CompileGrouping(absl::string_view item, std::vector<NamedFilter> filters,
                                            const GroupingOptions& options = {}) const;
-  // Replaces leaves of a store by those of the item (load_into.h), by position if the Layouts are
+  // Replaces leaves of a store with those of the item (load_into.h), by position if the Layouts are
   // equal. error NotFound: no such item. Others: LoadInto's and Load's. O(leaves), and O(bytes).
   absl::StatusOr<RestoreReport> LoadInto(absl::string_view item, ParamStore* store,
                                          const RestoreOptions& options = {}) const;
 
   // Checks every byte of the file: the preamble, the footer, the manifest and all segments by their
   // checksums, and that all other bytes are zero. Of its bases, checks the bytes that this
-  // checkpoint needs. O(bytes checked). error DataLoss: damaged; names what is, with up to ten
-  // tensors and the count of the others. A missing base is damage. Others: the file system's.
+  // checkpoint needs. O(bytes checked). error DataLoss: damaged; lists the damaged parts: up to ten
+  // tensors, and the number of further ones. A missing base is damage. Others: the file system's.
   absl::Status Verify() const;
 
  private:

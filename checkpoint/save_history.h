@@ -19,10 +19,10 @@
 //
 // Rules. All files of a history are in one directory: a save to another is error InvalidArgument.
 // A base must be kept as long as a checkpoint that needs it (CheckpointReader::bases;
-// CheckpointManager ensures this). A save does not build on a base that is missing or another file
-// when the save begins, nor on a file that it replaces; and a durable save builds only on durable
-// files. A history is valid in one process only, as generations start again in the next; the first
-// save of a process is full.
+// CheckpointManager ensures this). A save does not build on a base that is missing or was replaced
+// by another file when the save begins, nor on a file that it replaces; and a durable save builds
+// only on durable files. A history is valid in one process only, as generations start again in the
+// next; the first save of a process is full.
 //
 // Threads: one save at a time; no other call is allowed meanwhile.
 #ifndef LEAFSTORE_CHECKPOINT_SAVE_HISTORY_H_

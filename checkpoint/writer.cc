@@ -242,7 +242,7 @@ class CheckpointWriter::State {
       if (std::any_of(items.begin(), items.end(), same_name) ||
           std::any_of(manifest_.items.begin(), manifest_.items.end(), same_name)) {
         return absl::AlreadyExistsError(absl::StrCat(
-            "expected items of different names, found two '", one.name, "' for ", path_));
+            "expected items with different names, found two called '", one.name, "' for ", path_));
       }
       LEAFSTORE_RETURN_IF_ERROR(CheckMetadata(options.metadata));
       LEAFSTORE_RETURN_IF_ERROR(one.store.CheckNoBorrow("save"));

@@ -15,9 +15,9 @@
 // Group names (Grouping) and metadata are saved too.
 //
 // Streaming. AddItem writes the bytes of tensors and keeps no tensor, so a store may be freed
-// before the next one is created. A save needs four buffers of 8 MiB, the manifest, and the memory
-// of zstd for its level. The caller fills one buffer and computes checksums while a thread of the
-// writer writes the full ones (file_stream.h).
+// before the next one is created. A save needs four 8 MiB buffers, memory for the manifest, and
+// what zstd needs for its level. The caller fills one buffer and computes checksums while a thread
+// of the writer writes the full ones (file_stream.h).
 //
 // Commit. All bytes go to a temporary file in the same directory (`<path>.tmp-<pid>-<count>`).
 // Finish syncs it, renames it to `path`, and syncs the directory. A reader that opens `path` sees
@@ -25,16 +25,16 @@
 // old file is unchanged and the temporary file is removed. Open readers keep the old file, so it is
 // safe to save to the path that tensors are mapped from.
 //
-// Deterministic: equal items in equal order make equal files, without times, host names or the
-// order of a hash map.
+// Deterministic: the same items in the same order produce identical files, which contain no times
+// or host names and do not depend on the order of hash maps.
 //
 // Errors. InvalidArgument, AlreadyExists, FailedPrecondition (a borrow is open): errors of the
 // caller, detected before anything is written; the writer is unchanged and can still be used. An
 // error of the file system (file_system.h; ResourceExhausted, with the path and the bytes, if there
 // is no space) ends the writer: all later calls return it again.
 //
-// Threads: a writer, and an item, belongs to one thread at a time. Several writers may write to one
-// path; the last to finish wins.
+// Threads: a writer or an item must be used by one thread at a time. Several writers may write to
+// one path; the last to finish wins.
 #ifndef LEAFSTORE_CHECKPOINT_WRITER_H_
 #define LEAFSTORE_CHECKPOINT_WRITER_H_
 
@@ -64,12 +64,13 @@ struct SaveOptions {
   IoOptions io = {};
   // Metadata of the complete checkpoint. UTF-8.
   Metadata metadata = {};
-  // Measures of the quality of the parameters.
+  // Metrics of the checkpoint by name, such as {"accuracy", 0.97}. Used by Retention::best.
   Metrics metrics = {};
-  // Compresses each tensor that Zstandard makes smaller by at least a sixteenth; without a level,
-  // bytes are stored unchanged, so that readers can map them. Higher levels, up to 22, are smaller
-  // and slower; negative ones are faster; 3 is usual. The first 4 MiB of a tensor decide whether it
-  // is compressed. Network weights shrink little; sparse or repetitive tensors shrink a lot.
+  // The Zstandard level. Unset: bytes are stored unchanged, so that readers can map them. Only
+  // tensors that shrink by at least a sixteenth are compressed. Higher levels, up to 22, are
+  // smaller and slower; negative ones are faster; 3 is usual. The first 4 MiB of a tensor decide
+  // whether it is compressed. Network weights shrink little; sparse or repetitive tensors shrink a
+  // lot.
   std::optional<int> zstd_level = {};
   // The locations of the previous checkpoint's bytes. Leaves that have not changed since are not
   // written again. Updated when this checkpoint is complete. Null: all leaves are written. Must
@@ -93,27 +94,27 @@ struct ItemOptions {
 // borrow of a store is open, saving the item is error FailedPrecondition.
 class CheckpointItem {
  public:
-  // With the structure of the store's Layout, or its paths if it has none.
+  // Creates an item with the structure of the store's Layout, or its paths if it has none.
   CheckpointItem(std::string name, const ParamStore& store, ItemOptions options = {})
       : CheckpointItem(std::move(name), nullptr, SnapshotOf(store), std::move(options)) {}
   CheckpointItem(std::string name, ParamStore&& store, ItemOptions options = {})
       : CheckpointItem(std::move(name), nullptr, Held(std::move(store)), std::move(options)) {}
-  // With the structure `def`. Leaves are matched by position if the store is on the Layout of
-  // `def`, and by path otherwise.
+  // Creates an item with the structure `def`. Leaves are matched by position if the store is on the
+  // Layout of `def`, and by path otherwise.
   CheckpointItem(std::string name, const TreeDef& def, const ParamStore& store,
                  ItemOptions options = {})
       : CheckpointItem(std::move(name), &def, SnapshotOf(store), std::move(options)) {}
   CheckpointItem(std::string name, const TreeDef& def, ParamStore&& store, ItemOptions options = {})
       : CheckpointItem(std::move(name), &def, Held(std::move(store)), std::move(options)) {}
-  // A struct with LEAFSTORE_FIELDS, which CheckpointReader::LoadAs loads.
+  // Creates an item from a struct with LEAFSTORE_FIELDS. CheckpointReader::LoadAs loads it.
   template <typename T>
   requires requires(const T& model) { model.LeafstoreFields(); }
   CheckpointItem(std::string name, const T& model, ItemOptions options = {})
       : CheckpointItem(std::move(name), nullptr, ParamsOf(Flatten(model)), std::move(options)) {}
-  // All groups as one item, with their names, which replace ItemOptions::grouping.
+  // Creates one item from all groups, with their names, which replace ItemOptions::grouping.
   CheckpointItem(std::string name, const Groups& groups, ItemOptions options = {});
-  // An item "<prefix>/<name>" for each store, such as those of an optimizer's state, which
-  // CheckpointReader::LoadItems loads.
+  // Creates an item "<prefix>/<name>" for each store, such as those of an optimizer's state.
+  // CheckpointReader::LoadItems loads them.
   CheckpointItem(std::string prefix, absl::Span<const NamedStore> stores, ItemOptions options = {});
   CheckpointItem(std::string prefix, std::vector<NamedStore>&& stores, ItemOptions options = {})
       : name_(std::move(prefix)),
@@ -160,13 +161,13 @@ class CheckpointWriter {
   // Adds an item. O(bytes). error AlreadyExists: an item of this name exists. error
   // InvalidArgument: the name is empty or not UTF-8; the store has paths that are not in its
   // structure (names all), or two that are one leaf there; a static str or the metadata is not
-  // UTF-8; or the grouping is on another Layout. error FailedPrecondition: a borrow is open, or
+  // UTF-8; or the grouping is on a different Layout. error FailedPrecondition: a borrow is open, or
   // after Finish. After an error of one of several stores, none is added.
   absl::Status AddItem(CheckpointItem item);
 
   // Writes the manifest and commits the file. error FailedPrecondition: already called. Others: the
-  // file system's; if syncing the directory fails, the new file is at its path, but a loss of power
-  // may lose it.
+  // file system's; if syncing the directory fails, the new file is at its path, but may be lost in
+  // a power failure.
   absl::Status Finish();
 
  private:

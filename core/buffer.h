@@ -93,7 +93,7 @@ class Buffer {
   }
 
   // Allocates zeroed bytes, aligned to kBufferAlignment.
-  // error InvalidArgument: `size` is negative. error ResourceExhausted: no memory.
+  // error InvalidArgument: `size` is negative. error ResourceExhausted: out of memory.
   static absl::StatusOr<Buffer> Allocate(int64_t size);
 
   // Like Allocate, but the bytes are uninitialized: write all of them before reading any.

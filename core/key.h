@@ -19,7 +19,7 @@
 // Names are UTF-8. A Key may hold any bytes; every call that adds keys to a tree or reads them from
 // a file checks IsValid().
 //
-// Threads: values; const calls are safe from many threads.
+// Threads: values; const calls are thread-safe.
 #ifndef LEAFSTORE_CORE_KEY_H_
 #define LEAFSTORE_CORE_KEY_H_
 

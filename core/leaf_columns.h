@@ -11,7 +11,7 @@
 //
 // `place` is the index of a leaf, as in ParamStore; `tensor` is its index among the tensors.
 //
-// Threads: const calls are safe from many threads.
+// Threads: const calls are thread-safe.
 #ifndef LEAFSTORE_CORE_LEAF_COLUMNS_H_
 #define LEAFSTORE_CORE_LEAF_COLUMNS_H_
 

@@ -12,7 +12,7 @@ namespace leafstore {
 
 // UTF-8 strings by UTF-8 keys.
 using Metadata = std::map<std::string, std::string>;
-// How good the parameters are: scalars by non-empty UTF-8 names ("loss", "accuracy").
+// Metrics of the parameters: scalars by non-empty UTF-8 name ("loss", "accuracy").
 using Metrics = std::map<std::string, double>;
 
 // Checks that keys, values and names are as above; metrics may have any value.

@@ -97,7 +97,7 @@ class Parser {
     if (at_ == digits) return Error(digits == begin ? "an integer or a quoted name" : "a digit");
     int64_t index = 0;
     const auto result = std::from_chars(text_.data() + begin, text_.data() + at_, index);
-    if (result.ec != std::errc()) return ErrorAt(begin, "an integer of 64 bits", "one beyond them");
+    if (result.ec != std::errc()) return ErrorAt(begin, "a 64-bit integer", "one out of range");
     return index;
   }
 

@@ -11,7 +11,7 @@
 //
 // Order: lexicographic by Key, which is the order in which flattening visits the nodes.
 //
-// Threads: a value; const calls are safe from many threads.
+// Threads: a value; const calls are thread-safe.
 #ifndef LEAFSTORE_CORE_PATH_H_
 #define LEAFSTORE_CORE_PATH_H_
 

@@ -60,7 +60,7 @@ absl::StatusOr<int64_t> ByteSize(DType dtype, ShapeRef shape) {
   if (elements % run_elements != 0) {
     return absl::InvalidArgumentError(
         absl::StrCat("shape ", ShapeToString(shape), " of ", DTypeName(dtype), ": ", elements,
-                     " elements of ", bits, " bits do not fill complete bytes"));
+                     " elements of ", bits, " bits do not fill whole bytes"));
   }
   int64_t unused;
   if (__builtin_mul_overflow(without_zeros / run_elements, run_bytes, &unused)) {

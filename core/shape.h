@@ -36,7 +36,7 @@ inline constexpr size_t kMaxRank = 32;
 absl::StatusOr<int64_t> ElementCount(ShapeRef shape);
 
 // Returns the size of the elements in bytes. Types narrower than a byte are packed and must fill
-// complete bytes.
+// whole bytes.
 // error as ElementCount; InvalidArgument also: the bits are not a multiple of 8, or `dtype` is not
 //       valid; ResourceExhausted also: the bytes exceed 2^63 - 1, not counting extents of zero.
 absl::StatusOr<int64_t> ByteSize(DType dtype, ShapeRef shape);
@@ -50,8 +50,8 @@ namespace internal {
 int64_t UncheckedElementCount(ShapeRef shape);
 int64_t UncheckedByteSize(DType dtype, ShapeRef shape);
 
-// Returns ByteSize if it is a simple product, as in nearly all cases; -1 if ByteSize must be
-// called, also for an invalid dtype. For loops over many tensors.
+// Returns ByteSize if it is a simple product, as it nearly always is; otherwise, or if the dtype is
+// invalid, -1: call ByteSize then. A fast path for loops over many tensors.
 int64_t PlainByteSize(DType dtype, ShapeRef shape);
 
 }  // namespace internal

@@ -139,7 +139,7 @@ absl::Status NoMemory(DType dtype, ShapeRef shape) {
 
 absl::Status AlreadyBorrowed() {
   return absl::FailedPreconditionError(
-      "the tensor is being written already: a mutable borrow of it is open");
+      "the tensor is already being written: a mutable borrow of it is open");
 }
 
 }  // namespace

@@ -26,8 +26,8 @@
 // made here are one allocation. Tensor() is null: it has no dtype, shape or bytes, and only null(),
 // assignment and destruction may be used on it.
 //
-// Threads: const calls on one object are safe from many threads; copies may go to any thread, and
-// one of them may be written while others are read.
+// Threads: const calls on one object are thread-safe; copies may go to any thread, and one of them
+// may be written while others are read.
 #ifndef LEAFSTORE_CORE_TENSOR_H_
 #define LEAFSTORE_CORE_TENSOR_H_
 
@@ -102,7 +102,7 @@ class Tensor {
   }
 
   // Allocates a tensor of zeros. error InvalidArgument or ResourceExhausted as ByteSize (shape.h);
-  // ResourceExhausted also: no memory. O(bytes).
+  // ResourceExhausted also: out of memory. O(bytes).
   static absl::StatusOr<Tensor> Zeros(DType dtype, ShapeRef shape);
   // Like Zeros, but the bytes are uninitialized: write all of them before reading any.
   static absl::StatusOr<Tensor> Uninitialized(DType dtype, ShapeRef shape);
@@ -180,11 +180,11 @@ class Tensor {
   // copied. error InvalidArgument: another element count; or as Zeros.
   absl::StatusOr<Tensor> Reshape(ShapeRef shape) const;
 
-  // Returns a deep copy. error ResourceExhausted: no memory. O(bytes).
+  // Returns a deep copy. error ResourceExhausted: out of memory. O(bytes).
   absl::StatusOr<Tensor> Clone() const;
 
   // Opens the bytes for writing. Clones them first if they are shared or not writable.
-  // error FailedPrecondition: already borrowed, or null. error ResourceExhausted: no memory.
+  // error FailedPrecondition: already borrowed, or null. error ResourceExhausted: out of memory.
   // O(1), or O(bytes) if it clones. The borrow is of the bytes and follows them when this tensor is
   // moved. After this tensor is assigned to or destroyed, the borrow writes unused bytes.
   absl::StatusOr<MutableTensor> Mutate() &;
@@ -286,7 +286,7 @@ class MutableTensor {
 struct TensorAccess {
   // Makes `tensor` the sole holder of writable bytes, cloning them if needed, and sets their
   // generation. After an error nothing has changed.
-  // error FailedPrecondition: a borrow is open. error ResourceExhausted: no memory.
+  // error FailedPrecondition: a borrow is open. error ResourceExhausted: out of memory.
   static absl::Status MakeWritable(Tensor* tensor, uint64_t generation);
   // Like MakeWritable, for a tensor that will be written completely: where MakeWritable clones, the
   // new bytes are uninitialized and `*old` is the previous tensor; otherwise `*old` is null.

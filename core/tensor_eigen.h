@@ -192,7 +192,7 @@ auto OtherLayout(const Expression& tensor) {
 
 // Evaluates a matrix or array expression into a new tensor. A row or a column at compile time (an
 // Eigen::RowVector3f, `m.row(0)`, `m.rowwise().sum()`) has rank 1, all others rank 2.
-// error ResourceExhausted: no memory. O(bytes) plus the cost of the expression.
+// error ResourceExhausted: out of memory. O(bytes) plus the cost of the expression.
 template <typename Derived>
 absl::StatusOr<Tensor> ToTensor(const Eigen::DenseBase<Derived>& expression) {
   using T = typename Derived::Scalar;
@@ -234,7 +234,7 @@ absl::Status FromTensor(const Tensor& tensor, Eigen::PlainObjectBase<Derived>* o
 }
 
 // Copies an Eigen tensor of either layout into a new tensor of the same rank.
-// error ResourceExhausted: no memory. O(bytes).
+// error ResourceExhausted: out of memory. O(bytes).
 template <typename T, int Rank, int Options, typename Index>
 absl::StatusOr<Tensor> ToTensor(const Eigen::Tensor<T, Rank, Options, Index>& tensor) {
   const Shape shape(tensor.dimensions().begin(), tensor.dimensions().end());
@@ -259,9 +259,9 @@ absl::Status FromTensor(const Tensor& tensor, Eigen::Tensor<T, Rank, Options, In
   constexpr auto kMaxIndex = static_cast<int64_t>(std::numeric_limits<Index>::max());
   if (static_cast<int64_t>(elements.size()) > kMaxIndex ||
       std::any_of(shape.begin(), shape.end(), [](int64_t extent) { return extent > kMaxIndex; })) {
-    return absl::InvalidArgumentError(absl::StrCat("shape ", ShapeToString(shape),
-                                                   ": expected counts of at most ", kMaxIndex,
-                                                   ", the Eigen tensor's index type's"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("shape ", ShapeToString(shape), ": expected extents and a size of at most ",
+                     kMaxIndex, ", the limit of the Eigen index type"));
   }
   Eigen::DSizes<Index, Rank> extents;
   std::transform(shape.begin(), shape.end(), extents.begin(),

@@ -16,7 +16,7 @@
 // Strings are UTF-8. A Value may hold any bytes; every call that adds values to a tree or reads
 // them from a file checks IsValid().
 //
-// Threads: a value; const calls are safe from many threads.
+// Threads: a value; const calls are thread-safe.
 #ifndef LEAFSTORE_CORE_VALUE_H_
 #define LEAFSTORE_CORE_VALUE_H_
 

@@ -72,7 +72,7 @@ absl::Status CheckNames(absl::Span<const absl::string_view> names, NameStyle sty
   const bool splits = style == NameStyle::kSplit || style == NameStyle::kLists;
   if (!splits || parts <= kMaxParts) return absl::OkStatus();
   return absl::ResourceExhaustedError(absl::StrCat("names: expected at most ", kMaxParts,
-                                                   " keys between dots in all, found ", parts,
+                                                   " dot-separated parts in total, found ", parts,
                                                    "; use NameStyle::kFlat"));
 }
 
@@ -142,7 +142,7 @@ absl::StatusOr<std::vector<std::string>> NamesOf(const Layout& layout, const Slo
     const auto [at, is_new] = places.try_emplace(names[place], place);
     if (is_new) continue;
     return absl::InvalidArgumentError(
-        absl::StrCat("expected leaves of different names, found '",
+        absl::StrCat("expected leaves with different names, found '",
                      layout.PathForMessage(slots.SlotAt(at->second)), "' and '",
                      layout.PathForMessage(slots.SlotAt(place)),
                      "', which have the same dotted form; use canonical names"));

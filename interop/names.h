@@ -16,7 +16,7 @@
 // In the other direction, paths of any kind become names by their dotted forms. Two leaves with the
 // same dotted form are an error that names both; kCanonical distinguishes them.
 //
-// Threads: pure functions; safe.
+// Threads: pure functions; thread-safe.
 #ifndef LEAFSTORE_INTEROP_NAMES_H_
 #define LEAFSTORE_INTEROP_NAMES_H_
 

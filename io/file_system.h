@@ -18,8 +18,8 @@
 // not a directory) and others as in absl::ErrnoToStatus; ResourceExhausted: no space, or over a
 // quota or the size limit of a file; DataLoss: the file ends before the requested bytes.
 //
-// Threads: a FileSystem and a ReadableFile are safe from many threads; a WritableFile from one at a
-// time.
+// Threads: a FileSystem and a ReadableFile are thread-safe; a WritableFile must be used by one
+// thread at a time.
 #ifndef LEAFSTORE_IO_FILE_SYSTEM_H_
 #define LEAFSTORE_IO_FILE_SYSTEM_H_
 

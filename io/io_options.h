@@ -3,7 +3,7 @@
 //   SaveCheckpoint("model.leaf", items, {.io = {.durable = false}});
 //   CheckpointReader::Open("model.leaf", {.io = {.mode = ReadMode::kRead, .threads = 2}});
 //
-// A save ignores what concerns reading, and a load what concerns saving.
+// Saves ignore the options for reading, and loads those for saving.
 #ifndef LEAFSTORE_IO_IO_OPTIONS_H_
 #define LEAFSTORE_IO_IO_OPTIONS_H_
 
@@ -17,23 +17,24 @@ namespace leafstore {
 enum class ReadMode : uint8_t {
   // Tensors are views of the mapped file.
   kMap,
-  // Tensors own their bytes, which plain reads bring in. For network file systems, and for files
+  // Tensors own their bytes, which are read into memory. For network file systems, and for files
   // that others write to.
   kRead,
 };
 
 struct IoOptions {
-  // Saving: syncs the file and its directory, so that a file reported as written survives a loss of
-  // power. Its bytes go past the page cache where the file system can do that, at the speed of the
-  // disk. Otherwise the file survives the end of the process only, and its bytes stay in the cache.
+  // Saving: syncs the file and its directory, so that a file reported as written survives a power
+  // failure. Where the file system supports it, writes bypass the page cache and run at the speed
+  // of the disk. If false, the file survives a crash of the process but not of the system, and its
+  // bytes stay in the page cache.
   bool durable = true;
   // Reading, in formats that can be mapped.
   ReadMode mode = ReadMode::kMap;
-  // Reading: the most threads that read, check and decompress; 0: one for each processor, up to
-  // eight.
+  // Reading: the maximum number of threads that read, verify and decompress; 0: one per processor,
+  // up to eight.
   int threads = 0;
-  // Receives how many bytes of how many are done, after every few MiB and at the end, while a file
-  // is saved or verified. Calls may come from any thread, but from one at a time. Must not throw.
+  // Receives the bytes done and the total, every few MiB and at the end, while a file is saved or
+  // verified. May be called from any thread, but never concurrently. Must not throw.
   std::function<void(int64_t done, int64_t total)> progress = {};
   // Null: FileSystem::Posix(). Must outlive everything that was opened through it.
   FileSystem* file_system = nullptr;

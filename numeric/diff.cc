@@ -169,7 +169,7 @@ absl::Status CheckTolerance(absl::string_view name, double value) {
 std::string LeafDiff::ToString() const {
   if (what != What::kNumbers) return absl::StrCat("at ", path, ": ", a, " and ", b);
   std::string text = absl::StrCat("at ", path, ": ", differing, " of ", count,
-                                  " numbers differ, first at ", ShapeToString(first));
+                                  " elements differ, first at ", ShapeToString(first));
   if (max_abs > 0) {
     absl::StrAppend(&text, "; by at most ", max_abs, ", relatively ", max_rel);
   }

@@ -3,7 +3,7 @@
 //   StoreDiff diff = DiffStores(before, after, {.rtol = 1e-5, .atol = 1e-8}).value();
 //   if (!diff.same()) std::cerr << diff.ToString();
 //   // 2 leaves differ, 7 are the same
-//   // at .head.bias: 3 of 4 numbers differ, first at [1]; by at most 0.5, relatively 0.1
+//   // at .head.bias: 3 of 4 elements differ, first at [1]; by at most 0.5, relatively 0.1
 //   // at .layers[0].weight: f32[2, 3] and f32[3, 2]
 //   // only in the first: .old
 //
@@ -22,7 +22,7 @@
 // them.
 //
 // Errors: FailedPrecondition: a borrow is open in one of the stores. InvalidArgument: a tolerance
-// is negative or NaN. Threads: a pure function; safe.
+// is negative or NaN. Threads: a pure function; thread-safe.
 #ifndef LEAFSTORE_NUMERIC_DIFF_H_
 #define LEAFSTORE_NUMERIC_DIFF_H_
 

@@ -18,7 +18,7 @@
 //                             2022: exponent bias one larger, no infinities, no -0, whose code is
 //                             NaN
 //
-// Threads: pure functions; safe.
+// Threads: pure functions; thread-safe.
 #ifndef LEAFSTORE_NUMERIC_ELEMENTS_H_
 #define LEAFSTORE_NUMERIC_ELEMENTS_H_
 
@@ -44,8 +44,8 @@ void ReadElements(DType dtype, const std::byte* data, int64_t begin, absl::Span<
 
 namespace internal {
 
-// Calls `fn` with a zero of the C++ type, among `Ts`, of `dtype`. Returns false, without a call, if
-// it has none of these types.
+// Calls `fn(T())`, where T is the type among `Ts` whose dtype is `dtype`. Returns false, without
+// calling `fn`, if there is none.
 template <typename... Ts, typename Fn>
 bool VisitType(DType dtype, const Fn& fn) {
   return ((dtype == kDTypeOf<Ts> && (fn(Ts()), true)) || ...);

@@ -30,7 +30,7 @@ absl::Status CheckSamePlaces(const ParamStore& a, const ParamStore& b) {
   if (!(a.layout() == b.layout())) {
     const std::string difference = OnlyInOne(a.layout(), b.layout());
     return absl::InvalidArgumentError(absl::StrCat(
-        "stores by position: expected one Layout, found two, of ", a.layout().size(), " and ",
+        "stores by position: expected equal Layouts, found two, of ", a.layout().size(), " and ",
         b.layout().size(), " paths", difference.empty() ? "" : "; ", difference));
   }
   if (a.slots() == b.slots()) return absl::OkStatus();
@@ -111,7 +111,7 @@ absl::StatusOr<Update> OpenUpdate(DType dtype, absl::Span<ParamStore* const> wri
     for (size_t j = 0; j < writable.size(); ++j) {
       if (j == i || writable[j] != store) continue;
       return absl::InvalidArgumentError(absl::StrCat(
-          "update: expected each store that is written once, found argument ", i, " twice"));
+          "update: expected each written store to be passed once, found argument ", i, " twice"));
     }
   }
   Update update;

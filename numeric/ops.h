@@ -21,8 +21,8 @@
 // fingerprint, O(1) after the first time. No string is made or hashed unless an error occurs.
 //
 // Errors name the path, what was expected and what was found: InvalidArgument: the stores do not
-// match; FailedPrecondition: a borrow is open; ResourceExhausted: no memory. A failed call changes
-// nothing.
+// match; FailedPrecondition: a borrow is open; ResourceExhausted: out of memory. A failed call
+// changes nothing.
 //
 // Determinism. All results have the same bits on every machine and instruction set, and for a pack
 // and its store.
@@ -74,10 +74,10 @@ absl::StatusOr<ParamStore> Zip(
 //   to integer    truncated towards zero; clamped to the range of the type; NaN becomes 0
 // (the saturating rule of WebAssembly's trunc_sat and of Rust's `as`, so that no result depends on
 // the machine).
-// error InvalidArgument: another `to`.
+// error InvalidArgument: any other `to`.
 absl::StatusOr<ParamStore> Cast(const ParamStore& store, DType to);
 // Converts one tensor of any dtype but c64, by the same rules; bools are 0 and 1. With Map, this
-// converts all tensors of a store. error InvalidArgument: another `to`, or a c64 tensor.
+// converts all tensors of a store. error InvalidArgument: any other `to`, or a c64 tensor.
 absl::StatusOr<Tensor> CastTensor(const Tensor& tensor, DType to);
 
 // Returns the L2 norm of all floating and complex elements together; integers, bools and static
@@ -143,9 +143,9 @@ absl::Span<const T> SpanFor(const ParamStore&, std::byte* data, size_t count) {
 // be alike (CheckAlike), and a written store may occur only once. Other dtypes and static leaves
 // are not changed and keep their generations; written leaves get new generations in all written
 // stores.
-// error InvalidArgument, FailedPrecondition: as above. error ResourceExhausted: no memory to clone
-// shared bytes. After an error no element has changed. Costs about 20 ns per tensor plus `fn`, and
-// clones what a snapshot shares.
+// error InvalidArgument, FailedPrecondition: as above. error ResourceExhausted: out of memory to
+// clone shared bytes. After an error no element has changed. Costs about 20 ns per tensor plus
+// `fn`, and clones what a snapshot shares.
 template <typename T, typename Fn, typename... Others>
 absl::Status UpdateEach(ParamStore* params, Fn&& fn, Others&&... others) {
   const std::array writable = {params, internal::Writable(others)...};

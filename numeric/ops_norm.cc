@@ -162,12 +162,12 @@ absl::StatusOr<double> GlobalNorm(const Groups& groups) {
 absl::StatusOr<double> ClipScale(double norm, double max_norm) {
   if (!(max_norm > 0)) {
     return absl::InvalidArgumentError(
-        absl::StrCat("max_norm: expected a number over 0, found ", max_norm));
+        absl::StrCat("max_norm: expected a positive number, found ", max_norm));
   }
   const auto wrong_norm = [norm](absl::StatusCode code) {
     return absl::Status(
-        code,
-        absl::StrCat("norm of the gradients: expected a finite number from 0 on, found ", norm));
+        code, absl::StrCat("norm of the gradients: expected a finite number of at least 0, found ",
+                           norm));
   };
   if (!std::isfinite(norm)) return wrong_norm(absl::StatusCode::kFailedPrecondition);
   if (norm < 0) return wrong_norm(absl::StatusCode::kInvalidArgument);

@@ -265,7 +265,7 @@ void TensorStats::Merge(const TensorStats& other) {
 
 std::string TensorStats::ToString() const {
   std::string text = absl::StrCat(tensors, tensors == 1 ? " tensor, " : " tensors, ", count,
-                                  count == 1 ? " number, " : " numbers, ", bytes, " bytes");
+                                  count == 1 ? " element, " : " elements, ", bytes, " bytes");
   if (finite_count() > 0) {
     absl::StrAppend(&text, ": min ", min, ", max ", max, ", mean ", mean, ", std ", stddev(),
                     ", L2 ", l2());

@@ -2,12 +2,12 @@
 //
 //   TensorStats all = StatsOf(params).value();                       // of a store: one group
 //   std::vector<TensorStats> leaves = StatsOfLeaves(params).value(); // by place
-//   all.ToString();   // "9 tensors, 1234 numbers, 4936 bytes: min -1.5, max 2, mean 0.01, ..."
+//   all.ToString();   // "9 tensors, 1234 elements, 4936 bytes: min -1.5, max 2, mean 0.01, ..."
 //
 // Elements. Every dtype is supported: bool as 0 and 1, integers, all floating types, c64 by
 // magnitude (elements.h). min, max, mean, standard deviation and L2 cover the finite elements; NaN,
-// infinities and zeros (including -0) are counted. Static leaves and the gaps of a pack do not
-// count.
+// infinities and zeros (including -0) are counted. Static leaves and the gaps of a pack are
+// ignored.
 //
 // Accuracy. Sums are computed in double, within blocks around the block's mean; blocks, leaves and
 // groups are combined as in Chan, Golub, LeVeque, "Updating Formulae and a Pairwise Algorithm for
@@ -21,7 +21,7 @@
 // given range are counted in `below` and `above`.
 //
 // Errors: FailedPrecondition: a borrow of the store is open. InvalidArgument: an option; names it.
-// Complexity: O(bytes). Threads: pure functions; safe.
+// Complexity: O(bytes). Threads: pure functions; thread-safe.
 #ifndef LEAFSTORE_NUMERIC_STATS_H_
 #define LEAFSTORE_NUMERIC_STATS_H_
 
@@ -93,10 +93,10 @@ struct TensorStats {
   double l2() const;
 
   // Adds the statistics of `other`. Counts are exact. Histograms are added if their ranges and bins
-  // are equal, otherwise dropped; a side without elements does not count.
+  // are equal, otherwise dropped; a side without elements is ignored.
   void Merge(const TensorStats& other);
 
-  // Returns one line.
+  // Returns a summary in one line, as above.
   std::string ToString() const;
 };
 

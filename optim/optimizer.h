@@ -33,7 +33,7 @@
 // Errors name the path, expected and found, of every mismatched leaf. After an error parameters and
 // state are unchanged.
 //
-// Threads: const calls are safe from many threads. Different optimizers may step concurrently.
+// Threads: const calls are thread-safe. Different optimizers may step concurrently.
 #ifndef LEAFSTORE_OPTIM_OPTIMIZER_H_
 #define LEAFSTORE_OPTIM_OPTIMIZER_H_
 
@@ -87,7 +87,8 @@ class Optimizer {
  public:
   // Creates an optimizer for `group`, with zero state. O(bytes of the group's tensors).
   // error InvalidArgument: as CheckRule (rules.h), or tensors are neither f32 nor f64 (names all).
-  // error FailedPrecondition: a borrow of the group is open. error ResourceExhausted: no memory.
+  // error FailedPrecondition: a borrow of the group is open. error ResourceExhausted: out of
+  // memory.
   static absl::StatusOr<Optimizer> Create(const Rule& rule, const ParamStore& group);
   static absl::StatusOr<Optimizer> Create(const Rule& rule, const Packed& group);
 
@@ -107,7 +108,7 @@ class Optimizer {
   //       gradients are on another Layout, missing, or of another dtype or shape (names all paths).
   // error FailedPrecondition: a borrow of `params` or `grads` is open; or only one of `params` and
   //       the group that this optimizer is for is packed (Regroup changes that).
-  // error ResourceExhausted: no memory for a copy of shared bytes.
+  // error ResourceExhausted: out of memory for a copy of shared bytes.
   absl::Status Step(ParamStore* params, const ParamStore& grads, const StepOptions& options);
   // Like Step above, but for a pack. Fastest if the gradients are packed in the same way; others
   // are read leaf by leaf.
@@ -125,7 +126,8 @@ class Optimizer {
   // Replaces the state with that of another optimizer of an equal group, as if its steps had been
   // made here. Stores are matched by name, in any order; leaves by slot if the Layouts are equal,
   // otherwise by path. Static leaves in `state` are ignored.
-  // error InvalidArgument: stores or leaves are missing, unexpected, or of another dtype or shape,
+  // error InvalidArgument: stores or leaves are missing, unexpected, or with a different dtype or
+  // shape,
   //       or a step count is not an int from 0 to 2^53; one message names them all.
   // error FailedPrecondition: a borrow is open. O(leaves); packed: O(bytes). Shares the bytes of
   // `state`: while that lives, the next step needs new memory.

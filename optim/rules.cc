@@ -18,7 +18,7 @@ absl::Status Wrong(absl::string_view name, absl::string_view expected, double fo
 
 absl::Status CheckNotNegative(absl::string_view name, double value) {
   if (std::isfinite(value) && value >= 0) return absl::OkStatus();
-  return Wrong(name, "a finite number from 0 on", value);
+  return Wrong(name, "a finite number of at least 0", value);
 }
 
 absl::Status CheckBeta(absl::string_view name, double value) {
@@ -34,7 +34,7 @@ absl::Status CheckSgd(const Sgd& sgd) {
   }
   if (sgd.nesterov && (sgd.momentum == 0 || sgd.dampening != 0)) {
     return absl::InvalidArgumentError(
-        absl::StrCat("sgd: nesterov: expected momentum over 0 and dampening 0, found momentum ",
+        absl::StrCat("sgd: nesterov: expected positive momentum and dampening 0, found momentum ",
                      sgd.momentum, " and dampening ", sgd.dampening));
   }
   return absl::OkStatus();

@@ -6,7 +6,7 @@
 //
 // In all formulas p is a parameter, g its gradient times the step's grad_scale, t the leaf's step
 // count including this step (the first is 1), and lr the learning rate, an argument of each step.
-// Instead of `maximize`, use a negative grad_scale.
+// Instead of PyTorch's `maximize`, use a negative grad_scale.
 //
 // Coefficients are computed in double and rounded once to the parameter's type. All else is
 // computed in that type, one operation at a time, never fused, so that results are the same on

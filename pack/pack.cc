@@ -115,7 +115,7 @@ std::shared_ptr<PackState> FillState(const PackLayout& plan, const SlotSet& grou
 
 absl::Status OtherLayout(absl::string_view what) {
   return absl::InvalidArgumentError(
-      absl::StrCat(what, ": expected a store on the pack's Layout, found another Layout"));
+      absl::StrCat(what, ": expected a store on the pack's Layout, found a different one"));
 }
 
 // Checks that the store has the leaves of a pack and, unless null, of its rest.

@@ -22,16 +22,16 @@
 // write is in place.
 //
 // Borrows. One MutablePack at a time. Until it closes, store(), Snapshot(), Mutate(), Assign(),
-// Unpack() and bytes() are error FailedPrecondition. The Packed may be moved meanwhile; after its
-// destruction the borrow writes bytes that are not used. A borrow of rest() is separate: the Packed
-// must outlive it, and the same calls fail while it is open.
+// Unpack() and bytes() return error FailedPrecondition. The Packed may be moved meanwhile; after it
+// is destroyed, writes through the borrow have no effect. A borrow of rest() is separate: the
+// Packed must outlive it, and the same calls fail while it is open.
 //
 // Generations. Closing a MutablePack, opening rest() for writing, and Assign set a new
 // generation(). The leaves of store() have their own generations (equal ones mean equal bytes),
 // which are the same in every store() and in those of snapshots until the next write.
 //
-// Threads: const calls on one Packed are safe from many threads. A store() or Snapshot() may be
-// read on any thread while this pack is written.
+// Threads: const calls on one Packed are thread-safe. A store() or Snapshot() may be read on any
+// thread while this pack is written.
 //
 // Errors name the path, what was expected and what was found. A failed call changes nothing.
 #ifndef LEAFSTORE_PACK_PACK_H_
@@ -64,21 +64,21 @@ class Packed {
  public:
   // Packs the tensors of `dtype`, of which there may be none. Each tensor of an rvalue is released
   // as soon as it is copied, and the store is empty afterwards; a const store is not changed. error
-  // FailedPrecondition: a borrow of the store is open. error ResourceExhausted: no memory.
+  // FailedPrecondition: a borrow of the store is open. error ResourceExhausted: out of memory.
   // O(bytes).
   static absl::StatusOr<Packed> Create(ParamStore&& store, DType dtype);
   static absl::StatusOr<Packed> Create(const ParamStore& store, DType dtype);
 
   // Packs a store of the same Layout with the offsets of `like`, such as gradients beside
   // parameters. The store must have a tensor of the same dtype and shape in every slot that is
-  // packed in `like`; its other leaves are in rest(). error InvalidArgument: another Layout; or
-  // leaves are missing or have another dtype or shape: names all. error FailedPrecondition,
+  // packed in `like`; its other leaves are in rest(). error InvalidArgument: a different Layout; or
+  // leaves are missing or have a different dtype or shape: names all. error FailedPrecondition,
   // ResourceExhausted: as Create. O(bytes).
   static absl::StatusOr<Packed> CreateLike(const Packed& like, const ParamStore& store);
 
   // Makes a pack with the same offsets and leaves and all elements zero, such as the initial
   // moments of an optimizer. The tensors of rest() are zero too; static leaves are those of `like`.
-  // error FailedPrecondition: a borrow is open in `like`. error ResourceExhausted: no memory.
+  // error FailedPrecondition: a borrow is open in `like`. error ResourceExhausted: out of memory.
   // O(bytes).
   static absl::StatusOr<Packed> ZerosLike(const Packed& like);
 
@@ -102,8 +102,9 @@ class Packed {
   uint64_t generation() const;
 
   // Returns all elements, with gaps of zeros. The buffer begins at a multiple of 64 bytes. Valid
-  // until this pack is written or destroyed. Terminates the program with a message, as misuse is a
-  // programming error: T is not the dtype's C++ type; or a borrow is open (an error of bytes()).
+  // until this pack is written or destroyed. Misuse is a programming error and terminates the
+  // program with a message: T is not the dtype's C++ type, or a borrow is open (bytes() returns an
+  // error instead).
   template <typename T>
   absl::Span<const T> span() const& {
     const absl::Span<const std::byte> all = CheckedBytes(kDTypeOf<T>);
@@ -125,7 +126,7 @@ class Packed {
   void bytes() && = delete;
 
   // Returns the group as a store with the same Layout and slots, whose packed leaves are views of
-  // the buffer. error FailedPrecondition: a borrow is open. error ResourceExhausted: no memory.
+  // the buffer. error FailedPrecondition: a borrow is open. error ResourceExhausted: out of memory.
   // O(leaves) after a write, then O(1) until the next write.
   absl::StatusOr<ParamStore> store() const;
 
@@ -134,7 +135,7 @@ class Packed {
   absl::StatusOr<Packed> Snapshot() const;
 
   // Opens the buffer for writing. O(1), or O(bytes) if a store() or snapshot shares it.
-  // error FailedPrecondition: a borrow is open. error ResourceExhausted: no memory.
+  // error FailedPrecondition: a borrow is open. error ResourceExhausted: out of memory.
   absl::StatusOr<MutablePack> Mutate() &;
   // Opens the buffer for a write of every element, like the step of an optimizer. The previous
   // contents are in MutablePack::before(). If a store() or snapshot shares them, the new bytes are
@@ -145,9 +146,9 @@ class Packed {
 
   // Replaces all leaves with those of a store of the same Layout and slots: packed leaves are
   // copied, the rest is shared. Allocates only if a store() or snapshot shares the buffer.
-  // error InvalidArgument: another Layout or other slots; or leaves of another dtype, shape or
-  // kind: names all. error FailedPrecondition: a borrow is open here or in `store`. error
-  // ResourceExhausted: no memory. O(bytes).
+  // error InvalidArgument: a different Layout or other slots; or leaves with a different dtype,
+  // shape or kind: names all. error FailedPrecondition: a borrow is open here or in `store`. error
+  // ResourceExhausted: out of memory. O(bytes).
   absl::Status Assign(const ParamStore& store);
 
   // Returns store() and ends the pack. Every leaf stays a view of the buffer until it is written,
@@ -157,7 +158,7 @@ class Packed {
 
  private:
   explicit Packed(std::shared_ptr<internal::PackState> state) : state_(std::move(state)) {}
-  // Returns the bytes; terminates if the dtype is another one or a borrow is open.
+  // Returns the bytes; terminates if the dtype is a different one or a borrow is open.
   absl::Span<const std::byte> CheckedBytes(DType wanted) const;
 
   // Shared only with an open borrow, so that moving this object does not disturb the borrow.
@@ -204,7 +205,7 @@ class MutablePack {
   absl::Span<std::byte> bytes();
   // Returns the bytes before an Overwrite; the same as bytes() if the buffer was not shared.
   absl::Span<const std::byte> before() const;
-  // Reverts an Overwrite before anything was written, and closes.
+  // Undoes an Overwrite to which nothing was written yet, and closes the borrow.
   void Revert();
 
  private:

@@ -12,7 +12,7 @@
 // Packs made like one another (parameters, gradients, moments) share one PackLayout, so an element
 // has the same offset in all of them and one loop over the buffers updates all.
 //
-// Threads: immutable and cheap to copy; calls are safe from many threads.
+// Threads: immutable and cheap to copy; calls are thread-safe.
 #ifndef LEAFSTORE_PACK_PACK_LAYOUT_H_
 #define LEAFSTORE_PACK_PACK_LAYOUT_H_
 

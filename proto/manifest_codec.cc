@@ -75,7 +75,7 @@ absl::StatusOr<std::vector<BaseFile>> DecodeBases(const proto::Manifest& in) {
       return WrongMessage(kColumn, "the name of a file, without a directory", Quoted(base.name()));
     }
     if (!names.insert(base.name()).second) {
-      return WrongMessage(kColumn, "files of different names",
+      return WrongMessage(kColumn, "files with different names",
                           absl::StrCat("two called ", Quoted(base.name())));
     }
     if (base.file_size() > std::numeric_limits<int64_t>::max()) {
@@ -207,7 +207,7 @@ absl::StatusOr<std::vector<ManifestItem>> DecodeItems(const proto::Manifest& in)
   size_t used = 0;
   for (const proto::Item& item : in.items()) {
     if (!names.insert(item.name()).second) {
-      return WrongMessage("manifest", "items of different names",
+      return WrongMessage("manifest", "items with different names",
                           absl::StrCat("two called ", Quoted(item.name())));
     }
     LEAFSTORE_ASSIGN_OR_RETURN(ManifestItem decoded, DecodeItem(item, defs, &used));

@@ -49,15 +49,16 @@ struct StoreSpec {
 
   static StoreSpec Of(const ParamStore& store, std::optional<Grouping> grouping = std::nullopt);
   // Checks that it can be encoded. error InvalidArgument: a static str is not UTF-8 (names the
-  // path), or the grouping is on another Layout.
+  // path), or the grouping is on a different Layout.
   absl::Status Check() const;
 };
 
 struct ManifestItem : StoreSpec {
-  // The positions of the tensors, with one entry per tensor (LeafColumns::tensor). An empty column
-  // has its default for all tensors.
+  // The locations of the tensors' bytes, with one entry per tensor (LeafColumns::tensor). An empty
+  // column means the default for all tensors.
   struct Segments {
-    // Offsets in the file that has the tensor, multiples of kSegmentAlignment; 0 for no bytes.
+    // Offsets in the file that has the tensor, multiples of kSegmentAlignment; 0 for an empty
+    // tensor.
     std::vector<uint64_t> offsets;
     std::vector<uint64_t> checksums;    // XXH3-64 of the stored bytes
     std::vector<uint8_t> codecs;        // default 0: stored unchanged
@@ -88,8 +89,8 @@ struct Manifest {
 // Checks that the name of an item is UTF-8 and not empty. error InvalidArgument: it is not.
 absl::Status CheckItemName(absl::string_view name);
 
-// Returns whether a name is UTF-8 and has no directory. A file must not make a reader open files of
-// other directories.
+// Returns whether a name is UTF-8 and has no directory. A file must not be able to make a reader
+// open files in other directories.
 bool IsPlainFileName(absl::string_view name);
 
 // Encodes a manifest, which must be consistent as above. error ResourceExhausted: over 2 GiB.
@@ -97,7 +98,7 @@ bool IsPlainFileName(absl::string_view name);
 absl::StatusOr<std::string> EncodeManifest(const Manifest& manifest);
 
 // Decodes a manifest. error DataLoss: not a valid manifest; names the item and the column or path.
-// error ResourceExhausted: as Layout::Create. O(bytes) in time and memory, for any bytes.
+// error ResourceExhausted: as Layout::Create. O(bytes) in time and memory, even for hostile bytes.
 absl::StatusOr<Manifest> DecodeManifest(absl::string_view bytes);
 
 }  // namespace leafstore

@@ -59,7 +59,7 @@ absl::StatusOr<Leaf> DecodeLeaf(const LeafColumns& leaves, uint32_t place,
   const auto size = static_cast<size_t>(tensor.byte_size());
   if (size > 0) std::memcpy(TensorAccess::bytes(&tensor).data(), data->data(), size);
   if (tensor.dtype() == DType::kBool && !AreBools(tensor.bytes())) {
-    return WrongMessage("store, data", "bools, 0 or 1", "another byte");
+    return WrongMessage("store, data", "bools to be 0 or 1", "another value");
   }
   data->remove_prefix(size);
   return Leaf(std::move(tensor));
@@ -82,7 +82,7 @@ absl::Status StoreSpec::Check() const {
   }
   if (!grouping.has_value() || grouping->layout() == layout) return absl::OkStatus();
   return absl::InvalidArgumentError(
-      "expected a grouping on the Layout that is saved, found another");
+      "expected a grouping on the Layout that is saved, found a different one");
 }
 
 absl::StatusOr<std::string> EncodeStoreSpec(const StoreSpec& spec) {

@@ -6,7 +6,7 @@
 //   ParamStore copy = DecodeParamStore(bytes).value();
 //
 // For small stores: to send one to another process, or to save a configuration. A protobuf message
-// is limited to 2 GiB and must be read completely; use a checkpoint for larger stores. The message
+// is limited to 2 GiB and must be read as a whole; use a checkpoint for larger stores. The message
 // has no checksum: use that of the transport.
 //
 // The message includes the structure (or the paths, if the Layout has no TreeDef), so a decoded

@@ -7,8 +7,8 @@
 // TreeDef::hash() covers: those never change, while a message may get new fields.
 //
 // Decoding trusts nothing: TreeDefBuilder makes the structure and checks every key, type name, tag
-// and alias, and memory is only allocated for bytes that exist, never because of a count. A message
-// has each string once, in order of first use, so a structure has exactly one message.
+// and alias, and memory is allocated only for bytes that are present, never for a declared count. A
+// message has each string once, in order of first use, so a structure has exactly one message.
 //
 // Errors. DataLoss: not a message, or not a structure; names the column or the path.
 #ifndef LEAFSTORE_PROTO_TREEDEF_CODEC_H_

@@ -37,15 +37,15 @@
 // custom. Byte counts may end in k, M or G (powers of 1024). A word ends at a space or parenthesis;
 // a regular expression may contain balanced parentheses. Other words with such characters are put
 // in double quotes, inside which a quote is written twice: `re:"a (b|c)"`. A word without a prefix
-// is a glob. An unquoted glob must not contain a colon, so that a misspelt prefix is an error: the
-// glob `weights:0` is written `glob:weights:0`, or in quotes.
+// is a glob. An unquoted glob must not contain a colon, so that a misspelled prefix is an error:
+// the glob `weights:0` is written `glob:weights:0`, or in quotes.
 //
 // Errors. A Filter made from a bad pattern holds the error, with the column in the pattern
 // (1-based, in bytes). status() returns it, as do all filters composed from this one and every use
 // of them. Parse returns it directly. Filters may be nested up to 1000 levels deep, otherwise they
 // hold error ResourceExhausted; a chain `a or b or ...` of any length is one level.
 //
-// Threads: immutable, cheap to copy; safe from many threads if the functions of Callables are.
+// Threads: immutable, cheap to copy; thread-safe if the functions of Callables are.
 #ifndef LEAFSTORE_SELECT_FILTER_H_
 #define LEAFSTORE_SELECT_FILTER_H_
 

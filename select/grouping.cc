@@ -32,7 +32,7 @@ absl::Status CheckNames(absl::Span<const std::string> names) {
     }
     if (i > 0 && sorted[i] == sorted[i - 1]) {
       return absl::InvalidArgumentError(
-          absl::StrCat("names of groups: expected each once, found \"", sorted[i], "\" twice"));
+          absl::StrCat("names of groups: expected unique names, found \"", sorted[i], "\" twice"));
     }
   }
   return absl::OkStatus();
@@ -102,8 +102,9 @@ absl::StatusOr<Grouping> Grouping::Create(Layout layout, std::vector<uint32_t> g
                                           std::vector<std::string> names) {
   LEAFSTORE_RETURN_IF_ERROR(CheckNames(names));
   if (group_of_slot.size() != layout.size()) {
-    return absl::InvalidArgumentError(absl::StrCat("groups: expected those of ", layout.size(),
-                                                   " slots, found ", group_of_slot.size()));
+    return absl::InvalidArgumentError(absl::StrCat("groups: expected one for each of ",
+                                                   layout.size(), " slots, found ",
+                                                   group_of_slot.size()));
   }
   std::vector<Slot> slots;  // of all groups
   for (Slot slot = 0; slot < layout.size(); ++slot) {
@@ -111,8 +112,8 @@ absl::StatusOr<Grouping> Grouping::Create(Layout layout, std::vector<uint32_t> g
     if (group == kNoGroup) continue;
     if (group >= names.size()) {
       return absl::InvalidArgumentError(absl::StrCat("groups: at ", layout.PathForMessage(slot),
-                                                     ": expected a group below ", names.size(),
-                                                     ", found ", group));
+                                                     ": expected a group index below ",
+                                                     names.size(), ", found ", group));
     }
     slots.push_back(slot);
   }

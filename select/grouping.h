@@ -28,7 +28,7 @@
 // Memory: up to 13 bytes per slot. If created from indices, the group count does not matter, as a
 // file may choose any.
 //
-// Threads: immutable and cheap to copy; calls are safe from many threads.
+// Threads: immutable and cheap to copy; calls are thread-safe.
 #ifndef LEAFSTORE_SELECT_GROUPING_H_
 #define LEAFSTORE_SELECT_GROUPING_H_
 

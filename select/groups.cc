@@ -125,8 +125,9 @@ absl::StatusOr<ParamStore> MergeAll(const Grouping& grouping, absl::Span<AnyGrou
       inputs.emplace_back(std::move(group.store()));
     }
     if (!(inputs.back().group->layout() == grouping.layout())) {
-      return InGroup(group.name(), absl::InvalidArgumentError(
-                                       "expected a store on the grouping's layout, found another"));
+      return InGroup(group.name(),
+                     absl::InvalidArgumentError(
+                         "expected a store on the grouping's Layout, found a different one"));
     }
   }
   return internal::MergeInputs(LeafSpecs(grouping.layout(), grouping.slots()), inputs);

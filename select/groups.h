@@ -9,10 +9,10 @@
 //
 // Groups are in the order of their Grouping, including empty ones. A group is written through its
 // store or pack and must keep its slots; Merge, Regroup and all functions that accept Groups check
-// this in O(1). A moved-from object may only be assigned to or destroyed, unless documented.
+// this in O(1). A moved-from object may only be assigned to or destroyed, unless documented
+// otherwise.
 //
-// Threads: const calls are safe from many threads. Different groups may be written at the same
-// time.
+// Threads: const calls are thread-safe. Different groups may be written at the same time.
 #ifndef LEAFSTORE_SELECT_GROUPS_H_
 #define LEAFSTORE_SELECT_GROUPS_H_
 
@@ -51,7 +51,7 @@ class Group {
 
   // Returns the leaves as an independent store, packed or not; later writes to one do not affect
   // the other. O(1); packed: O(leaves) after a write.
-  // error FailedPrecondition: a borrow is open. error ResourceExhausted: no memory.
+  // error FailedPrecondition: a borrow is open. error ResourceExhausted: out of memory.
   absl::StatusOr<ParamStore> Snapshot() const;
 
   // Checks that the leaves are those of slots(). error InvalidArgument: they are not. O(1).
@@ -90,7 +90,8 @@ class Groups {
   // are valid until the object is moved from, assigned to or destroyed. O(groups).
   Group* Find(absl::string_view name);
   const Group* Find(absl::string_view name) const;
-  // Like Find, but returns an error. NotFound: no group has the name; with suggestions.
+  // Like Find, but returns an error instead of null. error NotFound: no group has the name; with
+  // suggestions.
   absl::StatusOr<Group*> Get(absl::string_view name);
   // Returns the store of the group with this name. An unknown name or a packed group is a
   // programming error and terminates with a message.
@@ -99,8 +100,8 @@ class Groups {
 
   // Packs the tensors of one dtype of a group in place (pack/pack.h), or unpacks the group.
   // error NotFound: as Get. error FailedPrecondition: the group is already packed (Pack) or not
-  // packed (Unpack), or a borrow is open. error ResourceExhausted: no memory. After an error the
-  // group is unchanged. O(bytes); Unpack: O(leaves).
+  // packed (Unpack), or a borrow is open. error ResourceExhausted: out of memory. After an error
+  // the group is unchanged. O(bytes); Unpack: O(leaves).
   absl::Status Pack(absl::string_view name, DType dtype = DType::kF32);
   absl::Status Unpack(absl::string_view name);
 

@@ -1,4 +1,4 @@
-// LoadInto: replaces the leaves of a store by those of a file or of another store.
+// LoadInto: replaces the leaves of a store with those of a file or of another store.
 //
 //   RestoreReport report = reader.LoadInto("params", &params).value();   // all of it, or an error
 //   reader.LoadInto("params", &body, {.filter = Glob("body.**"),         // a part of another model
@@ -54,7 +54,7 @@ struct RestoreReport {
   std::vector<std::string> unexpected;
 };
 
-// Replaces leaves of `store` by those of `from`, which is not changed.
+// Replaces leaves of `store` with those of `from`, which is not changed.
 // error InvalidArgument: leaves are missing or unexpected (unless allowed), dtypes, shapes or kinds
 // differ, two leaves of the source match one of the store, or two leaves of the store have the same
 // dotted form; all are named (FitReport). Also: a filter is bad or matches no leaf of the store, or

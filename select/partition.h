@@ -55,8 +55,9 @@ absl::StatusOr<std::array<ParamStore, kGroups>> Partition(Store&& store,
                                                           std::vector<Filter> filters,
                                                           const GroupingOptions& options = {}) {
   if (kGroups != filters.size() + 1) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "Partition<", kGroups, ">: expected ", filters.size() + 1, ", one more than the filters"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("Partition<", kGroups, ">: expected Partition<", filters.size() + 1,
+                     ">, one store for each filter and one for the rest"));
   }
   auto groups = Partition(std::forward<Store>(store), std::move(filters), options);
   if (!groups.ok()) return groups.status();

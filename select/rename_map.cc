@@ -54,7 +54,7 @@ absl::Status CheckOneToOne(absl::Span<const RenamedPath> paths) {
   if (count == 0) return absl::OkStatus();
   if (count > kMostNamed) absl::StrAppend(&text, "\n  and ", count - kMostNamed, " more");
   return absl::InvalidArgumentError(
-      absl::StrCat("renames: expected a path of its own for each leaf:", text));
+      absl::StrCat("renames: expected a different new path for each leaf:", text));
 }
 
 // Computes new paths, one at a time, and then explains why rules were not used.

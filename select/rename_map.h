@@ -27,7 +27,7 @@
 // Rules may be untrusted: their number and length, the text of the new paths, and the work of
 // matching are limited.
 //
-// Threads: immutable, cheap to copy; all calls are safe from many threads.
+// Threads: immutable, cheap to copy; all calls are thread-safe.
 #ifndef LEAFSTORE_SELECT_RENAME_MAP_H_
 #define LEAFSTORE_SELECT_RENAME_MAP_H_
 

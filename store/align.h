@@ -12,10 +12,10 @@
 //
 // Cost. If the Layouts are equal, leaves match by slot: O(1) each. Otherwise the two trees are
 // walked side by side, from the root to the leaves requested: O(nodes above them * log children),
-// without printing paths. By text, O(length) per leaf: if one Layout's paths are not a tree, for
-// `names`, or by dotted form.
+// without printing paths. Matching by text costs O(length) per leaf; it is needed if one Layout's
+// paths do not form a tree, for `names`, and by dotted form.
 //
-// Threads: safe from many threads.
+// Threads: thread-safe.
 #ifndef LEAFSTORE_STORE_ALIGN_H_
 #define LEAFSTORE_STORE_ALIGN_H_
 
@@ -70,10 +70,10 @@ class Alignment {
   bool by_slot_ = false;  // so that collisions are impossible
 };
 
-// Matches the leaves of `from` with those of `to`. `names`, if not empty, has by place of `from`
-// the canonical path to match instead of the leaf's own (RenameMap makes these). By dotted form,
-// leaves of `from` after the first 64 MiB of text match nothing, as a tree of few strings can have
-// gigabytes of paths.
+// Matches the leaves of `from` with those of `to`. `names`, if not empty, has for each place of
+// `from` the canonical path to match instead of the leaf's own (RenameMap creates these). By dotted
+// form, leaves of `from` after the first 64 MiB of text match nothing, as a tree of few strings can
+// have gigabytes of paths.
 Alignment Align(const LeafSpecs& from, const LeafSpecs& to, AlignBy by = AlignBy::kPath,
                 absl::Span<const std::string> names = {});
 

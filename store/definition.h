@@ -10,10 +10,10 @@
 // are equal if the same tensors fit both and build the same model.
 //
 // Errors. Merge and Build report all mismatches at once: leaves that are missing, unexpected (not
-// in the structure), duplicate (including static leaves, which the Definition already has), or of
-// another dtype or shape than the original tensor. After an error the groups are unchanged.
+// in the structure), duplicate (including static leaves, which the Definition already has), or with
+// a different dtype or shape than the original tensor. After an error the groups are unchanged.
 //
-// Threads: immutable and cheap to copy; calls are safe from many threads.
+// Threads: immutable and cheap to copy; calls are thread-safe.
 #ifndef LEAFSTORE_STORE_DEFINITION_H_
 #define LEAFSTORE_STORE_DEFINITION_H_
 
@@ -44,7 +44,7 @@ class Definition {
   Definition();
 
   // Splits a complete model's store into {definition, tensors}. The tensors are moved into a group
-  // on the Layout of `def`. A store on another Layout is matched with `def` by path.
+  // on the Layout of `def`. A store on a different Layout is matched with `def` by path.
   // error InvalidArgument: leaves are missing or unexpected; all are named. error
   // FailedPrecondition: a borrow is open. After an error the store is unchanged. O(leaves).
   static absl::StatusOr<Taken> Take(const TreeDef& def, ParamStore&& store);
@@ -70,7 +70,7 @@ class Definition {
   const { return MergeInputs({internal::MergeInput(std::forward<Groups>(groups))...}); }
 
   // Builds a model from the groups: into `out`, or a new one. The model shares their leaves; rvalue
-  // groups are then emptied, so that the model is the only holder of theirs.
+  // groups are then emptied, so that the model is the only owner of their leaves.
   // error InvalidArgument: as Merge, or the model's type does not fit the structure. After an error
   // `out` is also unchanged.
   template <typename T, typename... Groups>

@@ -12,9 +12,9 @@
 // changes.
 //
 // Errors name the path, what was expected there and what was found. InvalidArgument: a null tensor,
-// a cycle, a dict with both kinds of keys, a key or string that is not UTF-8. ResourceExhausted:
-// structs nested deeper than 1,000 (a Tree may have any depth). LeafTraits may return other errors.
-// A failed call changes nothing.
+// a cycle, a dict with both string and integer keys, a key or string that is not UTF-8.
+// ResourceExhausted: structs nested deeper than 1,000 (a Tree may have any depth). LeafTraits may
+// return other errors. A failed call changes nothing.
 //
 // Complexity: O(nodes). Flatten also hashes every key; FlattenLike compares keys.
 #ifndef LEAFSTORE_STORE_FLATTEN_H_
@@ -63,8 +63,9 @@ absl::StatusOr<ParamStore> FlattenLike(const TreeDef& def, T&& model) {
   return ParamStore::Create(def, std::move(leaves));
 }
 
-// Writes a store of `def` into a model, whose containers are resized; members that are not part of
-// the model keep their values. The leaves of a store on another Layout are matched by path.
+// Writes a store of `def` into a model, whose containers are resized; members that are not listed
+// in LEAFSTORE_FIELDS keep their values. The leaves of a store on a different Layout are matched by
+// path.
 // error InvalidArgument: leaves are missing or unexpected (all are named), or the model's type does
 // not fit. error FailedPrecondition: a borrow is open. After an error the model is unchanged.
 template <typename T>

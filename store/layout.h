@@ -16,7 +16,7 @@
 // The index from text to slot is built by the first Find and kept while the TreeDef lives. A path
 // through an alias resolves to the owner's slot.
 //
-// Threads: immutable, cheap to copy; all calls are safe from many threads.
+// Threads: immutable, cheap to copy; all calls are thread-safe.
 #ifndef LEAFSTORE_STORE_LAYOUT_H_
 #define LEAFSTORE_STORE_LAYOUT_H_
 

@@ -12,9 +12,9 @@
 // share, or one passed by the caller; then the groups may have any Layouts and are matched by path.
 // With `like`, dtypes, shapes and kinds must be those.
 //
-// Errors. error InvalidArgument: leaves are missing, unexpected, duplicate, or of another dtype or
-// shape, all in one message (FitReport has it as data). error FailedPrecondition: a borrow is open
-// in a group. After an error the groups are unchanged.
+// Errors. error InvalidArgument: leaves are missing, unexpected, duplicate, or with a different
+// dtype or shape, all in one message (FitReport has it as data). error FailedPrecondition: a borrow
+// is open in a group. After an error the groups are unchanged.
 //
 // Complexity: O(leaves), by position, if the Layouts are equal; otherwise the trees are walked side
 // by side, O(nodes * log children).
@@ -91,14 +91,15 @@ requires(std::is_same_v<std::remove_cvref_t<Groups>, ParamStore>&&...)
 }
 
 struct UpdateOptions {
-  // How leaves of a group on another Layout are matched with those of the store.
+  // How leaves of a group on a different Layout are matched with those of the store.
   AlignBy by = AlignBy::kPath;
-  // Whether a leaf may be replaced by one of another dtype, shape or kind, such as one from Cast.
+  // Whether a leaf may be replaced by one with a different dtype, shape or kind, such as one from
+  // Cast.
   bool any_spec = false;
 };
 
-// Replaces leaves of `store` by those of `group`, which keep their generations. An rvalue group is
-// empty afterwards.
+// Replaces leaves of `store` with those of `group`, which keep their generations. An rvalue group
+// is empty afterwards.
 // error InvalidArgument: leaves of the group are not in the store, two of them match the same leaf,
 // two leaves have the same dotted form, or (unless any_spec) dtypes, shapes or kinds differ; all
 // are named (FitReport). With AlignBy::kDotted, unexpected paths are in dotted form.

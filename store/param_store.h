@@ -29,8 +29,8 @@
 // A moved-from store may only be assigned to or destroyed, unless the function that accepts it
 // documents that it is empty afterwards.
 //
-// Threads: const calls on one store are safe from many threads. A snapshot may be read on any
-// thread while this store is written.
+// Threads: const calls on one store are thread-safe. A snapshot may be read on any thread while
+// this store is written.
 //
 // Errors name the path, what was expected and what was found. A failed call changes nothing.
 #ifndef LEAFSTORE_STORE_PARAM_STORE_H_
@@ -120,7 +120,7 @@ class ParamStore {
   // Returns the place of a path. error NotFound, InvalidArgument: as Get.
   absl::StatusOr<uint32_t> GetPlace(absl::string_view path_text) const;
 
-  // Replaces an existing leaf by one of the same spec: a tensor of the same dtype and shape, or a
+  // Replaces an existing leaf with one of the same spec: a tensor of the same dtype and shape, or a
   // value of the same kind. SetAt: `place` must be less than size().
   // error NotFound: it does not exist. error InvalidArgument: the specs differ. error
   // FailedPrecondition: the new leaf or a leaf of this store is being written. O(1) in addition to
@@ -212,7 +212,7 @@ class MutableLeaves {
   const Leaf& leaf(uint32_t place) const { return array_->leaves[place]; }
 
   // Returns the bytes of the tensor at `place`, cloned first if they are shared.
-  // error InvalidArgument: the leaf is static. error ResourceExhausted: no memory. O(1), or
+  // error InvalidArgument: the leaf is static. error ResourceExhausted: out of memory. O(1), or
   // O(bytes) if it clones.
   absl::StatusOr<std::byte*> raw_data(uint32_t place);
   // Returns the old bytes of the tensor at `place`, valid until this closes, and the destination of

@@ -9,7 +9,7 @@
 //
 // Memory: 4 bytes per slot held, and 16 bytes per 64 slots of the Layout up to the last slot held.
 //
-// Threads: immutable and cheap to copy; calls are safe from many threads.
+// Threads: immutable and cheap to copy; calls are thread-safe.
 #ifndef LEAFSTORE_STORE_SLOT_SET_H_
 #define LEAFSTORE_STORE_SLOT_SET_H_
 

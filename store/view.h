@@ -18,7 +18,7 @@
 // Borrows. While a borrow of the store is open, leaf(), tensor() and value() still return the leaf,
 // as ParamStore::Find does. Build is error FailedPrecondition.
 //
-// Threads: immutable; calls are safe from many threads while the store is not written.
+// Threads: immutable; calls are thread-safe while the store is not written.
 #ifndef LEAFSTORE_STORE_VIEW_H_
 #define LEAFSTORE_STORE_VIEW_H_
 
@@ -43,8 +43,8 @@ namespace leafstore {
 
 class View {
  public:
-  // Views the root. The store may be a group of the model, and may have another Layout (then leaves
-  // are found by path). A leaf that it lacks is error NotFound when it is requested.
+  // Views the root. The store may be a group of the model, and may have a different Layout (then
+  // leaves are found by path). A leaf that it lacks is error NotFound when it is requested.
   View(TreeDef def, const ParamStore& store);
   View(TreeDef def, ParamStore&& store) = delete;  // would dangle
   // Views the store with the structure of its own Layout; status() has the error of Layout::def().
@@ -74,8 +74,8 @@ class View {
   uint32_t size() const { return def_.child_count(node_); }
 
   // Returns the leaf. error: status(); InvalidArgument: the node is not a leaf; NotFound: the store
-  // does not have it; ResourceExhausted: as TreeDef::PathText, if the store has another Layout.
-  // O(1); on another Layout, expected O(length of the path).
+  // does not have it; ResourceExhausted: as TreeDef::PathText, if the store has a different Layout.
+  // O(1); on a different Layout, expected O(length of the path).
   absl::StatusOr<const Leaf*> leaf() const;
   // Return the leaf's tensor or value. error as leaf(); InvalidArgument: the leaf is of the other
   // kind.

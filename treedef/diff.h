@@ -10,7 +10,7 @@
 // different kinds the comparison continues if their children have keys of one kind (as those of a
 // list and a tuple), so that paths can be equal.
 //
-// Threads: functions of values; safe.
+// Threads: pure functions; thread-safe.
 #ifndef LEAFSTORE_TREEDEF_DIFF_H_
 #define LEAFSTORE_TREEDEF_DIFF_H_
 

@@ -27,7 +27,7 @@
 //
 // Depth. Nothing here recurses: a million levels work like two. Path text is made on demand.
 //
-// Threads: immutable; all calls are safe from many threads.
+// Threads: immutable; all calls are thread-safe.
 #ifndef LEAFSTORE_TREEDEF_TREEDEF_H_
 #define LEAFSTORE_TREEDEF_TREEDEF_H_
 

@@ -15,8 +15,8 @@
 // Errors. The first error is kept and Build returns it, with the path of the node; calls after it
 // do nothing. It is InvalidArgument unless stated otherwise. Nothing aborts.
 //
-// Order. Call SetKey before each child of a dict or struct; children of lists, tuples and customs
-// have their position as key and need none. Tag a node before the next one is added.
+// Order. Call SetKey before each child of a dict or struct; the key of a child of a list, tuple or
+// custom node is its position, and is not set. Tag a node before the next one is added.
 #ifndef LEAFSTORE_TREEDEF_TREEDEF_BUILDER_H_
 #define LEAFSTORE_TREEDEF_TREEDEF_BUILDER_H_
 
@@ -41,7 +41,7 @@ class StringTable;
 
 class TreeDefBuilder {
  public:
-  // How large a structure may become. Readers of files of unknown origin may set less.
+  // Limits on the size of a structure. Readers of untrusted files may set lower ones.
   struct Limits {
     uint32_t nodes = 0xfffffffe;
     uint32_t string_bytes = 0xfffffffe;
@@ -57,7 +57,8 @@ class TreeDefBuilder {
   // Sets the key of the next node. The key is copied.
   void SetKey(const KeyRef& key);
   // Like SetKey above, with the id of a string that was used before (TreeDef::string): nothing is
-  // hashed or copied. `kind` is an attribute or item. error InvalidArgument: no such string exists.
+  // hashed or copied. `kind` must be kAttribute or kItem. error InvalidArgument: no such string
+  // exists.
   void SetKey(KeyKind kind, uint32_t string);
   // Returns the number of different strings: keys, type names and tags of complete nodes.
   uint32_t string_count() const {
@@ -128,9 +129,9 @@ class TreeDefBuilder {
   std::unique_ptr<internal::StringTable> strings_;
   std::vector<NodeId> open_;
   NodeId last_child_ = kNoNode;  // of the innermost open container
-  KeyRef key_;                   // without its name, which is key_name_, or
+  KeyRef key_;                   // without its name, which is key_name_ unless key_string_ is set
   std::string key_name_;
-  uint32_t key_string_ = TreeDef::kNoString;  // the string with this id
+  uint32_t key_string_ = TreeDef::kNoString;  // if set, the name is the string with this id
   bool has_key_ = false;
   // For each string, one that is known to be less, or kNoString: models repeat the same names in
   // the same order.

@@ -1,7 +1,7 @@
 // CheckpointFile: an open checkpoint with a checked manifest. The implementation of
 // CheckpointReader.
 //
-// Threads: const calls are safe from many threads.
+// Threads: const calls are thread-safe.
 #ifndef LEAFSTORE_CHECKPOINT_INTERNAL_CHECKPOINT_FILE_H_
 #define LEAFSTORE_CHECKPOINT_INTERNAL_CHECKPOINT_FILE_H_
 

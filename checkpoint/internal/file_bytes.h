@@ -1,6 +1,6 @@
 // FileBytes: the bytes of an open file, from a mapping or by plain reads.
 //
-// Threads: const calls are safe from many threads.
+// Threads: const calls are thread-safe.
 #ifndef LEAFSTORE_CHECKPOINT_INTERNAL_FILE_BYTES_H_
 #define LEAFSTORE_CHECKPOINT_INTERNAL_FILE_BYTES_H_
 
@@ -43,7 +43,7 @@ class FileBytes {
   absl::StatusOr<absl::Span<const std::byte>> Get(int64_t offset, int64_t size,
                                                   Buffer* scratch) const;
 
-  // Checks the checksum of a range. error DataLoss: it is another one; names the range.
+  // Checks the checksum of a range. error DataLoss: it differs; names the range.
   absl::Status CheckChecksum(int64_t offset, int64_t size, uint64_t checksum) const;
   // Checks that the bytes [begin, end) are zero. error DataLoss: they are not; names `section` and
   // the first such byte.

@@ -179,7 +179,7 @@ absl::StatusOr<std::vector<int64_t>> StepFiles::StepsToTry(const RestoreQuery& q
 absl::StatusOr<std::vector<int64_t>> StepFiles::StepsByMetric() const {
   if (options_.retention.metric.empty()) {
     return absl::FailedPreconditionError(
-        absl::StrCat(path_, ": expected ManagerOptions to name the metric, found none"));
+        absl::StrCat(path_, ": expected a metric in ManagerOptions::retention, found none"));
   }
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<int64_t> steps, Steps());
   std::vector<StepRecord> checkpoints;

@@ -1,7 +1,7 @@
 // StepFiles: the files of a managed directory, one checkpoint per step. Finds the newest or best
 // readable one, remembers what it has read of each, and applies the rules of retention.
 //
-// Threads: all calls are safe from many threads.
+// Threads: all calls are thread-safe.
 #ifndef LEAFSTORE_CHECKPOINT_INTERNAL_STEP_FILES_H_
 #define LEAFSTORE_CHECKPOINT_INTERNAL_STEP_FILES_H_
 

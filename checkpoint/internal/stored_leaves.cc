@@ -49,7 +49,7 @@ class Loader {
     if (!file.ok()) return leaves_.Named(place, nullptr, file.status());
     absl::StatusOr<Tensor> tensor = LoadTensor(index, entry, **file);
     if (tensor.ok() && tensor->dtype() == DType::kBool && !AreBools(tensor->bytes())) {
-      tensor = absl::DataLossError("expected bools, 0 or 1, found another byte");
+      tensor = absl::DataLossError("expected bools to be 0 or 1, found another value");
     }
     if (!tensor.ok()) return leaves_.Named(place, *file, tensor.status());
     *out = Leaf(*std::move(tensor));
@@ -69,7 +69,7 @@ class Loader {
     return WithReason(
         absl::UnimplementedError(absl::StrCat("its bytes are stored with codec ", entry.codec,
                                               ", which this reader of format version ",
-                                              kFormatVersion, " does not know")),
+                                              kFormatVersion, " does not support")),
         ErrorReason::kNewerVersion);
   }
 

@@ -86,7 +86,7 @@ class Verifier {
     LEAFSTORE_RETURN_IF_ERROR(damage_.Note(found.status()));
     if (found.ok() && *found != footer) {
       LEAFSTORE_RETURN_IF_ERROR(damage_.Note(absl::DataLossError(
-          "footer: expected the one that was there when the file was opened, found another")));
+          "footer: expected no change since the file was opened, found a different footer")));
     }
     LEAFSTORE_RETURN_IF_ERROR(
         damage_.Note(bytes->CheckChecksum(footer.manifest_offset, footer.manifest_size,

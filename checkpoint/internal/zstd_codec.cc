@@ -52,7 +52,7 @@ absl::StatusOr<size_t> CheckFrame(absl::Span<const std::byte> stored, uint64_t c
 
 absl::StatusOr<ZstdCompressor> ZstdCompressor::Create(int level) {
   if (level < ZSTD_minCLevel() || level > ZSTD_maxCLevel()) {
-    return absl::InvalidArgumentError(absl::StrCat("level of zstd: expected ", ZSTD_minCLevel(),
+    return absl::InvalidArgumentError(absl::StrCat("zstd level: expected ", ZSTD_minCLevel(),
                                                    " to ", ZSTD_maxCLevel(), ", found ", level));
   }
   Context context(ZSTD_createCCtx(), ZSTD_freeCCtx);

@@ -29,12 +29,12 @@ inline constexpr size_t kZstdFrameContent = size_t{4} << 20;
 
 class ZstdCompressor {
  public:
-  // error InvalidArgument: not a level of zstd; names the valid ones. error ResourceExhausted: no
-  // memory.
+  // error InvalidArgument: not a level of zstd; names the valid ones. error ResourceExhausted: out
+  // of memory.
   static absl::StatusOr<ZstdCompressor> Create(int level);
 
   // Returns a frame of `content`, at most kZstdFrameContent bytes. Valid until the next call.
-  // error ResourceExhausted: no memory.
+  // error ResourceExhausted: out of memory.
   absl::StatusOr<absl::Span<const std::byte>> Compress(absl::Span<const std::byte> content);
 
  private:
@@ -52,11 +52,11 @@ absl::Status CheckZstdFrames(absl::Span<const std::byte> stored, int64_t byte_si
 
 class ZstdDecompressor {
  public:
-  // error ResourceExhausted: no memory.
+  // error ResourceExhausted: out of memory.
   static absl::StatusOr<ZstdDecompressor> Create();
 
   // Decompresses frames that CheckZstdFrames accepted. error DataLoss: damaged, or the contents do
-  // not fill `out`. error ResourceExhausted: no memory.
+  // not fill `out`. error ResourceExhausted: out of memory.
   absl::Status Decompress(absl::Span<const std::byte> stored, absl::Span<std::byte> out);
 
  private:

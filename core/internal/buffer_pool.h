@@ -13,7 +13,7 @@
 // released. The excess is returned to the system when a reservation ends, and all kept memory when
 // an allocation fails. Keeping a buffer allocates nothing.
 //
-// Threads: all calls are safe from many threads.
+// Threads: all calls are thread-safe.
 #ifndef LEAFSTORE_CORE_INTERNAL_BUFFER_POOL_H_
 #define LEAFSTORE_CORE_INTERNAL_BUFFER_POOL_H_
 

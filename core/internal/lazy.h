@@ -10,7 +10,7 @@
 // happens inside Abseil's library, which ThreadSanitizer does not instrument, so it would report
 // races in the programs of leafstore's users.
 //
-// Threads: safe.
+// Threads: thread-safe.
 #ifndef LEAFSTORE_CORE_INTERNAL_LAZY_H_
 #define LEAFSTORE_CORE_INTERNAL_LAZY_H_
 

@@ -58,7 +58,7 @@ absl::Status CheckSameRun(const Progress& found, const Progress& expected,
   }
   if (found.step < 0) {
     return absl::InvalidArgumentError(
-        absl::StrCat(path, ": expected a step from 0 on, found ", found.step));
+        absl::StrCat(path, ": expected a step of at least 0, found ", found.step));
   }
   if (found.images == expected.images) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(path, ": expected a run with ", expected.images,

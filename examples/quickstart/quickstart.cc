@@ -53,7 +53,7 @@ static absl::Status Run() {
   LEAFSTORE_RETURN_IF_ERROR(
       SaveCheckpoint("step-1.leaf", {{"params", groups}, {"optimizers", optimizers.state()}}));
 
-  // The model gets its structure back when it is needed.
+  // Merges the groups, and writes the parameters back into the model.
   LEAFSTORE_ASSIGN_OR_RETURN(ParamStore params, std::move(groups).Merge());
   LEAFSTORE_RETURN_IF_ERROR(Unflatten(flat.def, params, &model));
   std::cout << "head.weight[0, 0] = " << model.head.weight.at<float>({0, 0}) << "\n";

@@ -32,8 +32,8 @@ absl::Status DamagedJson(absl::string_view where, absl::string_view expected,
 // the complete text is parsed into a document too, and what is wrong with that is reported first.
 //
 // Errors. DataLoss: not JSON, not an object, text after it, or nested deeper than 64.
-// ResourceExhausted: no memory; a document takes about fourteen times the length, most of it never
-// touched.
+// ResourceExhausted: out of memory; a document takes about fourteen times the length, most of it
+// never touched.
 class JsonReader {
  public:
   using Value = simdjson::ondemand::value;

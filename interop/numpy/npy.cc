@@ -96,7 +96,7 @@ absl::StatusOr<Tensor> ReadNpy(int64_t size, int64_t max_bytes, ReadNext read) {
   LEAFSTORE_RETURN_IF_ERROR(read(bytes.subspan(first.size())));
   if (header.big_endian) SwapBytes(header.dtype, bytes);
   if (header.dtype == DType::kBool && !AreBools(bytes)) {
-    return absl::DataLossError("npy: expected bools, 0 or 1, found another byte");
+    return absl::DataLossError("npy: expected bools to be 0 or 1, found another value");
   }
   if (!header.fortran_order || header.shape.size() < 2) return tensor;
   LEAFSTORE_ASSIGN_OR_RETURN(Tensor sorted, Tensor::Uninitialized(header.dtype, header.shape));

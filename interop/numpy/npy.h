@@ -16,13 +16,13 @@
 //
 // dtypes. bool, (u)int 8-64, f16, f32, f64 and c64 are NumPy's bool_, (u)intN, float16, float32,
 // float64 and complex64. NumPy has no bf16, f8, f6 or f4: writing one is error InvalidArgument
-// without `raw_bits`. Reading other dtypes of NumPy (complex128, longdouble, strings, objects,
-// records, dates) is error Unimplemented.
+// unless `raw_bits` is set. Reading other dtypes of NumPy (complex128, longdouble, strings,
+// objects, records, dates) is error Unimplemented.
 //
 // Errors. DataLoss: not such a file, or truncated; says what was expected and found. Unimplemented:
-// see above, or a newer version. NotFound and others: as FileSystem. All name the file.
+// see above, or a newer version. NotFound and others: see FileSystem. All name the file.
 //
-// Threads: pure functions; safe.
+// Threads: pure functions; thread-safe.
 #ifndef LEAFSTORE_INTEROP_NUMPY_NPY_H_
 #define LEAFSTORE_INTEROP_NUMPY_NPY_H_
 
@@ -52,7 +52,7 @@ struct NumpyOptions {
   // those narrower than a byte as the packed bytes, uint8 [bytes]. The file does not record the
   // original dtype.
   bool raw_bits = false;
-  // The limit of the bytes of all tensors together.
+  // The maximum total size of all tensors, in bytes.
   int64_t max_bytes = std::numeric_limits<int64_t>::max();
 };
 

@@ -82,7 +82,7 @@ class NpzReader {
     if (!absl::ConsumeSuffix(&name, kMemberExtension)) return Wrong("members called *.npy", quoted);
     if (HasControl(name)) return Wrong("names of members without control characters", quoted);
     if (!names_.insert(std::string(name)).second) {
-      return Wrong("members of different names", absl::StrCat("two called ", quoted));
+      return Wrong("members with different names", absl::StrCat("two called ", quoted));
     }
     return std::string(name);
   }
@@ -118,7 +118,7 @@ class NpzReader {
     if (stat.comp_method != ZIP_CM_STORE && stat.comp_method != ZIP_CM_DEFLATE) {
       return absl::UnimplementedError(
           absl::StrCat("it is compressed by method ", stat.comp_method,
-                       "; this reader knows 0 (stored) and 8 (deflated)"));
+                       "; this reader supports 0 (stored) and 8 (deflated)"));
     }
     const auto file_size = static_cast<uint64_t>(file_.size());
     if (stat.comp_size > file_size - stored_) {
@@ -175,7 +175,7 @@ absl::StatusOr<std::vector<std::string>> MakeHeaders(absl::Span<const NamedTenso
     }
     if (!names.insert(name).second) {
       return absl::InvalidArgumentError(
-          absl::StrCat("expected tensors of different names, found two ", quoted));
+          absl::StrCat("expected tensors with different names, found two called ", quoted));
     }
     if (tensor.null()) {
       return absl::InvalidArgumentError(

@@ -22,7 +22,7 @@
 // another compression, encryption, or a dtype as in npy.h. ResourceExhausted: over the limit.
 // Others as in npy.h.
 //
-// Threads: pure functions; safe.
+// Threads: pure functions; thread-safe.
 #ifndef LEAFSTORE_INTEROP_NUMPY_NPZ_H_
 #define LEAFSTORE_INTEROP_NUMPY_NPZ_H_
 
@@ -50,8 +50,8 @@ absl::Status SaveNpz(const std::string& path, absl::Span<const NamedTensor> tens
 
 // Reads an archive. error: see above. O(bytes).
 absl::StatusOr<ParamStore> LoadNpz(const std::string& path, const NumpyOptions& options = {});
-// Replaces leaves of a store by those of the archive (load_into.h), which is read completely first.
-// error: LoadNpz's and LoadInto's. O(bytes).
+// Replaces leaves of a store with those of the archive (load_into.h), which is read completely
+// first. error: LoadNpz's and LoadInto's. O(bytes).
 absl::StatusOr<RestoreReport> LoadNpzInto(const std::string& path, ParamStore* store,
                                           const RestoreOptions& restore = {},
                                           const NumpyOptions& options = {});

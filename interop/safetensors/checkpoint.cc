@@ -31,7 +31,7 @@ absl::StatusOr<Origin> ParseOrigin(absl::string_view text) {
     if (ToText(origin) == text) return origin;
   }
   return absl::DataLossError(absl::StrCat("metadata ", kSafetensorsOriginKey,
-                                          ": expected a text such as '", ToText({}), "', found ",
+                                          ": expected text such as '", ToText({}), "', found ",
                                           internal::QuotedForMessage(text)));
 }
 

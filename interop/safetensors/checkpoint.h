@@ -18,7 +18,7 @@
 // In the checkpoint the file is one item with the file's metadata. The key `leafstore.safetensors`
 // records the form of the file. Items of any origin can be exported, with their structure.
 //
-// Threads: pure functions; safe.
+// Threads: pure functions; thread-safe.
 #ifndef LEAFSTORE_INTEROP_SAFETENSORS_CHECKPOINT_H_
 #define LEAFSTORE_INTEROP_SAFETENSORS_CHECKPOINT_H_
 

@@ -25,8 +25,8 @@
 // metadata, with static leaves, ties, tags and groups, and load on the same Layout. It is
 // checked against the tensors. For other files paths are made from the names (names.h).
 //
-// Modes. kMap (the default) returns views of the mapped file, which stays mapped while one of them
-// lives. A tensor whose bytes are not aligned to its element size is copied (the format does not
+// Modes. kMap (the default) returns views of the mapped file, which stays mapped while any of them
+// exists. A tensor whose bytes are not aligned to its element size is copied (the format does not
 // require alignment; files written by the reference or this library are aligned). kRead reads the
 // bytes into new memory.
 //
@@ -35,9 +35,9 @@
 //
 // Errors. NotFound: no such file, shard, tensor or path (with suggestions). DataLoss: damaged, or
 // not safetensors; names the file and the tensor. Unimplemented: an unknown dtype.
-// ResourceExhausted: a limit. Others: as FileSystem. All name the file.
+// ResourceExhausted: a limit. Others: see FileSystem. All name the file.
 //
-// Threads: all calls are const and safe from many threads. Copies share the open files.
+// Threads: all calls are const and thread-safe. Copies share the open files.
 #ifndef LEAFSTORE_INTEROP_SAFETENSORS_READER_H_
 #define LEAFSTORE_INTEROP_SAFETENSORS_READER_H_
 
@@ -72,7 +72,8 @@ inline constexpr int64_t kMostSafetensorsHeader = (int64_t{1} << 32) - 4096;
 struct SafetensorsLeniency {
   // Allows JSON white space other than spaces after the header, and any before it.
   bool white_space = false;
-  // Ignores fields of an entry other than the three, and of an index other than the two.
+  // Ignores unknown fields: of a tensor, other than dtype, shape and data_offsets; of an index,
+  // other than metadata and weight_map.
   bool unknown_fields = false;
   // Treats `"__metadata__": null` as missing.
   bool null_metadata = false;
@@ -84,8 +85,8 @@ struct SafetensorsLeniency {
   bool holes = false;
   // Allows bytes after the last tensor.
   bool trailing_bytes = false;
-  // Accepts any JSON value as `total_size` in an index (an integer of at most 64 bits, a string or
-  // null), but not a duplicate. (Some published files count tied tensors twice.)
+  // Accepts a wrong `total_size` in an index: any integer of at most 64 bits, string or null, but
+  // not a duplicate. (Some published files count tied tensors twice.)
   bool any_total_size = false;
   // The longest header, and the longest index, in bytes. Clamped to [0, kMostSafetensorsHeader];
   // the parser cannot handle more.
@@ -106,7 +107,7 @@ namespace internal {
 class SafetensorsFile;
 }  // namespace internal
 
-// The tensors and static leaves of a file as a dictionary. Valid while a reader of the file lives.
+// The tensors and static leaves of a file as a dictionary. Valid while a reader of the file exists.
 class SafetensorsLeaves {
  public:
   const Layout& layout() const { return layout_; }
@@ -137,21 +138,21 @@ class SafetensorsLeaves {
 
 class SafetensorsReader {
  public:
-  // error: see above. O(headers).
+  // Opens a file, a set of shards or a directory. error: see above. O(headers).
   static absl::StatusOr<SafetensorsReader> Open(const std::string& path,
                                                 const SafetensorsReadOptions& options = {});
 
   // References that a reader returns (names, shapes, metadata, GetLeaves()) are valid while a
-  // reader of the file lives.
+  // reader of the file exists.
 
   // Returns the path that was passed to Open.
   const std::string& path() const&;
-  const std::string& path() && = delete;  // would dangle; and so on
-  // Returns whether it is a set with an index.
+  const std::string& path() && = delete;  // would dangle; likewise below
+  // Returns whether the reader opened a set of shards with an index.
   bool is_set() const;
   // Returns the file names of the shards, ascending, without a directory.
   std::vector<std::string> shards() const;
-  // Returns the size of all files together, without the index.
+  // Returns the total size of all files, excluding the index.
   int64_t file_size() const;
 
   // Returns the number of tensors.
@@ -184,27 +185,28 @@ class SafetensorsReader {
   absl::StatusOr<Tensor> LoadTensor(uint32_t tensor) const;
   absl::StatusOr<Tensor> LoadTensor(absl::string_view name) const;
 
-  // Returns the dictionary, which the first call makes; an error is not kept. error
-  // InvalidArgument: with NameStyle::kCanonical a name is not a canonical text. error
+  // Returns the dictionary, which the first call creates; an error is not cached. error
+  // InvalidArgument: with NameStyle::kCanonical, a name is not a canonical path. error
   // ResourceExhausted: as Layout::Create.
   absl::StatusOr<const SafetensorsLeaves*> GetLeaves() const&;
   absl::StatusOr<const SafetensorsLeaves*> GetLeaves() && = delete;
   // Returns the structure. error InvalidArgument: one path is a prefix of another; names both.
   absl::StatusOr<TreeDef> GetDef() const;
 
-  // Loads all leaves, or those that `options` choose. error: as GetLeaves and LoadTensor; see
+  // Loads all leaves, or those that `options` select. error: as GetLeaves and LoadTensor; see
   // LoadOptions. O(leaves), and O(bytes) if they are read.
   absl::StatusOr<ParamStore> Load(const LoadOptions& options = {}) const;
   // Loads the leaf at a canonical path. error NotFound, with suggestions; InvalidArgument: not a
   // path.
   absl::StatusOr<Leaf> LoadLeaf(absl::string_view path) const;
-  // Compiles a grouping of the leaves. Reads no tensor, unless a Callable may look at bytes. error:
-  // Grouping::Compile's; InvalidArgument as GetDef().
+  // Compiles a grouping of the leaves. Reads no tensor, unless a filter is a Callable, which may
+  // read bytes. error: Grouping::Compile's; InvalidArgument as GetDef().
   absl::StatusOr<Grouping> CompileGrouping(std::vector<NamedFilter> filters,
                                            const GroupingOptions& options = {}) const;
 
-  // Replaces leaves of a store by those of the file (load_into.h). Names of PyTorch's state dict
-  // find the members of a struct by AlignBy::kDotted. error: as leaves(), LoadInto and LoadTensor.
+  // Replaces leaves of a store with those of the file (load_into.h). With AlignBy::kDotted, the
+  // names in a PyTorch state dict match the fields of a struct. error: as GetLeaves, LoadInto and
+  // LoadTensor.
   absl::StatusOr<RestoreReport> LoadInto(ParamStore* store,
                                          const RestoreOptions& options = {}) const;
 

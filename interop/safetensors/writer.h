@@ -15,7 +15,7 @@
 //
 // Commit. As for a checkpoint (checkpoint/writer.h): after a failure the temporary file is removed
 // and the old file is unchanged. If only the sync of the directory fails, the new file is in place,
-// but may not survive a loss of power.
+// but may not survive a power failure.
 //
 // Sets. All shards are written and synced before the first is renamed, and the index is renamed
 // last: without it the set does not exist. Shards get free names and never replace a file, even one
@@ -80,7 +80,8 @@ struct SafetensorsSaveOptions {
 
 // Saves a store. error InvalidArgument: two leaves have the same name (names.h); a key, a static
 // str or metadata is not UTF-8; metadata has the key of the structure and a structure is saved; or
-// the grouping is on another Layout. error ResourceExhausted: the header exceeds 100 MB. O(bytes).
+// the grouping is on a different Layout. error ResourceExhausted: the header exceeds 100 MB.
+// O(bytes).
 absl::Status SaveSafetensors(const std::string& path, const ParamStore& store,
                              const SafetensorsSaveOptions& options = {});
 // Saves tensors by name, in any order, without a structure. error InvalidArgument also: a duplicate

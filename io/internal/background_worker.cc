@@ -50,12 +50,11 @@ absl::Status BackgroundWorker::Do(absl::AnyInvocable<absl::Status()>& work) {
   try {
     return work();
   } catch (const std::bad_alloc&) {
-    return absl::ResourceExhaustedError("no memory for work in the background");
+    return absl::ResourceExhaustedError("no memory for a background task");
   } catch (const std::exception& thrown) {
     return absl::InternalError(thrown.what());
   } catch (...) {
-    return absl::InternalError(
-        "work in the background threw something that is not a std::exception");
+    return absl::InternalError("a background task threw something that is not a std::exception");
   }
 }
 

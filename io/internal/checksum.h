@@ -27,7 +27,7 @@ inline constexpr uint64_t kChecksumOfNothing = 0x2d06800538d394c2;
 
 class ChecksumStream {
  public:
-  // error ResourceExhausted: no memory.
+  // error ResourceExhausted: out of memory.
   static absl::StatusOr<ChecksumStream> Create();
 
   // Forgets all bytes.

@@ -1,7 +1,7 @@
 // Progress: counts bytes that have been written or checked, and reports them after every few MiB
 // and at the end.
 //
-// Threads: calls are safe from many threads.
+// Threads: calls are thread-safe.
 #ifndef LEAFSTORE_IO_INTERNAL_PROGRESS_H_
 #define LEAFSTORE_IO_INTERNAL_PROGRESS_H_
 

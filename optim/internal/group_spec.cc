@@ -23,9 +23,9 @@ absl::StatusOr<GroupSpec> GroupSpec::OfLeaves(const ParamStore& group) {
                                     leaf.ToString()));
   }
   if (problems.empty()) return spec;
-  return absl::InvalidArgumentError(
-      absl::StrCat("tensors that cannot be trained (cast them, or partition them off):\n",
-                   absl::StrJoin(problems, "\n")));
+  return absl::InvalidArgumentError(absl::StrCat(
+      "cannot train these tensors (cast them, or put them into a group without an optimizer):\n",
+      absl::StrJoin(problems, "\n")));
 }
 
 void GroupSpec::AddLoose(const ParamStore& store) {
@@ -58,7 +58,7 @@ absl::StatusOr<GroupSpec> GroupSpec::Create(const Packed& group) {
 absl::Status GroupSpec::Check(const ParamStore& params) const {
   if (pack_.has_value()) {
     return absl::FailedPreconditionError(
-        "parameters: expected a packed group, found one that is not packed: Regroup to it first");
+        "parameters: expected a packed group, found one that is not packed: call Regroup first");
   }
   LEAFSTORE_RETURN_IF_ERROR(params.CheckNoBorrow("step"));
   if (params.layout() == layout_ && params.slots() == slots_ &&
@@ -71,7 +71,7 @@ absl::Status GroupSpec::Check(const ParamStore& params) const {
 absl::Status GroupSpec::Check(const Packed& params) const {
   if (!pack_.has_value()) {
     return absl::FailedPreconditionError(
-        "parameters: expected a group that is not packed, found a packed one: Regroup to it first");
+        "parameters: expected a group that is not packed, found a packed one: call Regroup first");
   }
   if (params.plan() == *pack_ && params.slots() == slots_ &&
       params.rest().spec_fingerprint() == fingerprint_) {
@@ -88,7 +88,7 @@ absl::Status GroupSpec::CheckLeaves(const ParamStore& params) const {
   if (!(params.layout() == layout_)) {
     return absl::InvalidArgumentError(
         absl::StrCat("parameters: expected the Layout of ", layout_.size(),
-                     " paths that this optimizer is for, found another one, of ",
+                     " paths that this optimizer is for, found a different one, of ",
                      params.layout().size(), " paths"));
   }
   FitReporter reporter;

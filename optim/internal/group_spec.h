@@ -49,7 +49,7 @@ class GroupSpec {
  private:
   static absl::StatusOr<GroupSpec> OfLeaves(const ParamStore& group);
   void AddLoose(const ParamStore& store);
-  // error InvalidArgument: `params` has another Layout, or leaves that differ (names all).
+  // error InvalidArgument: `params` has a different Layout, or leaves that differ (names all).
   absl::Status CheckLeaves(const ParamStore& params) const;
 
   Layout layout_;

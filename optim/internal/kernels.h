@@ -82,7 +82,7 @@ const Kernels& KernelsFor(Isa isa);
 // Returns the kernels that steps use: the best supported, unless a ScopedIsa is alive.
 const Kernels& ActiveKernels();
 
-// For tests: makes all steps use `isa`, which must be supported. Not safe from several threads.
+// For tests: makes all steps use `isa`, which must be supported. Not thread-safe.
 class ScopedIsa {
  public:
   explicit ScopedIsa(Isa isa);

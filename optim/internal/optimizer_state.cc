@@ -37,7 +37,7 @@ absl::Status WrongNames(MomentNameSpan names, GivenSpan given) {
   const std::string found = absl::StrJoin(
       given, ", ", [&quoted](std::string* out, const NamedStore& one) { quoted(out, one.name); });
   return absl::InvalidArgumentError(absl::StrCat(
-      "stores of an optimizer's state: expected ", absl::StrJoin(names, ", ", quoted),
+      "optimizer state: expected the stores ", absl::StrJoin(names, ", ", quoted),
       names.empty() ? "'" : ", '", kStepName, "', found ", found.empty() ? "none" : found));
 }
 

@@ -44,8 +44,8 @@ absl::StatusOr<OptimizerState> RestoreState(const GroupSpec& spec, MomentNameSpa
 // Returns for each leaf its state in the first of `sources` that has it, or zeros. A source may
 // hold the states of several optimizers one after the other, each ended by its "step". States with
 // other moments are ignored, and so are stores with other names beside the right ones.
-// error InvalidArgument: a state has only some of the names, or one of them twice; or leaves are of
-// another dtype or shape. error FailedPrecondition: as RestoreState.
+// error InvalidArgument: a state has only some of the names, or one of them twice; or leaves are
+// with a different dtype or shape. error FailedPrecondition: as RestoreState.
 absl::StatusOr<OptimizerState> GatherState(const GroupSpec& spec, MomentNameSpan names,
                                            absl::Span<const std::vector<NamedStore>* const> sources,
                                            const Packed* pack);

@@ -25,7 +25,7 @@ class StepPlan::Gradients {
     if (!(store_.layout() == spec_.layout())) {
       return absl::InvalidArgumentError(absl::StrCat(
           "gradients: expected the Layout of the parameters, of ", spec_.layout().size(),
-          " paths, found another one, of ", store_.layout().size(), " paths"));
+          " paths, found a different one, of ", store_.layout().size(), " paths"));
     }
     return store_.CheckNoBorrow("step with gradients");
   }
@@ -137,7 +137,7 @@ absl::StatusOr<StepNumbers> StepNumbers::Of(const StepOptions& options, absl::st
   }
   if (!std::isfinite(*lr) || *lr < 0) {
     return absl::InvalidArgumentError(
-        absl::StrCat("lr: expected a finite number from 0 on, found ", *lr));
+        absl::StrCat("lr: expected a finite number of at least 0, found ", *lr));
   }
   if (!std::isfinite(*grad_scale)) {
     return absl::InvalidArgumentError(

@@ -257,7 +257,7 @@ TEST_F(CorruptionTest, LoadInto_NewerFile_ChangesNothing) {
                        }),
                        StatusCode::kUnimplemented,
                        "item 'params', '.named['a b']': its bytes are stored with codec 3, which "
-                       "this reader of format version 1 does not know");
+                       "this reader of format version 1 does not support");
 }
 
 TEST_F(CorruptionTest, TruncationAfterOpen_PlainReads_IsDataLoss) {

@@ -132,9 +132,10 @@ TEST_F(ItemsTest, InvalidStores_AddNoItem) {
   state.push_back({"step", ParamsOf(1)});
   state.push_back({"step", ParamsOf(2)});
   CheckpointWriter writer = CheckpointWriter::Create(path_, options_).value();
-  EXPECT_THAT(writer.AddItem({"adamw", state}),
-              StatusIs(StatusCode::kAlreadyExists,
-                       "expected items of different names, found two 'adamw/step' for " + path_));
+  EXPECT_THAT(
+      writer.AddItem({"adamw", state}),
+      StatusIs(StatusCode::kAlreadyExists,
+               "expected items with different names, found two called 'adamw/step' for " + path_));
   state[1].name = "exp_avg";
   std::optional<MutableTensor> borrow = state[1].store.Mutate(".w").value();
   EXPECT_THAT(writer.AddItem({"adamw", state}),

@@ -94,11 +94,11 @@ TEST_F(ManagerTest, WithoutRules_AllAreKept) {
 TEST_F(ManagerTest, Save_OfAnExistingStep_IsAnError) {
   CheckpointManager manager = Open();
   ASSERT_THAT(manager.Save(5, Items(Params(5))), IsOk());
-  EXPECT_THAT(manager.Save(5, Items(Params(6))),
-              StatusIs(absl::StatusCode::kAlreadyExists,
-                       absl::StrCat(
-                           "cannot save step 5: ", manager.PathOf(5),
-                           " exists; remove it first, or if it is damaged let Restore find that")));
+  EXPECT_THAT(
+      manager.Save(5, Items(Params(6))),
+      StatusIs(absl::StatusCode::kAlreadyExists,
+               absl::StrCat("cannot save step 5: ", manager.PathOf(5),
+                            " exists; remove it first, or call Restore, which detects damage")));
   // The error is returned by the call, not found in the background.
   EXPECT_EQ(manager.SaveAsync(5, Items(Params(6))).status().code(),
             absl::StatusCode::kAlreadyExists);

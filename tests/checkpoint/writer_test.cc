@@ -83,9 +83,10 @@ TEST_F(WriterTest, CallsAfterFinish_AreErrors) {
 TEST_F(WriterTest, InvalidItems_LeaveTheWriterUsable) {
   CheckpointWriter writer = CheckpointWriter::Create(path_).value();
   ASSERT_THAT(writer.AddItem({"params", EveryKindStore()}), IsOk());
-  EXPECT_THAT(writer.AddItem({"params", EveryKindStore()}),
-              StatusIs(StatusCode::kAlreadyExists,
-                       "expected items of different names, found two 'params' for " + path_));
+  EXPECT_THAT(
+      writer.AddItem({"params", EveryKindStore()}),
+      StatusIs(StatusCode::kAlreadyExists,
+               "expected items with different names, found two called 'params' for " + path_));
   EXPECT_THAT(writer.AddItem({"", EveryKindStore()}),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("an item's name")));
   EXPECT_THAT(writer.AddItem({"\xff", EveryKindStore()}),

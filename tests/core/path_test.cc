@@ -130,9 +130,9 @@ TEST(PathTest, Parse_AcceptsTheRangeOfInt64) {
 }
 
 TEST(PathTest, Parse_RejectsIndicesBeyondInt64) {
-  ExpectError("[9223372036854775808]", 2, "an integer of 64 bits");
-  ExpectError("[-9223372036854775809]", 2, "an integer of 64 bits");
-  ExpectError(absl::StrCat("[", std::string(100000, '9'), "]"), 2, "an integer of 64 bits");
+  ExpectError("[9223372036854775808]", 2, "a 64-bit integer");
+  ExpectError("[-9223372036854775809]", 2, "a 64-bit integer");
+  ExpectError(absl::StrCat("[", std::string(100000, '9'), "]"), 2, "a 64-bit integer");
 }
 
 TEST(PathTest, Parse_RejectsNonCanonicalIntegers) {

@@ -98,11 +98,11 @@ TEST(ShapeTest, SubByteElements_ArePacked) {
 
 TEST(ShapeTest, PartialBytes_AreAnError) {
   ExpectError(ByteSize(DType::kF4, Shape{3}).status(), absl::StatusCode::kInvalidArgument,
-              "shape [3] of f4: 3 elements of 4 bits do not fill complete bytes");
+              "shape [3] of f4: 3 elements of 4 bits do not fill whole bytes");
   ExpectError(ByteSize(DType::kF6E2M3, Shape{2, 3}).status(), absl::StatusCode::kInvalidArgument,
-              "shape [2, 3] of f6_e2m3: 6 elements of 6 bits do not fill complete bytes");
+              "shape [2, 3] of f6_e2m3: 6 elements of 6 bits do not fill whole bytes");
   ExpectError(ByteSize(DType::kF4, Shape{}).status(), absl::StatusCode::kInvalidArgument,
-              "do not fill complete bytes");
+              "do not fill whole bytes");
 }
 
 TEST(ShapeTest, ByteSizeOverflow_IsAnErrorEvenWithAZeroExtent) {

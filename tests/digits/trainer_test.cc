@@ -116,8 +116,9 @@ TEST(TrainerTest, Resume_NegativeStep_IsAnError) {
                   {.io = {.durable = false}})
                   .ok());
   const CheckpointReader reader = CheckpointReader::Open(path).value();
-  EXPECT_EQ(Trainer::Resume(kSettings, &data, reader).status(),
-            absl::InvalidArgumentError(reader.path() + ": expected a step from 0 on, found -1"));
+  EXPECT_EQ(
+      Trainer::Resume(kSettings, &data, reader).status(),
+      absl::InvalidArgumentError(reader.path() + ": expected a step of at least 0, found -1"));
 }
 
 }  // namespace

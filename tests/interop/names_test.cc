@@ -73,7 +73,7 @@ TEST(NamesTest, InvalidUtf8_IsAnError) {
 TEST(NamesTest, TooManyKeys_AreAnError) {
   const std::string dots(size_t{1} << 24, '.');
   EXPECT_THAT(PathsOfNames({dots}, NameStyle::kSplit),
-              StatusIs(kExhausted, HasSubstr("at most 16777216 keys between dots")));
+              StatusIs(kExhausted, HasSubstr("at most 16777216 dot-separated parts")));
   EXPECT_THAT(PathsOfNames({dots}, NameStyle::kLists),
               StatusIs(kExhausted, HasSubstr("use NameStyle::kFlat")));
   EXPECT_THAT(PathsOfNames({dots}, NameStyle::kFlat), IsOk());

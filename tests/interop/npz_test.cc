@@ -196,8 +196,9 @@ TEST(NpzAttackTest, Members_MustBeNpyFilesWithUniqueNames) {
               StatusIs(kDamage, HasSubstr("expected members called *.npy, found 'a.txt'")));
   EXPECT_THAT(LoadNpzBytes(ArchiveOf({{"dir/", ""}})), StatusIs(kDamage, HasSubstr("'dir/'")));
   const std::string two = ArchiveOf({{"a.npy", GoodMember()}, {"b.npy", GoodMember()}});
-  EXPECT_THAT(LoadNpzBytes(Replaced(two, "b.npy", "a.npy")),
-              StatusIs(kDamage, HasSubstr("members of different names, found two of one")));
+  EXPECT_THAT(
+      LoadNpzBytes(Replaced(two, "b.npy", "a.npy")),
+      StatusIs(kDamage, HasSubstr("members with different names, found two with one name")));
   EXPECT_THAT(LoadNpzBytes(Replaced(two, "b.npy", "\xff.npy")),
               IsFault(HasSubstr("expected names of members in UTF-8, found '\\xff.npy'")));
   EXPECT_THAT(LoadNpzBytes(ArchiveOf({{"a.npy", "no numpy"}})),

@@ -128,9 +128,9 @@ inline std::vector<SafetensorsAttack> SafetensorsAttacks() {
 
   // Names.
   add("NameTwice", absl::StrCat("{", a, ",", BytesEntry("a", 4, 8), "}"), 8,
-      {"tensors of different names", "two called 'a'"});
+      {"tensors with different names", "two called 'a'"});
   add("NameTwiceWithEqualOffsets", absl::StrCat("{", a, ",", a, "}"), 4,
-      {"tensors of different names", "two called 'a'"});
+      {"tensors with different names", "two called 'a'"});
   add("NameTwiceByAnEscape", absl::StrCat("{", a, ",", BytesEntry("\\u0061", 4, 8), "}"), 8,
       {"two called 'a'"});
   add("NameTwiceInTwoRuns",

@@ -235,7 +235,8 @@ TEST_P(SafetensorsModeTest, InvalidBool_IsDataLoss) {
   const SafetensorsReader reader = OpenBytes(bytes, Options()).value();
   EXPECT_THAT(reader.LoadTensor("ok"), IsOk());
   const auto damaged = StatusIs(
-      kDamage, HasSubstr("x.safetensors: tensor 'm': expected bools, 0 or 1, found another byte"));
+      kDamage,
+      HasSubstr("x.safetensors: tensor 'm': expected bools to be 0 or 1, found another value"));
   EXPECT_THAT(reader.LoadTensor("m"), damaged);
   EXPECT_THAT(reader.Load(), damaged);
   EXPECT_THAT(reader.Verify(), damaged);

@@ -64,7 +64,7 @@ TEST(DiffTest, Diff_CountsDifferingElements) {
   EXPECT_EQ(diff.max_abs, 2);
   EXPECT_EQ(diff.max_rel, 0.5);
   EXPECT_EQ(diff.ToString(),
-            "at .x: 2 of 6 numbers differ, first at [1, 0]; by at most 2, relatively 0.5");
+            "at .x: 2 of 6 elements differ, first at [1, 0]; by at most 2, relatively 0.5");
 }
 
 TEST(DiffTest, KindDTypeAndShape_AreReportedForBothSides) {
@@ -123,7 +123,7 @@ TEST(DiffTest, NaN_EqualsNaNByDefault) {
   const LeafDiff diff = DiffOf(kNaN, 1.0, {.rtol = kInf});
   EXPECT_EQ(diff.differing, 1);
   EXPECT_EQ(diff.max_abs, 0);
-  EXPECT_EQ(diff.ToString(), "at .x: 1 of 1 numbers differ, first at [0]");
+  EXPECT_EQ(diff.ToString(), "at .x: 1 of 1 elements differ, first at [0]");
 }
 
 TEST(DiffTest, Integers_AreComparedExactly) {
@@ -250,7 +250,7 @@ TEST(DiffTest, ToString_ListsAllDifferences) {
   const ParamStore b = StoreOf({{"a", Floats({1})}, {"b", Floats({1, 3})}, {"new", Value(1)}});
   EXPECT_EQ(Diff(a, b).ToString(),
             "1 leaf differs, 1 is the same\n"
-            "at .b: 1 of 2 numbers differ, first at [1]; by at most 1, relatively 0.333333\n"
+            "at .b: 1 of 2 elements differ, first at [1]; by at most 1, relatively 0.333333\n"
             "only in the first: .old\n"
             "only in the second: .new\n");
 }

@@ -226,7 +226,7 @@ TEST(ClipTest, NonFiniteNorm_IsAnErrorAndChangesNothing) {
     ParamStore store = StoreOf({{"a", Floats({1, bad})}});
     Packed packed = Packed::Create(store, DType::kF32).value();
     const auto error =
-        StatusIs(kPrecondition, HasSubstr("expected a finite number from 0 on, found"));
+        StatusIs(kPrecondition, HasSubstr("expected a finite number of at least 0, found"));
     EXPECT_THAT(ClipByGlobalNorm(&store, 1), error);
     EXPECT_THAT(ClipByGlobalNorm(&packed, 1), error);
     EXPECT_EQ(FloatsAt(store, ".a")[0], 1);

@@ -39,7 +39,7 @@ TEST(CheckAlikeTest, OtherLayouts_AreNamedByAPath) {
   const ParamStore b = StoreOf({{"a", Floats({1})}, {"new", Ints({7})}});
   EXPECT_THAT(
       CheckAlike(a, b),
-      StatusIs(kInvalid, AllOf(HasSubstr("expected one Layout, found two, of 4 and 2 paths"),
+      StatusIs(kInvalid, AllOf(HasSubstr("expected equal Layouts, found two, of 4 and 2 paths"),
                                HasSubstr(".b is only in the first"))));
   EXPECT_THAT(CheckAlike(StoreOf({{"a", Ints({7})}}), b),
               StatusIs(kInvalid, HasSubstr(".new is only in the second")));
@@ -134,7 +134,8 @@ TEST(ZipTest, DifferentStores_AreAnErrorBeforeAnyCall) {
     ADD_FAILURE() << "called";
     return Tensor();
   };
-  EXPECT_THAT(Zip(a, SampleStore(), never), StatusIs(kInvalid, HasSubstr("expected one Layout")));
+  EXPECT_THAT(Zip(a, SampleStore(), never),
+              StatusIs(kInvalid, HasSubstr("expected equal Layouts")));
   EXPECT_THAT(Zip(a, GroupOf(a, {0}), never),
               StatusIs(kInvalid, HasSubstr(".b is only in the first")));
   const ParamStore c = StoreLike(a, {Floats({1}), Ints({1}), Value(1), Value(1)});
@@ -220,7 +221,7 @@ TEST(UpdateEachTest, DifferentStores_AreAnErrorAndNothingChanges) {
   const ParamStore before = params.Snapshot().value();
   const ParamStore other = SampleStore();
   EXPECT_THAT(UpdateEach<float>(&params, kAddTo, other),
-              StatusIs(kInvalid, HasSubstr("expected one Layout")));
+              StatusIs(kInvalid, HasSubstr("expected equal Layouts")));
   EXPECT_THAT(UpdateEach<float>(&params, kAddTo, GroupOf(params, {0, 1, 2})),
               StatusIs(kInvalid, HasSubstr(".d is only in the first")));
   const ParamStore wrong =

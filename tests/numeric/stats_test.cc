@@ -383,9 +383,9 @@ TEST(StatsTest, OpenBorrow_IsAnError) {
 
 TEST(StatsTest, ToString_IsOneLine) {
   EXPECT_EQ(Of(Floats({-1, 0, 3, 2, kNaN, kInf})).ToString(),
-            "1 tensor, 6 numbers, 24 bytes: min -1, max 3, mean 1, std 1.58114, L2 3.74166, "
+            "1 tensor, 6 elements, 24 bytes: min -1, max 3, mean 1, std 1.58114, L2 3.74166, "
             "1 zero, 1 NaN, 1 infinite");
-  EXPECT_EQ(TensorStats().ToString(), "0 tensors, 0 numbers, 0 bytes");
+  EXPECT_EQ(TensorStats().ToString(), "0 tensors, 0 elements, 0 bytes");
 }
 
 }  // namespace

@@ -232,7 +232,7 @@ class OptimizerStepErrorTest : public testing::Test {
 TEST_F(OptimizerStepErrorTest, LearningRateOutOfRange_IsAnError) {
   for (const double lr : {-0.1, kNan, kInfinity}) {
     ExpectError(absl::StatusCode::kInvalidArgument,
-                HasSubstr("lr: expected a finite number from 0 on, found "), &params_, grads_,
+                HasSubstr("lr: expected a finite number of at least 0, found "), &params_, grads_,
                 {.lr = lr});
   }
 }
@@ -288,7 +288,7 @@ TEST_F(OptimizerStepErrorTest, ParametersOnAnotherLayout_AreAnError) {
   ParamStore other = Model({{"a", F32({2}, {1, 2})}});
   ExpectError(absl::StatusCode::kInvalidArgument,
               HasSubstr("parameters: expected the Layout of 4 paths that this optimizer is for, "
-                        "found another one, of 1 paths"),
+                        "found a different one, of 1 paths"),
               &other, grads_);
 }
 

@@ -45,7 +45,7 @@ TEST(RulesTest, Rules_HaveTheMomentsThatTheyNeed) {
 }
 
 TEST(RulesTest, HyperparametersThatPyTorchRejects_AreErrors) {
-  const std::string from_0 = "a finite number from 0 on";
+  const std::string from_0 = "a finite number of at least 0";
   EXPECT_THAT(Sgd{.momentum = -0.1}, IsInvalid("sgd: momentum", from_0, "-0.1"));
   EXPECT_THAT(Sgd{.weight_decay = -1}, IsInvalid("sgd: weight_decay", from_0, "-1"));
   const std::string below_1 = "a number from 0 to below 1";
@@ -66,9 +66,9 @@ TEST(RulesTest, NonFiniteHyperparameters_AreErrors) {
 TEST(RulesTest, Nesterov_RequiresMomentumWithoutDampening) {
   EXPECT_THAT(CheckRule(Sgd{.momentum = 0.9, .nesterov = true}), IsOk());
   EXPECT_THAT(Sgd{.nesterov = true},
-              IsInvalid("sgd: nesterov", "momentum over 0", "momentum 0 and dampening 0"));
+              IsInvalid("sgd: nesterov", "positive momentum", "momentum 0 and dampening 0"));
   EXPECT_THAT((Sgd{.momentum = 0.9, .dampening = 0.1, .nesterov = true}),
-              IsInvalid("sgd: nesterov", "momentum over 0 and dampening 0",
+              IsInvalid("sgd: nesterov", "positive momentum and dampening 0",
                         "momentum 0.9 and dampening 0.1"));
 }
 

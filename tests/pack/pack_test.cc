@@ -320,7 +320,7 @@ TEST(PackTest, CreateLike_NamesAllMismatches) {
   const ParamStore params = SampleStore();
   const Packed packed = Packed::Create(params, DType::kF32).value();
   EXPECT_THAT(Packed::CreateLike(packed, SampleStore()),
-              StatusIs(kInvalid, HasSubstr("found another Layout")));
+              StatusIs(kInvalid, HasSubstr("found a different one")));
   const ParamStore wrong = StoreLike(params, {Floats({1}), Ints({0}), Ints({1, 2}), Value("gelu")});
   EXPECT_THAT(Packed::CreateLike(packed, wrong),
               StatusIs(kInvalid, AllOf(HasSubstr(".a"), HasSubstr("f32[3]"), HasSubstr("f32[1]"),
@@ -380,7 +380,7 @@ TEST(PackTest, AssignOfAMismatchedStore_ChangesNothing) {
   const ParamStore params = SampleStore();
   Packed packed = Packed::Create(params, DType::kF32).value();
   const uint64_t generation = packed.generation();
-  EXPECT_THAT(packed.Assign(SampleStore()), StatusIs(kInvalid, HasSubstr("found another Layout")));
+  EXPECT_THAT(packed.Assign(SampleStore()), StatusIs(kInvalid, HasSubstr("found a different one")));
   EXPECT_THAT(packed.Assign(GroupOf(params, {0, 2})),
               StatusIs(kInvalid, HasSubstr("found a store with other slots")));
   EXPECT_THAT(

@@ -136,14 +136,14 @@ TEST(ManifestCodecTest, InvalidBases_AreDataLoss) {
                 m->add_bases()->set_name("a");
                 m->add_bases()->set_name("a");
               }),
-              IsDataLoss("files of different names, found two called 'a'"));
+              IsDataLoss("files with different names, found two called 'a'"));
   EXPECT_THAT(ChangedManifest([](auto* m) { m->add_bases()->set_file_size(uint64_t{1} << 63); }),
               IsDataLoss("manifest, bases"));
 }
 
 TEST(ManifestCodecTest, InvalidItemNames_AreDataLoss) {
   EXPECT_THAT(ChangedManifest([](auto* m) { m->mutable_items(1)->set_name("one"); }),
-              IsDataLoss("items of different names, found two called 'one'"));
+              IsDataLoss("items with different names, found two called 'one'"));
   EXPECT_THAT(ChangedManifest([](auto* m) { m->mutable_items(1)->set_name(""); }),
               IsDataLoss("an item's name"));
   EXPECT_THAT(ChangedManifest([](auto* m) { m->mutable_items(1)->set_name("\xff"); }),

@@ -115,7 +115,7 @@ TEST(ParamStoreCodecTest, InvalidLeafColumns_AreDataLoss) {
                 (*m->mutable_leaves()->mutable_dtypes())[2] = 20;
                 m->mutable_leaves()->set_dims(0, 1);
               }),
-              IsDataLoss("do not fill complete bytes"));
+              IsDataLoss("do not fill whole bytes"));
 }
 
 TEST(ParamStoreCodecTest, InvalidPresence_IsDataLoss) {

@@ -177,9 +177,9 @@ TEST(GroupingTest, BadNames_AreErrors) {
 TEST(GroupingTest, BadIndices_AreErrorsThatNameThePath) {
   const Layout layout = LayoutOfSize(2);
   EXPECT_THAT(Grouping::Create(layout, Indices{0, 2}, {"a", "b"}),
-              StatusIs(kInvalid, HasSubstr("at .p[1]: expected a group below 2, found 2")));
+              StatusIs(kInvalid, HasSubstr("at .p[1]: expected a group index below 2, found 2")));
   EXPECT_THAT(Grouping::Create(layout, Indices{0}, {"a"}),
-              StatusIs(kInvalid, HasSubstr("groups: expected those of 2 slots, found 1")));
+              StatusIs(kInvalid, HasSubstr("groups: expected one for each of 2 slots, found 1")));
 }
 
 TEST(GroupingTest, Equality_ComparesLayoutNamesAndGroups) {

@@ -177,7 +177,7 @@ TEST(RenameMapTest, Aliases_AreNotRenamed) {
 TEST(RenameMapTest, TwoLeavesWithOneNewPath_AreAnError) {
   EXPECT_THAT(Applied({{"*.w", "w"}}, {".a.w", ".b.w", ".c"}),
               StatusIs(kInvalid,
-                       "renames: expected a path of its own for each leaf:\n"
+                       "renames: expected a different new path for each leaf:\n"
                        "  '.a.w' (by rename 0) and '.b.w' (by rename 0) would both be '.w'"));
   EXPECT_THAT(Applied({{"a", "b"}}, {".a", ".b"}),
               StatusIs(kInvalid, HasSubstr("'.a' (by rename 0) and '.b' (unchanged) would both be "

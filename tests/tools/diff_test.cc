@@ -47,7 +47,7 @@ TEST_F(DiffTest, EveryDifference_HasALine) {
                                          {P("v"), Value(2)}});
   EXPECT_EQ(Out({"diff", a, b}, 1),
             "params: 4 leaves differ, 1 only in A, 1 only in B, 0 are the same\n"
-            "  ~ n: 1 of 3 numbers differ, first at [1]; by at most 0.5, relatively 0.2\n"
+            "  ~ n: 1 of 3 elements differ, first at [1]; by at most 0.5, relatively 0.2\n"
             "  ~ s: f32[1] and f32[2]\n"
             "  ~ t: f32[] and f64[]\n"
             "  ~ v: 1 and 2\n"

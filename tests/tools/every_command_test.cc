@@ -256,7 +256,7 @@ TEST_P(EveryCommandTest, FullDiskOfStandardOutput_IsAnError) {
   const Ran ran = RunLeafstore(args, {.stdout_to = "/dev/full"});
   EXPECT_EQ(ran.exit_code, GetParam().bad_file);
   EXPECT_THAT(ran.err,
-              HasSubstr("leafstore: standard output: cannot write: No space left on device\n"));
+              HasSubstr("leafstore: cannot write to standard output: No space left on device\n"));
 }
 
 TEST_P(EveryWritingCommandTest, FileSizeLimit_LeavesNoFile) {
@@ -365,7 +365,7 @@ TEST(CommandsWithoutAFileTest, FullDiskAndClosedPipe_AreReported) {
                            Args{"--help"}, Args{"--version"}}) {
     const Ran full = RunLeafstore(args, {.stdout_to = "/dev/full"});
     EXPECT_EQ(full.exit_code, 1) << args[0];
-    EXPECT_EQ(full.err, "leafstore: standard output: cannot write: No space left on device\n");
+    EXPECT_EQ(full.err, "leafstore: cannot write to standard output: No space left on device\n");
     std::string line = "{ sleep 0.1; \"$LEAFSTORE\"";
     for (const std::string& arg : args) line += " " + arg;
     EXPECT_EQ(RunShell(line + "; echo $? >&2; } | true").err, "141\n") << args[0];

@@ -75,9 +75,8 @@ TEST_F(ExplainTest, InvalidArguments_AreUsageErrors) {
   Save(File("plain.leaf"), ManyLeaves(3));
   EXPECT_THAT(Error({"explain", File("plain.leaf")}, 2),
               HasSubstr("expected --group NAME=FILTER, as no groups were saved with it"));
-  EXPECT_THAT(
-      Error({"explain", path_, "--group", "a=**.bais"}, 2),
-      HasSubstr("--group receives no leaf: a=**.bais; no key is 'bais'; did you mean bias?"));
+  EXPECT_THAT(Error({"explain", path_, "--group", "a=**.bais"}, 2),
+              HasSubstr("--group has no leaves: a=**.bais; no key is 'bais'; did you mean bias?"));
   EXPECT_THAT(Error({"explain", path_, "layers.0.weight[0]", "--group", "a=all"}, 2),
               HasSubstr("expected a path, found one with a slice"));
   EXPECT_THAT(Error({"explain", path_, "--group", "a=dtype:f33"}, 2), HasSubstr("f33"));

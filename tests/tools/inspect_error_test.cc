@@ -178,9 +178,8 @@ TEST_F(InspectErrorTest, InvalidGlob_NamesTheColumn) {
   ExpectUsage(
       {"inspect", path_, "--match", "laiers"},
       HasSubstr("--match 'laiers' matches no leaf; no key is 'laiers'; did you mean layers?"));
-  ExpectUsage(
-      {"inspect", path_, "--group", "b=**.bais"},
-      HasSubstr("--group receives no leaf: b=**.bais; no key is 'bais'; did you mean bias?"));
+  ExpectUsage({"inspect", path_, "--group", "b=**.bais"},
+              HasSubstr("--group has no leaves: b=**.bais; no key is 'bais'; did you mean bias?"));
 }
 
 TEST_F(InspectErrorTest, InvalidOptions_AreUsageErrors) {
@@ -231,10 +230,10 @@ TEST_F(InspectErrorTest, FullDisk_IsReported) {
            {"inspect", path_}, {"inspect", path_, "--json"}, {"--help"}}) {
     const Ran full = RunLeafstore(args, {.stdout_to = "/dev/full"});
     EXPECT_EQ(full.exit_code, 1);
-    EXPECT_EQ(full.err, "leafstore: standard output: cannot write: No space left on device\n");
+    EXPECT_EQ(full.err, "leafstore: cannot write to standard output: No space left on device\n");
     const Ran closed = RunLeafstore(args, {.stdout_to = "-"});
     EXPECT_EQ(closed.exit_code, 1);
-    EXPECT_THAT(closed.err, HasSubstr("standard output: cannot write"));
+    EXPECT_THAT(closed.err, HasSubstr("cannot write to standard output"));
   }
 }
 

@@ -41,7 +41,7 @@ TEST_F(SplitMergeTest, TwoPartsInOneFileByLinks_AreAnError) {
   std::filesystem::create_symlink("real", File("first.leaf"));
   std::vector<std::string> args = Split("a.leaf", "{}.leaf");
   args.insert(args.end(), {"--no-rest", "--force"});
-  EXPECT_THAT(Error(args, 1), HasSubstr("first.leaf: expected a file of its own"));
+  EXPECT_THAT(Error(args, 1), HasSubstr("first.leaf: expected a different file for each output"));
   EXPECT_EQ(ReadFile(File("real")), "old");
 }
 
@@ -81,7 +81,7 @@ TEST_F(SplitMergeTest, GroupWithoutLeaves_IsAUsageErrorUnlessAllowed) {
   Sample();
   std::vector<std::string> args = {"split",          File("a.leaf"), "--group",
                                    "odd=**.nothing", "--out",        File("{}.leaf")};
-  EXPECT_THAT(Error(args, 2), HasSubstr("--group receives no leaf: odd=**.nothing"));
+  EXPECT_THAT(Error(args, 2), HasSubstr("--group has no leaves: odd=**.nothing"));
   args.push_back("--allow-empty");
   Out(args);
   EXPECT_EQ(Files(), "a.leaf rest.leaf ");

@@ -73,9 +73,8 @@ TEST_F(StatsToolTest, InvalidOptions_AreUsageErrors) {
   EXPECT_THAT(
       Error({"stats", path_, "--match", "scael"}, 2),
       AllOf(HasSubstr("--match 'scael' matches no leaf"), HasSubstr("did you mean scale?")));
-  EXPECT_THAT(
-      Error({"stats", path_, "--group", "b=**.bais"}, 2),
-      HasSubstr("--group receives no leaf: b=**.bais; no key is 'bais'; did you mean bias?"));
+  EXPECT_THAT(Error({"stats", path_, "--group", "b=**.bais"}, 2),
+              HasSubstr("--group has no leaves: b=**.bais; no key is 'bais'; did you mean bias?"));
   // A group whose leaves all belong to another group is not an error.
   EXPECT_THAT(Stats({"--group", "all=layers", "--group", "b=layers.*.bias"}),
               ContainsRegex("\n  b +0 "));

@@ -218,8 +218,8 @@ TEST(BindingTest, Floats_MustNotRound) {
   EXPECT_EQ(RoundTrip(static_cast<float>(kInf)), kInf);
 
   EXPECT_THAT(Write(Value(0.1), 1.0f),
-              Invalid("at .x: expected a static float that a narrower type can hold, found 0.1, "
-                      "which it would round"));
+              Invalid("at .x: expected a static float that fits the field's type without "
+                      "rounding, found 0.1"));
   EXPECT_THAT(Write(Value(1e300), 1.0f),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("found 1e+300")));
   EXPECT_THAT(Write(Value(0.5), 1.0f), IsOk());

@@ -16,19 +16,20 @@ struct CatOptions : WriteInput {
 
 constexpr char kCatHelp[] =
     R"(A PATH is canonical (.layers[0].weight), dotted (layers.0.weight) or a glob ('layers.*.bias'); a
-container stands for the leaves below it. A slice may follow, as in Python:
-'layers.0.weight[0:3, ::2]'. A line `# item: path dtype[shape]` stands before each of several leaves.
+container selects the leaves below it. A slice may follow, as in Python:
+'layers.0.weight[0:3, ::2]'. Several leaves are each preceded by a line `# item: path dtype[shape]`.
 
 Examples:
   leafstore cat run/step-100.leaf heads                      the value of a static leaf
   leafstore cat model.safetensors 'encoder.*.bias'
   leafstore cat run 'layers.0.weight[0:3, ::2]' --all
   leafstore cat run embed.weight --npy embed.npy             for numpy.load
-  leafstore cat embed.npy                                    and what NumPy saved
+  leafstore cat embed.npy                                    a file that numpy.save wrote
   leafstore cat run head.bias --json | jq '.leaves[0].values'
 
-JSON has one object with the fields schema, file, format, ..., leaves; of a leaf: item, path, dotted,
-kind, dtype, shape, values (nested lists; null for NaN and infinities, [real, imaginary] for c64).
+The JSON is one object with the fields schema, file, format, ..., leaves; a leaf has item, path,
+dotted, kind, dtype, shape, values (nested lists; null for NaN and infinities, [real, imaginary] for
+c64).
 
 Exit codes: 0 success; 1 the file cannot be read, or the output cannot be written; 2 usage (an
 unknown path, a slice outside of the shape).)";
@@ -134,7 +135,7 @@ absl::Status WriteNpy(const Source& source, const std::vector<ChosenLeaf>& leave
                       const CatOptions& options) {
   if (leaves.size() != 1) {
     return UsageError("--npy: expected one leaf, found ", leaves.size(),
-                      "; --item and PATH choose one, convert makes a .npz of several");
+                      "; --item and PATH choose one; `convert` writes several to a .npz");
   }
   ModelWriter writer(options.writing);
   LEAFSTORE_RETURN_IF_ERROR(writer.Check(options.out));

@@ -4,11 +4,11 @@ namespace leafstore::tools {
 namespace {
 
 constexpr char kConvertHelp[] =
-    R"(A .leaf file has items; the other formats have one, which becomes the item `params` of a .leaf file,
-and which --item chooses when they are written. Leaves that a format cannot hold are an error: static
-leaves in .npz (--drop-static leaves them out). safetensors keeps structure, static leaves and ties in
-its metadata, where the names do not tell them. A safetensors file in canonical form, as the reference
-implementation writes it, converts to a .leaf file and back to the same bytes.
+    R"(A .leaf file has any number of items, other formats have one. Converted to .leaf, it becomes the item
+`params`; converted from .leaf, --item chooses it. Leaves that a format cannot hold are an error:
+static leaves in .npz (--drop-static omits them). safetensors keeps structure, static leaves and ties
+in its metadata, where the names alone do not restore them. A safetensors file in canonical form, as
+the reference implementation writes it, converts to a .leaf file and back to the same bytes.
 
 OUT is written in full or not at all; OUT may be IN (with --force).
 

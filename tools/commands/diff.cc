@@ -15,8 +15,8 @@ struct DiffArguments : InputOptions {
 };
 
 constexpr char kDiffHelp[] =
-    R"(Items are compared by name (two files with one item each: whatever its name), leaves by path, or by
-dotted name where the files have no path in common. Two numbers differ when |a - b| > atol + rtol *
+    R"(Items are compared by name (or regardless of it, if both files have one item), leaves by path, or by
+dotted name if the files have no path in common. Two numbers differ when |a - b| > atol + rtol *
 |b|; NaN equals NaN, unless --nan-differs, and an infinity equals itself. Structure (kinds, type names,
 tags) is compared where both files have a structure and neither --match nor --ignore is given; a note
 says where only one file has one. Ties are always compared, except with --no-structure.
@@ -34,7 +34,7 @@ item has name, same, same_leaves, only_in_a, only_in_b, structure, structure_com
 has path, dotted, what (kind, dtype, shape, numbers, value), a, b, and for numbers: differing, count,
 first, max_abs, max_rel (null: infinite, or only NaN differ).
 
-Exit codes, as those of diff: 0 equal; 1 different; 2 trouble (a file, an option, the output).)";
+Exit codes, as for diff(1): 0 equal; 1 different; 2 trouble (a file, an option, the output).)";
 
 absl::StatusOr<ItemDiffOptions> ParseOptions(const DiffArguments& arguments) {
   ItemDiffOptions options = arguments.compare;
@@ -94,7 +94,7 @@ bool OnlyNanDiffers(const LeafDiff& leaf) { return leaf.differing > 0 && leaf.ma
 std::string NumbersText(const LeafDiff& leaf) {
   const bool nan = OnlyNanDiffers(leaf);
   return absl::StrCat(WithCommas(leaf.differing), " of ",
-                      CountOf(leaf.count, "number differs", "numbers differ"), ", first at ",
+                      CountOf(leaf.count, "element differs", "elements differ"), ", first at ",
                       ShapeToString(leaf.first), "; by at most ",
                       nan ? "nan" : ShortNumber(leaf.max_abs), ", relatively ",
                       nan ? "nan" : ShortNumber(leaf.max_rel));
@@ -244,7 +244,7 @@ void AddDiffCommand(CLI::App* program, CommandRun* run) {
   AddValue(command, "--atol", &arguments->compare.diff.atol, "A", "absolute tolerance; default: 0")
       ->check(NumberOfAtLeast(0));
   command->add_flag("--nan-differs{false}", arguments->compare.diff.nan_equals_nan,
-                    "NaN differs from NaN");
+                    "treat NaN as different from NaN");
   command->add_flag("--no-structure{false}", arguments->compare.structure,
                     "compare only leaves: not kinds of containers, type names, tags and ties");
   command->add_flag("--brief", arguments->brief, "print only whether they differ");

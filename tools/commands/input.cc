@@ -217,7 +217,8 @@ absl::StatusOr<std::vector<NamedFilter>> ParseGroups(const std::vector<std::stri
       return wrong("expected a name in UTF-8 before the '='");
     }
     if (name == kRestName) {
-      return wrong("expected another name: 'rest' is the group of leaves that no filter matches");
+      return wrong(
+          "expected a different name: 'rest' is the group of leaves that no filter matches");
     }
     if (std::any_of(groups.begin(), groups.end(),
                     [&name](const NamedFilter& group) { return group.name == name; })) {
@@ -266,7 +267,7 @@ absl::Status CheckGroups(Items items, const std::vector<NamedFilter>& groups, bo
                glob.ok()) {
       why = NearGlob(items, *glob);
     }
-    wrong.push_back(absl::StrCat("--group receives no leaf: ", groups[i].name, "=", filter, why));
+    wrong.push_back(absl::StrCat("--group has no leaves: ", groups[i].name, "=", filter, why));
   }
   return wrong.empty() ? absl::OkStatus() : UsageErrors(absl::StrJoin(wrong, "\n"));
 }
@@ -298,7 +299,7 @@ void PrintTitle(const Source& source, Output* out) {
 
 void PrintTookRoot(const std::string& group, Output* out) {
   out->Write("  note: the filter of group '", Printable(group),
-             "' matched the root, and so has every leaf; to match only leaves, write "
+             "' matched the root, so the group has every leaf; to match only leaves, write "
              "'leaf and (...)'\n");
 }
 

@@ -68,9 +68,10 @@ void AppendFooter(absl::string_view footer, std::string* text) {
 }
 
 std::string Manual(const std::vector<CommandWords>& commands) {
-  std::string text = absl::StrCat(".TH LEAFSTORE 1 \"\" \"leafstore ", LEAFSTORE_VERSION,
-                                  "\" \"User Commands\"\n.SH NAME\nleafstore \\- ",
-                                  "look at model parameters, and exchange them\n.SH SYNOPSIS\n");
+  std::string text =
+      absl::StrCat(".TH LEAFSTORE 1 \"\" \"leafstore ", LEAFSTORE_VERSION,
+                   "\" \"User Commands\"\n.SH NAME\nleafstore \\- ",
+                   "show model parameters, and convert them between formats\n.SH SYNOPSIS\n");
   for (const CommandWords& command : commands) {
     if (command.name.empty()) continue;
     absl::StrAppend(&text, Synopsis(command), ".br\n");

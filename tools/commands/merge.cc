@@ -19,7 +19,7 @@ constexpr char kMergeHelp[] =
     R"(Items are merged by name. The expected leaves are those of the structure that the parts share (parts
 of a .leaf file keep the full structure), or those of --like, with its dtypes and shapes; parts
 without structure, such as safetensors, are joined. Each leaf that is missing, unexpected, duplicate,
-or of another dtype or shape is an error; one message lists all of them, for all items.
+or has a different dtype or shape is an error; one message lists all of them, for all items.
 
 Examples:
   leafstore merge parts/*.leaf --out merged.leaf
@@ -141,8 +141,8 @@ absl::Status Merge(const MergeArguments& arguments) {
 }  // namespace
 
 void AddMergeCommand(CLI::App* program, CommandRun* run) {
-  const auto [command, arguments] =
-      AddCommand(program, run, "merge", "Makes one file of parts.", kHelpFile, kMergeHelp, Merge);
+  const auto [command, arguments] = AddCommand(program, run, "merge", "Merges parts into one file.",
+                                               kHelpFile, kMergeHelp, Merge);
   AddFile(command, "FILE", &arguments->files, "the parts");
   AddValue(command, "--out,-o", &arguments->out, "OUT", "the file to write")->required();
   AddValue(command, "--like", &arguments->like, "FILE", "a file with the leaves that are expected");

@@ -16,8 +16,8 @@ directory of checkpoints, of which the newest intact one is read, or with --step
 another.)";
 
 constexpr char kGlobHelp[] =
-    R"(A GLOB is matched key by key: `*` is one key, `**` zero or more, `?` and `*` inside a key are
-characters: 'layers.*.attn.**'. It selects the leaves that it matches, and those below a match.)";
+    R"(A GLOB is matched key by key: `*` is one key, `**` zero or more; inside a key, `?` is one
+character and `*` any number: 'layers.*.attn.**'. It selects leaves that match, or are below a match.)";
 
 constexpr char kFilterHelp[] =
     R"(A FILTER is a glob or an expression: dtype:f32, rank:2, 'bytes:>1M', kind:str, type:Linear,
@@ -148,10 +148,10 @@ void AddWriting(CLI::App* command, WriteOptions* options) {
       ->type_name("FORMAT");
   command->add_flag("--zstd", options->zstd, "for .leaf: compress tensors, where that helps");
   AddValue(command, "--zstd-level", &options->zstd_level, "N",
-           "1 is the fastest, 22 the smallest; default: 3")
+           "from 1 (fastest) to 22 (smallest files); default: 3")
       ->check(WholeNumber(1, 22));
   AddValue(command, "--shard-size", &options->shard_size, "SIZE",
-           "for .safetensors: several files with at most this many bytes of tensors each "
+           "for .safetensors: write shards with at most this many bytes of tensors each "
            "(500M, 5G; a larger tensor has its own file), and an index");
   AddChoice<StructureSave>(
       command, "--structure",
@@ -163,7 +163,7 @@ void AddWriting(CLI::App* command, WriteOptions* options) {
       "names alone do not restore them), always or never")
       ->type_name("WHEN");
   command->add_flag("--drop-static", options->drop_static,
-                    "leave static leaves out where the format cannot hold them");
+                    "omit static leaves if the format cannot hold them");
   command->add_flag("--raw-bits", options->raw_bits,
                     "for .npz and .npy: dtypes that NumPy lacks (bf16, ...) as unsigned integers");
   command->add_flag("--deflate", options->deflate, "for .npz: compress");

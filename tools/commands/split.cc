@@ -144,11 +144,11 @@ void AddSplitCommand(CLI::App* program, CommandRun* run) {
   AddFile(command, "FILE", &arguments->name);
   AddInput(command, {kStep, kItem, kGroup}, arguments);
   AddValue(command, "--out,-o", &arguments->out, "TEMPLATE",
-           "the files; {} stands for the group's name")
+           "the files to write; {} is replaced by the group's name")
       ->required();
-  command->add_flag("--no-rest", arguments->no_rest, "no file for leaves that no filter matches");
-  command->add_flag("--allow-empty", arguments->allow_empty,
-                    "a filter that matches no leaf is not an error");
+  command->add_flag("--no-rest", arguments->no_rest,
+                    "do not write the leaves that no filter matches");
+  command->add_flag("--allow-empty", arguments->allow_empty, "allow filters that match no leaf");
   AddWriting(command, &arguments->writing);
   AddInput(command, {kReading, kForm}, arguments);
 }

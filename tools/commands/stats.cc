@@ -27,10 +27,10 @@ constexpr char kStatsHelp[] = R"(Examples:
   leafstore stats run --histogram 16 --range -1:1 --depth 1    subtrees and groups as well
   leafstore stats run --json | jq '.items[].rows[] | select(.nan > 0) | .dotted'
 
-min, max, mean, std (of the population) and L2 are of the finite numbers; NaN and infinities are
-counted apart. JSON has one object with the fields schema, file, format, ..., verified, items; of an
-item: name, all, groups, rows; of each of these: count, min, max, mean, std, l2, nan, inf, zero, and
-with --histogram histogram (lo, hi, bins, below, above).
+min, max, mean, std (of the population) and L2 cover the finite elements; NaN and infinities are
+counted separately. The JSON is one object with the fields schema, file, format, ..., verified,
+items; an item has name, all, groups, rows; the last three have count, min, max, mean, std, l2, nan,
+inf, zero, and with --histogram also histogram (lo, hi, bins, below, above).
 
 Exit codes: 0 success; 1 the file cannot be read, or the output cannot be written; 2 usage.)";
 
@@ -150,16 +150,17 @@ absl::Status Stats(const StatsArguments& options) {
 void AddStatsCommand(CLI::App* program, CommandRun* run) {
   const auto [command, options] =
       AddCommand(program, run, "stats",
-                 "Shows statistics of the numbers: min, max, mean, std, L2, NaN, histograms.",
+                 "Shows statistics of the elements: min, max, mean, std, L2, NaN, histograms.",
                  kHelpFile | kHelpGlob | kHelpFilter, kStatsHelp, Stats);
   AddFile(command, "FILE", &options->name);
   AddInput(command, {kStep, kItem, kMatch, kGroup, kDepth}, options);
   CLI::Option* const histogram = AddValue(command, "--histogram", &options->histogram, "BINS",
-                                          "with a histogram of this many bins")
+                                          "add a histogram with this many bins")
                                      ->check(WholeNumber(1, 1000));
-  AddValue(command, "--range", &options->range, "RANGE",
-           "the range of the histograms: LO:HI, or all (that of all listed numbers); default: that "
-           "of each tensor")
+  AddValue(
+      command, "--range", &options->range, "RANGE",
+      "the range of the histograms: LO:HI, or all (that of all listed elements); default: each "
+      "tensor's own")
       ->needs(histogram);
   std::vector<std::string> keys = {kByPath};  // or by a field of the JSON
   const Json fields = ToJson(TensorStats());

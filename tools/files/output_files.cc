@@ -103,7 +103,7 @@ void OnCrash(int number) {
   if (number == SIGBUS) {
     constexpr char kWhy[] =
         "leafstore: a file was truncated while it was read, or its disk cannot be read; try "
-        "again when no program writes to it\n";
+        "again when no other program is writing to it\n";
     // An error of this write cannot be reported.
     while (write(STDERR_FILENO, kWhy, sizeof(kWhy) - 1) < 0 && errno == EINTR) {
     }
@@ -221,7 +221,7 @@ absl::Status OutputFiles::Rename(const std::string& from, const std::string& to)
   for (const Step& step : steps_) {
     if (step.from.empty() || step.to != file) continue;
     return absl::InvalidArgumentError(absl::StrCat(
-        to, ": expected a file of its own, found one that another output is written to as well"));
+        to, ": expected a different file for each output, found one that two are written to"));
   }
   steps_.push_back({PlaceOf(from), file});
   // The writer syncs only the directory of `to`.

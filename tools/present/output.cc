@@ -52,7 +52,7 @@ absl::Status Output::Finish() {
   if (error_ == 0 && std::fflush(file_) != 0) error_ = errno != 0 ? errno : EIO;
   if (error_ == 0) return absl::OkStatus();
   if (error_ == EPIPE) return absl::CancelledError("standard output was closed");
-  return absl::ErrnoToStatus(error_, "standard output: cannot write");
+  return absl::ErrnoToStatus(error_, "cannot write to standard output");
 }
 
 absl::Status Print(absl::string_view text) {

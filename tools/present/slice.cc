@@ -54,9 +54,8 @@ absl::StatusOr<Tensor> TensorView::ToTensor() const {
   }
   const size_t bits = DTypeBits(tensor.dtype());
   if (bits % 8 != 0) {
-    return absl::InvalidArgumentError(absl::StrCat("a part of a tensor of ",
-                                                   DTypeName(tensor.dtype()),
-                                                   " has no bytes of its own: take all of it"));
+    return absl::InvalidArgumentError(absl::StrCat("a tensor of ", DTypeName(tensor.dtype()),
+                                                   " cannot be sliced: its elements share bytes"));
   }
   LEAFSTORE_ASSIGN_OR_RETURN(Tensor part, Tensor::Uninitialized(tensor.dtype(), shape));
   if (size() == 0) return part;
@@ -113,8 +112,9 @@ absl::Status Slice::ApplyTerm(const Term& term, size_t axis, TensorView* from,
   if (term.kind == Term::kPosition) {
     const int64_t position = *term.begin < 0 ? *term.begin + extent : *term.begin;
     if (position < 0 || position >= extent) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "slice: position ", *term.begin, " is outside of axis ", axis, ", which has ", extent));
+      return absl::InvalidArgumentError(absl::StrCat("slice: index ", *term.begin,
+                                                     " is out of bounds for axis ", axis,
+                                                     " with size ", extent));
     }
     from->begin += position * stride;
     return absl::OkStatus();
@@ -155,7 +155,7 @@ absl::Status Slice::ApplyTo(TensorView* view) const {
   const size_t named = terms_.size() - 1;
   if (named > rank) {
     return absl::InvalidArgumentError(absl::StrCat("slice: expected at most ", rank,
-                                                   " positions or ranges for a shape of ",
+                                                   " indices or ranges for a shape of ",
                                                    ShapeToString(view->shape), ", found ", named));
   }
   std::vector<int64_t> shape;

@@ -265,7 +265,7 @@ void AddReportCommand(CLI::App* program, CommandRun* run) {
   command->add_option("SECOND", options->second, "another file, to compare with the first")
       ->type_name("");
   AddValue(command, "-o,--output", &options->out, "FILE",
-           "the page; - is standard output. Default: FILE's name and .html, in this directory");
+           "the page; - is standard output. Default: FILE.html in the current directory");
   AddInput(command, {kItem, kMatch, kGroup}, &options->input);
   AddValue(command, "--title", &options->title, "TEXT", "the title of the page");
   AddValue(command, "--steps", &options->steps, "N",

@@ -211,7 +211,7 @@ absl::StatusOr<std::string> FileOfDirectory(const std::string& directory) {
       }
       return absl::InvalidArgumentError(absl::StrCat(directory, ": expected one *", suffix,
                                                      ", found ", absl::StrJoin(found, ", "),
-                                                     "; name the file that is meant"));
+                                                     "; specify one of them"));
     }
   }
   return absl::InvalidArgumentError(absl::StrCat(

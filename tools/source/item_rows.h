@@ -9,7 +9,7 @@
 // nor the item omit anything, so are empty containers and None. Paths that do not form a tree (an
 // item may have such) have rows too, but no depth.
 //
-// Lifetime: valid as long as the item. Threads: immutable; safe from many threads.
+// Lifetime: valid as long as the item. Threads: immutable; thread-safe.
 #ifndef LEAFSTORE_TOOLS_SOURCE_ITEM_ROWS_H_
 #define LEAFSTORE_TOOLS_SOURCE_ITEM_ROWS_H_
 

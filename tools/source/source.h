@@ -19,7 +19,7 @@
 //
 // Errors: those of a file (FileError in present/errors.h); a UsageError for an invalid step.
 // Lifetime: a source owns its items; loaded leaves outlive it.
-// Threads: const calls are safe from many threads.
+// Threads: const calls are thread-safe.
 #ifndef LEAFSTORE_TOOLS_SOURCE_SOURCE_H_
 #define LEAFSTORE_TOOLS_SOURCE_SOURCE_H_
 

@@ -6,7 +6,7 @@
 // removes itself when its last TreeDef is destroyed. A hash is never trusted: structures are
 // compared by content, so that structures with one hash coexist.
 //
-// Threads: safe. The comparison holds the table's lock; a structure is destroyed without it.
+// Threads: thread-safe. The comparison holds the table's lock; a structure is destroyed without it.
 //
 // The hash of a structure is XXH3-64, seed 0, over its canonical bytes (docs/format.md). Equal
 // structures have equal canonical bytes, however they were built, and different structures

@@ -12,7 +12,7 @@
 // Limits. The texts have at most MaxTotalText bytes together (path_cursor.h), and the arena is
 // under 4 GiB.
 //
-// Threads: immutable; calls are safe from many threads.
+// Threads: immutable; calls are thread-safe.
 #ifndef LEAFSTORE_TREEDEF_INTERNAL_PATH_TABLE_H_
 #define LEAFSTORE_TREEDEF_INTERNAL_PATH_TABLE_H_
 

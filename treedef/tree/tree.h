@@ -6,20 +6,18 @@
 //   model.Find("layers")->items()[0].leaf().tensor();
 //
 // A node is none, a leaf (tensor or value), a dict (string or int64 keys), a list, a tuple, a
-// struct (attributes, and a type name if it has one), a custom (items and a type name), or a
-// further occurrence of a node: Tree::Shared of the same std::shared_ptr<Tree> wherever it occurs.
-// Flattening makes one set of leaves of it, owned by the first occurrence. Any node may have tags,
-// which filters can test.
+// struct (attributes, and a type name if it has one), a custom (items and a type name), or a shared
+// node: Tree::Shared with the same std::shared_ptr<Tree> in each place. Flattening creates its
+// leaves once, owned by the first occurrence. Any node may have tags, which filters can test.
 //
 // A Tree is move-only, so that a large tree is never copied by accident; Clone copies it. Depth has
-// no limit: destruction and Clone do not recurse. Errors of structure (a dict with both kinds of
-// keys, an entry added to a list, a cycle) are reported by flattening, not here.
+// no limit: destruction and Clone do not recurse. Errors of structure (a dict with both string and
+// integer keys, an entry added to a list, a cycle) are reported by flattening, not here.
 //
 // A node that was moved from is unchanged or None. A tree whose tensors were moved out by
 // flattening has None in their place.
 //
-// Threads: const calls on one tree are safe from many threads. Trees that share nodes count as one
-// tree here.
+// Threads: const calls on one tree are thread-safe. Trees that share nodes count as one tree here.
 #ifndef LEAFSTORE_TREEDEF_TREE_TREE_H_
 #define LEAFSTORE_TREEDEF_TREE_TREE_H_
 
@@ -67,7 +65,7 @@ class Tree {
 
   Tree(Tree&& other) noexcept = default;
   Tree& operator=(Tree&& other) noexcept {
-    Tree taken(std::move(other));  // it may be below this one, which is destroyed here
+    Tree taken(std::move(other));  // `other` may be a descendant of this, which is destroyed here
     std::swap(leaf_, taken.leaf_);
     std::swap(node_, taken.node_);
     return *this;
@@ -102,7 +100,7 @@ class Tree {
   // call changed nothing else; flattening reports it as an error.
   bool misused() const { return node_ != nullptr && NodeIsMisused(); }
 
-  // Each is for the kinds in its comment; on another kind it returns an empty result.
+  // Each applies to the kinds in its comment; for other kinds it returns an empty result.
   const Leaf& leaf() const { return leaf_; }    // leaf
   Leaf& mutable_leaf() { return leaf_; }        // leaf
   const Entries& entries() const;               // dict, struct

@@ -98,7 +98,7 @@ class HeaderParser {
     LEAFSTORE_RETURN_IF_ERROR(ParseString(&descr));
     const auto unknown = [&] {
       return absl::UnimplementedError(absl::StrCat(
-          "npy header: the dtype ", QuotedForMessage(descr), " is not known to this reader"));
+          "npy header: the dtype ", QuotedForMessage(descr), " is not supported by this reader"));
     };
     if (descr.size() < 2 || absl::string_view("<>=|").find(descr[0]) == absl::string_view::npos) {
       return WrongNpy("a dtype such as '<f4'", QuotedForMessage(descr));
@@ -131,8 +131,8 @@ class HeaderParser {
       LEAFSTORE_RETURN_IF_ERROR(ParseExtent(&extent));
       out->push_back(extent);
       if (out->size() > kMaxRank) {
-        return absl::UnimplementedError(
-            absl::StrCat("npy header: this reader knows ranks up to ", kMaxRank, ", found more"));
+        return absl::UnimplementedError(absl::StrCat(
+            "npy header: this reader supports ranks up to ", kMaxRank, ", found more"));
       }
       comma = Consume(",");
     }
@@ -193,7 +193,7 @@ absl::StatusOr<absl::string_view> FindText(absl::string_view begin, int64_t file
   if (major < 1 || major > 3 || minor != 0) {
     return WithReason(
         absl::UnimplementedError(absl::StrCat("npy header: its version is ", major, ".", minor,
-                                              "; this reader knows 1.0, 2.0 and 3.0")),
+                                              "; this reader supports 1.0, 2.0 and 3.0")),
         ErrorReason::kNewerVersion);
   }
   uint32_t length = 0;

@@ -22,7 +22,7 @@ absl::StatusOr<ZipArchive> ZipFile::Open(int flags) {
   if (archive != nullptr) return archive;
   zip_source_free(source);
   if (is_duplicate) {
-    return absl::DataLossError("expected members of different names, found two of one");
+    return absl::DataLossError("expected members with different names, found two with one name");
   }
   return absl::DataLossError(absl::StrCat("expected a zip archive, found an error: ", text));
 }

@@ -34,7 +34,7 @@ class ZipFile {
   ZipFile& operator=(const ZipFile&) = delete;
 
   // Opens the archive with these flags of libzip. error DataLoss: it is not an archive, or has two
-  // members of one name. error ResourceExhausted: no memory.
+  // members of one name. error ResourceExhausted: out of memory.
   absl::StatusOr<ZipArchive> Open(int flags);
 
   // Returns the first error of the file, or OK.

@@ -79,7 +79,7 @@ absl::Status VerifyPiece(const SafetensorsFile& file, const Piece& piece, Buffer
       continue;
     }
     return file.Named(piece.shard->first_tensor + i,
-                      absl::DataLossError("expected bools, 0 or 1, found another byte"));
+                      absl::DataLossError("expected bools to be 0 or 1, found another value"));
   }
   return absl::OkStatus();
 }

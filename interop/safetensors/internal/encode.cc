@@ -49,8 +49,9 @@ absl::Status CheckNames(absl::Span<const SafetensorsEntry> entries) {
           "expected a tensor's name, found '__metadata__', the key of the metadata");
     }
     if (!names.insert(entry.name).second) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "expected tensors of different names, found two ", QuotedForMessage(entry.name)));
+      return absl::InvalidArgumentError(
+          absl::StrCat("expected tensors with different names, found two called ",
+                       QuotedForMessage(entry.name)));
     }
   }
   return absl::OkStatus();

@@ -1,7 +1,7 @@
 // SafetensorsFile: an open file or set whose headers have been read and checked. It implements
 // SafetensorsReader.
 //
-// Threads: const calls are safe from many threads.
+// Threads: const calls are thread-safe.
 #ifndef LEAFSTORE_INTEROP_SAFETENSORS_INTERNAL_FILE_H_
 #define LEAFSTORE_INTEROP_SAFETENSORS_INTERNAL_FILE_H_
 

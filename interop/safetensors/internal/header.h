@@ -11,12 +11,12 @@
 //
 // Errors. DataLoss: the header is not as above; the message names the tensor, what was expected and
 // what was found. Unimplemented: a dtype that this reader does not know, or a rank over kMaxRank.
-// ResourceExhausted: the header is longer than the limit, or no memory.
+// ResourceExhausted: the header is longer than the limit, or out of memory.
 //
 // Memory: at most a constant times the length of the header, which is in the file; about fourteen
 // times during parsing, most of it never touched.
 //
-// Threads: immutable; const calls are safe from many threads.
+// Threads: immutable; const calls are thread-safe.
 #ifndef LEAFSTORE_INTEROP_SAFETENSORS_INTERNAL_HEADER_H_
 #define LEAFSTORE_INTEROP_SAFETENSORS_INTERNAL_HEADER_H_
 
@@ -134,8 +134,8 @@ struct SafetensorsIndex {
   std::optional<int64_t> total_size;
 };
 
-// Parses an index. error DataLoss: not in this form, a duplicate name, a file name with a directory;
-// says what was expected and found. error ResourceExhausted: no memory. O(n log n).
+// Parses an index. error DataLoss: not in this form, a duplicate name, a file name with a
+// directory; says what was expected and found. error ResourceExhausted: out of memory. O(n log n).
 absl::StatusOr<SafetensorsIndex> ParseSafetensorsIndex(absl::string_view text,
                                                        const SafetensorsLeniency& lenient = {});
 

@@ -58,7 +58,7 @@ absl::Status SafetensorsHeaderBuilder::Add(absl::string_view name, absl::string_
   }
   if (shape.size() > kMaxRank) {
     return absl::UnimplementedError(absl::StrCat(TensorForMessage(name),
-                                                 ": this reader knows ranks up to ", kMaxRank,
+                                                 ": this reader supports ranks up to ", kMaxRank,
                                                  ", found ", shape.size()));
   }
   // Most tensors have the dtype of the previous one.
@@ -73,7 +73,7 @@ absl::Status SafetensorsHeaderBuilder::Add(absl::string_view name, absl::string_
     if (!lenient_.unknown_dtypes) {
       return absl::UnimplementedError(absl::StrCat(TensorForMessage(name), ": its dtype ",
                                                    QuotedForMessage(dtype_name),
-                                                   " is not known to this reader"));
+                                                   " is not supported by this reader"));
     }
     unknown_.resize(out_.size() + 1);
     unknown_.back() = true;
@@ -112,7 +112,7 @@ absl::Status SafetensorsHeaderBuilder::CheckNames() const {
   if (runs_.empty()) return absl::OkStatus();
   const std::optional<uint32_t> again = runs_.size() < kMostRuns ? MergeNames() : HashNames();
   if (!again.has_value()) return absl::OkStatus();
-  return DamagedJson("header", "tensors of different names",
+  return DamagedJson("header", "tensors with different names",
                      absl::StrCat("two called ", QuotedForMessage(out_.name(*again))));
 }
 

@@ -45,9 +45,9 @@ absl::StatusOr<SafetensorsStructure> DecodeSafetensorsStructure(absl::string_vie
   const std::vector<absl::string_view> parts = absl::StrSplit(text, absl::MaxSplits(':', 3));
   uint32_t version = 0;
   if (parts.size() == 4 && parts[0] != kStructureVersion && absl::SimpleAtoi(parts[0], &version)) {
-    return WithReason(absl::UnimplementedError(
-                          absl::StrCat("metadata ", kSafetensorsStructureKey, ": its version is ",
-                                       version, "; this reader knows version ", kStructureVersion)),
+    return WithReason(absl::UnimplementedError(absl::StrCat(
+                          "metadata ", kSafetensorsStructureKey, ": its version is ", version,
+                          "; this reader supports version ", kStructureVersion)),
                       ErrorReason::kNewerVersion);
   }
   if (parts.size() != 4 || parts[0] != kStructureVersion) {

@@ -112,9 +112,9 @@ void Flattener::BeginNode() {
 absl::Status Flattener::AddLeaf(Leaf leaf) {
   if (leaf.null()) return NullLeaf();
   if (leaf.is_value() && !leaf.value().IsValid()) {
-    return At(absl::InvalidArgumentError(
-        absl::StrCat("expected a string in UTF-8, found ",
-                     NameForMessage(*leaf.value().As<std::string>()), " (Bytes may be anything)")));
+    return At(absl::InvalidArgumentError(absl::StrCat(
+        "expected a string in UTF-8, found ", NameForMessage(*leaf.value().As<std::string>()),
+        " (use Bytes for other bytes)")));
   }
   LEAFSTORE_RETURN_IF_ERROR(AddLeafNode());
   leaves_.push_back(std::move(leaf));

@@ -27,8 +27,8 @@ absl::StatusOr<Leaf> IntToLeaf(uint64_t value) {
 
 absl::Status WouldRound(double value) {
   return absl::InvalidArgumentError(
-      absl::StrCat("expected a static float that a narrower type can hold, found ",
-                   Value(value).ToString(), ", which it would round"));
+      absl::StrCat("expected a static float that fits the field's type without rounding, found ",
+                   Value(value).ToString()));
 }
 
 }  // namespace leafstore::internal
