@@ -316,7 +316,7 @@ TEST_F(CorruptionTest, Verify_FindsPreambleAndFooterChangedAfterOpen) {
     ASSERT_THAT(reader->Verify(), IsOk());
     WriteFile(path_, WithVersions(good_, {.producer = 9}));
     EXPECT_THAT(reader->Verify(),
-                StatusIs(StatusCode::kDataLoss, HasSubstr("footer: expected the one that was")));
+                StatusIs(StatusCode::kDataLoss, HasSubstr("footer: expected no change since")));
   }
 }
 
@@ -437,7 +437,7 @@ TEST_F(CorruptionTest, InvalidBools_AreDataLoss) {
   ASSERT_THAT(reader, IsOk());
   EXPECT_THAT(reader->Load("params"),
               StatusIs(StatusCode::kDataLoss,
-                       AllOf(HasSubstr("['mask']"), HasSubstr("expected bools, 0 or 1"))));
+                       AllOf(HasSubstr("['mask']"), HasSubstr("expected bools to be 0 or 1"))));
 }
 
 TEST_F(CorruptionTest, EveryTruncation_IsDataLoss) {

@@ -154,7 +154,7 @@ TEST_F(ZstdTest, InvalidLevel_IsAnError) {
   options.zstd_level = 23;
   EXPECT_THAT(SaveCheckpoint(path_, {{"params", store}}, options),
               StatusIs(StatusCode::kInvalidArgument,
-                       AllOf(HasSubstr("level of zstd"), HasSubstr("to 22, found 23"))));
+                       AllOf(HasSubstr("zstd level"), HasSubstr("to 22, found 23"))));
   EXPECT_THAT(dir_.List(), testing::IsEmpty());
 }
 

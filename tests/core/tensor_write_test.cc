@@ -196,7 +196,7 @@ TEST(TensorBorrowTest, SecondBorrow_IsAnErrorAndChangesNothing) {
   MutableTensor writing = tensor.Mutate().value();
   const std::byte* const data = tensor.raw_data();
   const uint64_t generation = tensor.generation();
-  EXPECT_THAT(tensor.Mutate(), StatusIs(kPrecondition, HasSubstr("written already")));
+  EXPECT_THAT(tensor.Mutate(), StatusIs(kPrecondition, HasSubstr("already being written")));
   EXPECT_EQ(tensor.raw_data(), data);
   EXPECT_EQ(tensor.generation(), generation);
   EXPECT_THAT(FloatsOf(tensor), ElementsAre(1, 2, 3, 4));
@@ -241,7 +241,7 @@ TEST(TensorBorrowTest, MovedBorrow_ClosesOnce) {
     MutableTensor first = tensor.Mutate().value();
     {
       MutableTensor second = std::move(first);
-      EXPECT_THAT(tensor.Mutate(), StatusIs(kPrecondition, HasSubstr("written already")));
+      EXPECT_THAT(tensor.Mutate(), StatusIs(kPrecondition, HasSubstr("already being written")));
     }
     closed = tensor.generation();
     EXPECT_THAT(tensor.Mutate(), IsOk());
@@ -256,7 +256,7 @@ TEST(TensorBorrowTest, AssignmentToABorrow_ClosesItFirst) {
   MutableTensor writing = one.Mutate().value();
   writing = other.Mutate().value();
   EXPECT_THAT(one.Mutate(), IsOk());
-  EXPECT_THAT(other.Mutate(), StatusIs(kPrecondition, HasSubstr("written already")));
+  EXPECT_THAT(other.Mutate(), StatusIs(kPrecondition, HasSubstr("already being written")));
   EXPECT_EQ(writing.raw_data(), other.raw_data());
 }
 
@@ -265,7 +265,7 @@ TEST(TensorBorrowTest, Borrow_FollowsAMovedTensor) {
   MutableTensor writing = first.Mutate().value();
   Tensor second = std::move(first);
   writing.span<float>()[0] = 7;
-  EXPECT_THAT(second.Mutate(), StatusIs(kPrecondition, HasSubstr("written already")));
+  EXPECT_THAT(second.Mutate(), StatusIs(kPrecondition, HasSubstr("already being written")));
   writing.Close();
   EXPECT_THAT(FloatsOf(second), ElementsAre(7, 2, 3, 4));
   EXPECT_TRUE(WritesInPlace(second));
@@ -385,9 +385,9 @@ TEST(TensorAccessTest, DuringABorrow_MakeWritableAndRestampAreErrors) {
   MutableTensor writing = tensor.Mutate().value();
   const uint64_t before = tensor.generation();
   EXPECT_THAT(TensorAccess::MakeWritable(&tensor, NextGeneration()),
-              StatusIs(kPrecondition, HasSubstr("written already")));
+              StatusIs(kPrecondition, HasSubstr("already being written")));
   EXPECT_THAT(TensorAccess::Restamp(&tensor),
-              StatusIs(kPrecondition, HasSubstr("written already")));
+              StatusIs(kPrecondition, HasSubstr("already being written")));
   EXPECT_EQ(tensor.generation(), before);
   EXPECT_EQ(tensor.raw_data(), writing.raw_data());
 }

@@ -81,7 +81,7 @@ inline std::vector<NpyAttack> NpyAttacks() {
       {"Escape", descr("'\\x7cu1'"), kDamage, "a string without '\\'"},
       {"UnclosedString", NpyFileOf("{'descr", ""), kDamage, "the end of a string"},
       {"Call", descr("__import__('os').system('true')"), kDamage, "expected a string"},
-      {"Object", descr("'|O'"), kUnknown, "the dtype '|O' is not known"},
+      {"Object", descr("'|O'"), kUnknown, "the dtype '|O' is not supported"},
       {"Record", descr("[('a', '<f4'), ('b', '<i4')]"), kUnknown, "its dtype is a record"},
       {"Strings", descr("'<U4'"), kUnknown, "the dtype '<U4'"},
       {"ByteStrings", descr("'|S4'"), kUnknown, "the dtype '|S4'"},
@@ -117,7 +117,7 @@ inline std::vector<NpyAttack> NpyAttacks() {
       {"BytesOfNothing", shape("(1000000000000,)"), kDamage, "expected 1000000000000 bytes"},
       {"BoolThatIsNone",
        NpyFileOf("{'descr': '|b1', 'fortran_order': False, 'shape': (2,), }", "\1\2"), kDamage,
-       "bools, 0 or 1"},
+       "bools to be 0 or 1"},
   };
 }
 

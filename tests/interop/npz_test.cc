@@ -95,7 +95,7 @@ TEST(NpzTest, InvalidArguments_LeaveNoFile) {
   EXPECT_THAT(SaveNpz(path, EveryKindStore(), {.drop_static = true}),
               StatusIs(kInvalid, HasSubstr("found bf16")));
   EXPECT_THAT(SaveNpz(path, {{"a", tensor}, {"a", tensor}}),
-              StatusIs(kInvalid, HasSubstr("two 'a'")));
+              StatusIs(kInvalid, HasSubstr("two called 'a'")));
   EXPECT_THAT(SaveNpz(path, {{std::string("a\0b", 3), tensor}}),
               StatusIs(kInvalid, HasSubstr("without control characters")));
   EXPECT_THAT(SaveNpz(path, {{std::string(70'000, 'a'), tensor}}),

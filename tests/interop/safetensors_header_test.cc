@@ -226,7 +226,7 @@ TEST(SafetensorsLeniencyTest, AmbiguousHeaders_AreNeverAccepted) {
   EXPECT_THAT(Parse(absl::StrCat("{", a, ",", BytesEntry("b", 3, 7), "}"), 7, all),
               StatusIs(kDamage, HasSubstr("they overlap")));
   EXPECT_THAT(Parse(R"({"__metadata__":{"a":1,"a":"b"}})", 0, all),
-              StatusIs(kDamage, HasSubstr("two 'a'")));
+              StatusIs(kDamage, HasSubstr("two called 'a'")));
   EXPECT_THAT(Parse(R"({"a":{"dtype":"U8","shape":[3],"data_offsets":[0,4]}})", 4, all),
               StatusIs(kDamage, HasSubstr("expected 3 bytes")));
   // The bytes of a skipped tensor must not overlap others either.
@@ -331,7 +331,7 @@ TEST(SafetensorsHeaderTest, Encode_RejectsInvalidNames) {
   const Shape shape = {1};
   EXPECT_THAT(EncodeSafetensorsHeader(
                   {Entry("a", DType::kU8, shape), Entry("a", DType::kI8, shape)}, std::nullopt),
-              StatusIs(kInvalid, HasSubstr("two 'a'")));
+              StatusIs(kInvalid, HasSubstr("two called 'a'")));
   EXPECT_THAT(EncodeSafetensorsHeader({Entry("\xff", DType::kU8, shape)}, std::nullopt),
               StatusIs(kInvalid, AllOf(HasSubstr("a name in UTF-8"), HasSubstr("\\xff"))));
   EXPECT_THAT(EncodeSafetensorsHeader({Entry("__metadata__", DType::kU8, shape)}, std::nullopt),

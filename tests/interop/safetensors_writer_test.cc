@@ -42,7 +42,7 @@ TEST(SafetensorsWriterTest, InvalidArguments_LeaveNoFile) {
   const Tensor tensor = PatternTensor(DType::kU8, {1});
   EXPECT_THAT(SaveSafetensors("", SmallNamedStore()), StatusIs(kInvalid, HasSubstr("a path")));
   EXPECT_THAT(SaveSafetensors(path, {{"a", tensor}, {"a", tensor}}),
-              StatusIs(kInvalid, HasSubstr("two 'a'")));
+              StatusIs(kInvalid, HasSubstr("two called 'a'")));
   EXPECT_THAT(SaveSafetensors(path, {{"a", Tensor()}}),
               StatusIs(kInvalid, HasSubstr("called 'a', found null")));
   EXPECT_THAT(SaveSafetensors(path, {{"a\xff", tensor}}), StatusIs(kInvalid, HasSubstr("UTF-8")));

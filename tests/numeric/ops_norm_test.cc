@@ -160,7 +160,8 @@ TEST(ClipScaleTest, NonFiniteNorm_IsAnErrorUnlikeInvalidArguments) {
 
 TEST(ClipScaleTest, NonPositiveLimit_IsAnError) {
   for (const double limit : {0.0, -1.0, static_cast<double>(kNaN)}) {
-    EXPECT_THAT(ClipScale(1, limit), StatusIs(kInvalid, HasSubstr("max_norm: expected a number")));
+    EXPECT_THAT(ClipScale(1, limit),
+                StatusIs(kInvalid, HasSubstr("max_norm: expected a positive number")));
   }
 }
 
@@ -236,9 +237,10 @@ TEST(ClipTest, NonFiniteNorm_IsAnErrorAndChangesNothing) {
 
 TEST(ClipTest, InvalidMaxNorm_IsAnErrorAndChangesNothing) {
   ParamStore store = StoreOf({{"a", Floats({3, 4})}});
-  EXPECT_THAT(ClipByGlobalNorm(&store, -1), StatusIs(kInvalid, HasSubstr("over 0, found -1")));
+  EXPECT_THAT(ClipByGlobalNorm(&store, -1),
+              StatusIs(kInvalid, HasSubstr("a positive number, found -1")));
   EXPECT_THAT(ClipByGlobalNorm(&store, std::nan("")),
-              StatusIs(kInvalid, HasSubstr("over 0, found nan")));
+              StatusIs(kInvalid, HasSubstr("a positive number, found nan")));
   EXPECT_THAT(FloatsAt(store, ".a"), ElementsAre(3, 4));
 }
 

@@ -120,9 +120,10 @@ TEST_F(OptimizerRegroupTest, Adopt_IncompleteState_IsAnError) {
   Optimizer fresh = Optimizer::Create(Adam{}, GroupOf(model_, {"c"})).value();
   const Contents before = ContentsOf(fresh.state());
   const auto expect_error = [&](std::vector<NamedStore> state, const std::string& found) {
-    EXPECT_THAT(fresh.Regroup(GroupOf(model_, {"a"}), state),
-                StatusIs(absl::StatusCode::kInvalidArgument,
-                         HasSubstr("expected 'exp_avg', 'exp_avg_sq', 'step', found " + found)));
+    EXPECT_THAT(
+        fresh.Regroup(GroupOf(model_, {"a"}), state),
+        StatusIs(absl::StatusCode::kInvalidArgument,
+                 HasSubstr("expected the stores 'exp_avg', 'exp_avg_sq', 'step', found " + found)));
     EXPECT_EQ(ContentsOf(fresh.state()), before);
   };
   for (const auto& [gone, found] : {std::pair(0, "'exp_avg_sq', 'step'"),

@@ -175,10 +175,10 @@ class LoadStateErrorTest : public testing::Test {
 };
 
 TEST_F(LoadStateErrorTest, StoresOfAnotherRule_AreAnError) {
-  ExpectError(Optimizer::Create(Sgd{.momentum = 0.9}, params_)->state(),
-              absl::StatusCode::kInvalidArgument,
-              HasSubstr("expected 'exp_avg', 'exp_avg_sq', 'step', found 'momentum_buffer', "
-                        "'step'"));
+  ExpectError(
+      Optimizer::Create(Sgd{.momentum = 0.9}, params_)->state(), absl::StatusCode::kInvalidArgument,
+      HasSubstr("expected the stores 'exp_avg', 'exp_avg_sq', 'step', found 'momentum_buffer', "
+                "'step'"));
   ExpectError({}, absl::StatusCode::kInvalidArgument, HasSubstr("found none"));
 }
 

@@ -88,7 +88,7 @@ TEST_F(ReportProgramTest, InvalidArguments_AreUsageErrors) {
         Case{{"a.leaf", "--group", "nothing"}, "nothing"},
         Case{{"a.leaf", "--match", "a..b"}, "a..b"},
         Case{{"a.leaf", "--match", "nothing.**"}, "--match 'nothing.**' matches no leaf"},
-        Case{{"a.leaf", "--group", "b=**.bais"}, "receives no leaf: b=**.bais; no key is 'bais'"},
+        Case{{"a.leaf", "--group", "b=**.bais"}, "has no leaves: b=**.bais; no key is 'bais'"},
         Case{{"a.leaf", "--item", "parms"}, "did you mean params?"}}) {
     const Ran ran = Report(wrong.args);
     EXPECT_EQ(ran.exit_code, 2) << ran.err;

@@ -87,7 +87,7 @@ TEST(ParamStoreBorrowTest, OpenLeaf_MakesOtherCallsErrors) {
   ExpectRefusedWhileBorrowed(store);
   EXPECT_THAT(
       store.Mutate(".head.bias"),
-      StatusIs(kPrecondition, HasSubstr("at .head.bias: the tensor is being written already")));
+      StatusIs(kPrecondition, HasSubstr("at .head.bias: the tensor is already being written")));
   {
     MutableTensor another = store.Mutate(".head.weight").value();  // another leaf may be
     another.span<float>()[0] = 9;

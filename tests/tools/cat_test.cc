@@ -149,7 +149,7 @@ TEST_F(CatTest, UnknownPath_IsAUsageErrorWithSuggestions) {
               AllOf(HasSubstr("a glob that matches no leaf"), HasSubstr("did you mean layers?")));
   EXPECT_THAT(Error({"cat", path_, "layers..weight"}, 2), HasSubstr("found an empty one"));
   EXPECT_THAT(Error({"cat", path_, "layers.0.weight[5]"}, 2),
-              HasSubstr("position 5 is outside of axis 0"));
+              HasSubstr("index 5 is out of bounds for axis 0"));
   EXPECT_THAT(Error({"cat", path_, "layers.0.weight[x]"}, 2), HasSubstr("column 1"));
   EXPECT_THAT(Error({"cat", path_, "heads[0]"}, 2), HasSubstr("a static leaf"));
   EXPECT_THAT(Error({"cat", path_, "heads", "--slice", "a"}, 2), HasSubstr("--slice 'a'"));

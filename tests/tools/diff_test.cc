@@ -196,7 +196,7 @@ TEST_F(DiffTest, Formats_AreComparedByDottedNames) {
 
 TEST_F(DiffTest, StepsOfARun_AreCompared) {
   const std::string run = Run(2);
-  EXPECT_THAT(Out({"diff", run + "@1", run + "@2"}, 1), HasSubstr("~ w: 1 of 1 number differs"));
+  EXPECT_THAT(Out({"diff", run + "@1", run + "@2"}, 1), HasSubstr("~ w: 1 of 1 element differs"));
   Out({"diff", run + "@2", run}, 0);
 }
 

@@ -167,7 +167,7 @@ TEST_F(InspectErrorTest, InvalidFilter_NamesTheColumn) {
               HasSubstr("filter 're:x[', column 4: regular expression 'x[', column 2: missing ]"));
   ExpectUsage({"inspect", path_, "--group", "dtype:f32"}, HasSubstr("found no '='"));
   ExpectUsage({"inspect", path_, "--group", "=all"}, HasSubstr("expected a name"));
-  ExpectUsage({"inspect", path_, "--group", "rest=all"}, HasSubstr("expected another name"));
+  ExpectUsage({"inspect", path_, "--group", "rest=all"}, HasSubstr("expected a different name"));
   ExpectUsage({"inspect", path_, "--group", "a=all", "--group", "a=leaf"},
               HasSubstr("that of another group"));
 }

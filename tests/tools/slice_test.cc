@@ -74,9 +74,9 @@ TEST(SliceTest, InvalidSlice_IsAnErrorWithTheColumn) {
 TEST(SliceTest, PositionOutsideOfTheShape_IsAnError) {
   const Tensor tensor = Counted();
   EXPECT_THAT(Slice::Parse("4").value().Apply(tensor),
-              StatusIs(kInvalid, HasSubstr("position 4 is outside of axis 0")));
+              StatusIs(kInvalid, HasSubstr("index 4 is out of bounds for axis 0")));
   EXPECT_THAT(Slice::Parse("0, -7").value().Apply(tensor),
-              StatusIs(kInvalid, HasSubstr("position -7 is outside of axis 1")));
+              StatusIs(kInvalid, HasSubstr("index -7 is out of bounds for axis 1")));
   EXPECT_THAT(Slice::Parse("0, 0, 0").value().Apply(tensor),
               StatusIs(kInvalid, HasSubstr("at most 2")));
 }
