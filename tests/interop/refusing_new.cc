@@ -12,7 +12,8 @@ thread_local int large_until_refused = -1;
 
 // In a separate file: where the compiler can see the definitions, it warns of mismatched calls.
 void* operator new(size_t size) {
-  constexpr size_t kLarge = 4096;
+  // More than the arrays that simdjson has in debug builds only and does not check.
+  constexpr size_t kLarge = 16384;
   int& left = leafstore::large_until_refused;
   const bool refused = size >= kLarge && left >= 0 && left-- == 0;
   void* memory = refused ? nullptr : std::malloc(size == 0 ? 1 : size);

@@ -4,7 +4,7 @@
 
 namespace leafstore {
 
-// The number of allocations of this thread of at least 4 KiB that succeed before one is refused;
+// The number of allocations of this thread of at least 16 KiB that succeed before one is refused;
 // negative: none is refused. It is -1 again after the refusal.
 extern thread_local int large_until_refused;
 
