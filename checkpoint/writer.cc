@@ -8,105 +8,32 @@
 
 #include "leafstore/checkpoint/internal/format.h"
 #include "leafstore/checkpoint/internal/increment.h"
-#include "leafstore/checkpoint/internal/zstd_codec.h"
+#include "leafstore/checkpoint/internal/tensor_writer.h"
 #include "leafstore/core/error_reason.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/io/internal/atomic_file.h"
 #include "leafstore/io/internal/checksum.h"
 #include "leafstore/io/internal/file_stream.h"
 #include "leafstore/io/internal/progress.h"
+#include "leafstore/proto/internal/store_spec.h"
 #include "leafstore/proto/manifest_codec.h"
 #include "leafstore/store/internal/fit_reporter.h"
 
 namespace leafstore {
 
 using internal::AtomicFile;
-using internal::ChecksumStream;
 using internal::FileStream;
 using internal::Increment;
 using internal::Progress;
 using internal::StoredLocation;
-using internal::ZstdCompressor;
+using internal::StoreSpec;
+using internal::TensorWriter;
 
 namespace {
-
-// Tensors are hashed and copied in chunks of this size, so that each is in the cache when it is
-// copied.
-constexpr size_t kChunk = size_t{256} << 10;
-
-// The size of the smallest tensor that is compressed. For smaller ones, the frame header costs more
-// than it saves.
-constexpr size_t kSmallestCompressed = 256;
 
 absl::Span<const std::byte> AsBytes(absl::string_view text) {
   return absl::MakeConstSpan(reinterpret_cast<const std::byte*>(text.data()), text.size());
 }
-
-}  // namespace
-
-namespace internal {
-
-// Appends the bytes of tensors to the stream of a file. Each tensor becomes a segment with a
-// checksum, uncompressed or as zstd frames.
-class TensorWriter {
- public:
-  static absl::StatusOr<TensorWriter> Create(std::optional<int> zstd_level) {
-    LEAFSTORE_ASSIGN_OR_RETURN(ChecksumStream checksum, ChecksumStream::Create());
-    TensorWriter writer(std::move(checksum));
-    if (zstd_level.has_value()) {
-      LEAFSTORE_ASSIGN_OR_RETURN(writer.compressor_, ZstdCompressor::Create(*zstd_level));
-    }
-    return writer;
-  }
-
-  // Appends the segment of a tensor and returns its location, in file 0. A tensor without bytes has
-  // no segment. `progress` counts the bytes before compression.
-  absl::StatusOr<StoredLocation> Write(const Tensor& tensor, FileStream* stream,
-                                       Progress* progress) {
-    StoredLocation where;
-    where.checksum = kChecksumOfNothing;
-    if (tensor.bytes().empty()) return where;
-    // Aligned by the uncompressed size: the compressed size is not known before it is written.
-    LEAFSTORE_RETURN_IF_ERROR(stream->PadTo(SegmentAlignmentFor(tensor.byte_size())));
-    const int64_t offset = stream->position();
-    checksum_.Reset();
-    LEAFSTORE_ASSIGN_OR_RETURN(where.codec, WriteContent(tensor.bytes(), stream, progress));
-    where.offset = static_cast<uint64_t>(offset);
-    where.checksum = checksum_.Value();
-    where.stored_size = stream->position() - offset;
-    return where;
-  }
-
- private:
-  explicit TensorWriter(ChecksumStream checksum) : checksum_(std::move(checksum)) {}
-
-  // Appends the stored bytes of a tensor, compressed or not, and returns the codec.
-  absl::StatusOr<uint8_t> WriteContent(absl::Span<const std::byte> bytes, FileStream* stream,
-                                       Progress* progress) {
-    bool compress = compressor_.has_value() && bytes.size() >= kSmallestCompressed;
-    for (bool is_first = true; !bytes.empty(); is_first = false) {
-      absl::Span<const std::byte> chunk = bytes.subspan(0, compress ? kZstdFrameContent : kChunk);
-      const size_t size = chunk.size();
-      if (compress) {
-        LEAFSTORE_ASSIGN_OR_RETURN(chunk, compressor_->Compress(chunk));
-        compress = !is_first || chunk.size() <= size - size / 16;
-        if (!compress) continue;
-      }
-      checksum_.Append(chunk);
-      LEAFSTORE_RETURN_IF_ERROR(stream->Append(chunk));
-      progress->Add(static_cast<int64_t>(size));
-      bytes.remove_prefix(size);
-    }
-    return compress ? kCodecZstd : kCodecNone;
-  }
-
-  ChecksumStream checksum_;  // of the tensor that is being written
-  std::optional<ZstdCompressor> compressor_;
-};
-
-}  // namespace internal
-
-namespace {
 
 // Adds an entry to all columns.
 void AddSegment(const StoredLocation& location, ManifestItem::Segments* segments) {
@@ -226,7 +153,7 @@ class CheckpointWriter::State {
       LEAFSTORE_ASSIGN_OR_RETURN(increment_,
                                  Increment::Create(options_.history, path_, options_.io));
     }
-    LEAFSTORE_ASSIGN_OR_RETURN(tensors_, internal::TensorWriter::Create(options_.zstd_level));
+    LEAFSTORE_ASSIGN_OR_RETURN(tensors_, TensorWriter::Create(options_.zstd_level));
     LEAFSTORE_ASSIGN_OR_RETURN(AtomicFile created, AtomicFile::Create(path_, options_.io));
     file_.emplace(std::move(created));
     return file_->stream().Append(internal::EncodePreamble({}));
@@ -246,10 +173,10 @@ class CheckpointWriter::State {
       }
       LEAFSTORE_RETURN_IF_ERROR(CheckMetadata(options.metadata));
       LEAFSTORE_RETURN_IF_ERROR(one.store.CheckNoBorrow("save"));
-      LEAFSTORE_ASSIGN_OR_RETURN(StoreSpec spec,
-                                 WithContext(Prepare(def, options.grouping, &one.store),
-                                             absl::StrCat("item '", one.name, "'")));
-      items.push_back({std::move(spec), one.name, {}, options.metadata});
+      LEAFSTORE_ASSIGN_OR_RETURN(ManifestItem item, WithContext(Prepare(def, options, &one), [&] {
+                                   return absl::StrCat("item '", one.name, "'");
+                                 }));
+      items.push_back(std::move(item));
     }
     for (size_t i = 0; i < items.size(); ++i) {
       absl::Status error = SaveItem(std::move(items[i]), std::move(stores[i].store).TakeLeaves());
@@ -279,16 +206,21 @@ class CheckpointWriter::State {
   }
 
  private:
-  // Puts a store on the saved Layout. Returns its spec, which has been checked.
-  static absl::StatusOr<StoreSpec> Prepare(const std::optional<TreeDef>& def,
-                                           const std::optional<Grouping>& grouping,
-                                           ParamStore* store) {
+  // Puts a store on the saved Layout. Returns its item, which has been checked, without segments.
+  static absl::StatusOr<ManifestItem> Prepare(const std::optional<TreeDef>& def,
+                                              const ItemOptions& options, NamedStore* one) {
     if (def.has_value()) {
-      LEAFSTORE_ASSIGN_OR_RETURN(*store, OnLayout(Layout(*def), std::move(*store)));
+      LEAFSTORE_ASSIGN_OR_RETURN(one->store, OnLayout(Layout(*def), std::move(one->store)));
     }
-    StoreSpec spec = StoreSpec::Of(*store, grouping);
+    StoreSpec spec = StoreSpec::Of(one->store, options.grouping);
     LEAFSTORE_RETURN_IF_ERROR(spec.Check());
-    return spec;
+    return ManifestItem{.name = one->name,
+                        .layout = std::move(spec.layout),
+                        .slots = std::move(spec.slots),
+                        .leaves = std::move(spec.leaves),
+                        .segments = {},
+                        .grouping = std::move(spec.grouping),
+                        .metadata = options.metadata};
   }
 
   absl::Status SaveItem(ManifestItem out, std::vector<Leaf> leaves) {
@@ -346,7 +278,7 @@ class CheckpointWriter::State {
   SaveOptions options_;
   Progress progress_;
   std::optional<AtomicFile> file_;  // until the writer is finished or abandoned
-  std::optional<internal::TensorWriter> tensors_;
+  std::optional<TensorWriter> tensors_;
   std::optional<Increment> increment_;  // only with a history
   Manifest manifest_;
   internal::Footer footer_;

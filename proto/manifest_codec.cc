@@ -177,7 +177,9 @@ absl::StatusOr<ManifestItem> DecodeItem(const proto::Item& in, const std::vector
   ManifestItem item;
   item.name = in.name();
   LEAFSTORE_ASSIGN_OR_RETURN(item.layout, DecodeLayout(in, defs, used, where));
-  LEAFSTORE_RETURN_IF_ERROR(DecodeLeaves(in.leaves(), where, &item));
+  LEAFSTORE_ASSIGN_OR_RETURN(DecodedLeaves decoded, DecodeLeaves(in.leaves(), item.layout, where));
+  item.slots = std::move(decoded.slots);
+  item.leaves = std::move(decoded.leaves);
   LEAFSTORE_ASSIGN_OR_RETURN(item.segments,
                              DecodeSegments(in.segments(), item.leaves.tensor_count(), where));
   if (in.has_labels()) {
@@ -238,7 +240,7 @@ absl::Status EncodeItem(const ManifestItem& item, TreeDefNumbers* numbers,
   proto::Item* out = message->add_items();
   out->set_name(item.name);
   LEAFSTORE_RETURN_IF_ERROR(EncodeLayout(item.layout, numbers, message, out));
-  EncodeLeaves(item, out->mutable_leaves());
+  EncodeLeaves(item.slots, item.leaves, out->mutable_leaves());
   EncodeSegments(item.segments, out->mutable_segments());
   if (item.grouping.has_value()) EncodeGrouping(*item.grouping, out->mutable_labels());
   if (!item.metadata.empty()) EncodeMetadata(item.metadata, out->mutable_metadata());

@@ -23,7 +23,6 @@
 #include "leafstore/core/metadata.h"
 #include "leafstore/select/grouping.h"
 #include "leafstore/store/layout.h"
-#include "leafstore/store/param_store.h"
 #include "leafstore/store/slot_set.h"
 
 namespace leafstore {
@@ -40,20 +39,8 @@ struct BaseFile {
 // The alignment of every segment in the file, in bytes.
 inline constexpr uint64_t kSegmentAlignment = 64;
 
-// A store without the bytes of its tensors.
-struct StoreSpec {
-  Layout layout;
-  SlotSet slots;  // the slots that are present
-  LeafColumns leaves;
-  std::optional<Grouping> grouping;  // on `layout`
-
-  static StoreSpec Of(const ParamStore& store, std::optional<Grouping> grouping = std::nullopt);
-  // Checks that it can be encoded. error InvalidArgument: a static str is not UTF-8 (names the
-  // path), or the grouping is on a different Layout.
-  absl::Status Check() const;
-};
-
-struct ManifestItem : StoreSpec {
+// A store without the bytes of its tensors, and where they are.
+struct ManifestItem {
   // The locations of the tensors' bytes, with one entry per tensor (LeafColumns::tensor). An empty
   // column means the default for all tensors.
   struct Segments {
@@ -70,7 +57,11 @@ struct ManifestItem : StoreSpec {
   };
 
   std::string name;
+  Layout layout;
+  SlotSet slots;  // the slots that are present
+  LeafColumns leaves;
   Segments segments;
+  std::optional<Grouping> grouping;  // on `layout`
   Metadata metadata;
 
   int64_t stored_size(uint32_t tensor) const {

@@ -11,44 +11,13 @@
 
 #include "leafstore/core/status_macros.h"
 #include "leafstore/proto/internal/messages.h"
-#include "leafstore/proto/manifest.pb.h"
+#include "leafstore/proto/internal/store_spec.h"
 #include "leafstore/proto/param_store.pb.h"
-#include "leafstore/proto/store_spec.pb.h"
 #include "leafstore/proto/treedef.pb.h"
 
 namespace leafstore {
 namespace internal {
 namespace {
-
-// Encodes structure or paths, slots and leaves. Both messages have fields of these names.
-template <typename Message>
-absl::Status EncodeSpec(const StoreSpec& spec, Message* out) {
-  LEAFSTORE_RETURN_IF_ERROR(spec.Check());
-  if (spec.layout.has_def()) {
-    LEAFSTORE_ASSIGN_OR_RETURN(const TreeDef def, spec.layout.def());
-    LEAFSTORE_RETURN_IF_ERROR(EncodeTreeDefMessage(def, out->mutable_treedef()));
-  } else {
-    EncodePaths(spec.layout, out->mutable_paths());
-  }
-  EncodeLeaves(spec, out->mutable_leaves());
-  return absl::OkStatus();
-}
-
-template <typename Message>
-absl::StatusOr<StoreSpec> DecodeSpec(absl::string_view bytes, Message* in) {
-  LEAFSTORE_RETURN_IF_ERROR(ParseMessage(bytes, "store", in));
-  StoreSpec spec;
-  if (!in->has_treedef()) {
-    LEAFSTORE_ASSIGN_OR_RETURN(spec.layout, DecodePaths(in->paths(), "store, column paths"));
-  } else if (in->has_paths()) {
-    return WrongMessage("store", "a treedef or paths", "both");
-  } else {
-    LEAFSTORE_ASSIGN_OR_RETURN(TreeDef def, DecodeTreeDefMessage(in->treedef(), {}));
-    spec.layout = Layout(std::move(def));
-  }
-  LEAFSTORE_RETURN_IF_ERROR(DecodeLeaves(in->leaves(), "store", &spec));
-  return spec;
-}
 
 // Returns the leaf at `place` and removes its bytes from the front of `*data`.
 absl::StatusOr<Leaf> DecodeLeaf(const LeafColumns& leaves, uint32_t place,
@@ -66,45 +35,11 @@ absl::StatusOr<Leaf> DecodeLeaf(const LeafColumns& leaves, uint32_t place,
 }
 
 }  // namespace
-
 }  // namespace internal
-
-StoreSpec StoreSpec::Of(const ParamStore& store, std::optional<Grouping> grouping) {
-  return {store.layout(), store.slots(), LeafColumns::Of(store.leaves()), std::move(grouping)};
-}
-
-absl::Status StoreSpec::Check() const {
-  for (uint32_t place = 0; place < leaves.size(); ++place) {
-    if (leaves.is_tensor(place) || leaves.value(place).IsValid()) continue;
-    return absl::InvalidArgumentError(absl::StrCat("'", layout.PathForMessage(slots.SlotAt(place)),
-                                                   "': expected a str in UTF-8, found ",
-                                                   leaves.value(place).ToString()));
-  }
-  if (!grouping.has_value() || grouping->layout() == layout) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      "expected a grouping on the Layout that is saved, found a different one");
-}
-
-absl::StatusOr<std::string> EncodeStoreSpec(const StoreSpec& spec) {
-  proto::StoreSpec message;
-  LEAFSTORE_RETURN_IF_ERROR(internal::EncodeSpec(spec, &message));
-  if (spec.grouping.has_value()) internal::EncodeGrouping(*spec.grouping, message.mutable_labels());
-  return internal::Serialize(message, "store");
-}
-
-absl::StatusOr<StoreSpec> DecodeStoreSpec(absl::string_view bytes) {
-  proto::StoreSpec message;
-  LEAFSTORE_ASSIGN_OR_RETURN(StoreSpec spec, internal::DecodeSpec(bytes, &message));
-  if (message.has_labels()) {
-    LEAFSTORE_ASSIGN_OR_RETURN(spec.grouping,
-                               internal::DecodeGrouping(message.labels(), spec.layout, "store"));
-  }
-  return spec;
-}
 
 absl::StatusOr<std::string> EncodeParamStore(const ParamStore& store) {
   LEAFSTORE_RETURN_IF_ERROR(store.CheckNoBorrow("encode"));
-  const StoreSpec spec = StoreSpec::Of(store);
+  const internal::StoreSpec spec = internal::StoreSpec::Of(store);
   const int64_t size = spec.leaves.total_bytes();
   if (size > std::numeric_limits<int32_t>::max()) {
     return absl::ResourceExhaustedError(
@@ -125,7 +60,7 @@ absl::StatusOr<std::string> EncodeParamStore(const ParamStore& store) {
 
 absl::StatusOr<ParamStore> DecodeParamStore(absl::string_view bytes) {
   proto::ParamStore message;
-  LEAFSTORE_ASSIGN_OR_RETURN(StoreSpec spec, internal::DecodeSpec(bytes, &message));
+  LEAFSTORE_ASSIGN_OR_RETURN(internal::StoreSpec spec, internal::DecodeSpec(bytes, &message));
   // Checks, before any tensor is made, that the declared sizes match the bytes.
   if (static_cast<uint64_t>(spec.leaves.total_bytes()) != message.data().size()) {
     return internal::WrongMessage(

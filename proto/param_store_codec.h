@@ -1,6 +1,4 @@
-// A complete ParamStore in one message (proto/param_store.proto), including the bytes of tensors; and
-// a StoreSpec, without them (proto/store_spec.proto), for formats that store tensors in their own
-// way and have room for metadata.
+// A complete ParamStore in one message (proto/param_store.proto), including the bytes of tensors.
 //
 //   std::string bytes = EncodeParamStore(store).value();
 //   ParamStore copy = DecodeParamStore(bytes).value();
@@ -21,7 +19,6 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
-#include "leafstore/proto/manifest_codec.h"
 #include "leafstore/store/param_store.h"
 
 namespace leafstore {
@@ -34,12 +31,6 @@ absl::StatusOr<std::string> EncodeParamStore(const ParamStore& store);
 // Decodes a store, whose tensors own their bytes. error DataLoss: not a valid message; names the
 // column or path. O(bytes).
 absl::StatusOr<ParamStore> DecodeParamStore(absl::string_view bytes);
-
-// Encodes a spec. error: StoreSpec::Check's; ResourceExhausted: over 2 GiB. O(leaves).
-absl::StatusOr<std::string> EncodeStoreSpec(const StoreSpec& spec);
-// Decodes a spec. error DataLoss: not a valid message; names the column or path. error
-// ResourceExhausted: as Layout::Create. O(bytes) in time and memory.
-absl::StatusOr<StoreSpec> DecodeStoreSpec(absl::string_view bytes);
 
 }  // namespace leafstore
 

@@ -24,10 +24,16 @@ constexpr size_t kMaxForMessage = 200;
 JsonReader::JsonReader(absl::string_view text, absl::string_view what, int64_t readable_behind)
     : what_(what), has_escapes_(absl::StrContains(text, '\\')) {
   constexpr size_t kPadding = simdjson::SIMDJSON_PADDING;
+  const auto padded_size = static_cast<int64_t>(text.size() + kPadding);
+  if (has_escapes_) {
+    // In a buffer of our own: simdjson 3.0 does not check that it could allocate its own one.
+    absl::StatusOr<Buffer> strings = Buffer::AllocateUninitialized(padded_size);
+    if (!strings.ok()) return;  // Read reports it
+    unescaped_ = *std::move(strings);
+  }
   if (readable_behind < static_cast<int64_t>(kPadding)) {
-    absl::StatusOr<Buffer> copy =
-        Buffer::AllocateUninitialized(static_cast<int64_t>(text.size() + kPadding));
-    if (!copy.ok()) return;  // Read reports it
+    absl::StatusOr<Buffer> copy = Buffer::AllocateUninitialized(padded_size);
+    if (!copy.ok()) return;
     copy_ = *std::move(copy);
     std::memcpy(copy_.mutable_data(), text.data(), text.size());
     std::memset(copy_.mutable_data() + text.size(), ' ', kPadding);
@@ -61,10 +67,14 @@ absl::Status JsonReader::CheckAll(const absl::Status& status) const {
   }
 }
 
-absl::Status JsonReader::Unescaped(simdjson::simdjson_result<std::string_view> raw,
-                                   absl::string_view* out) const {
+absl::Status JsonReader::Unescape(simdjson::ondemand::raw_json_string raw, absl::string_view* out) {
+  // A string is not longer than its text, so those read once fit; the padding is for whole vectors.
+  const absl::string_view rest = From(raw.raw());
+  if (rest.size() > padded_.size() - unescaped_size_) return NotJson();
+  auto* end = reinterpret_cast<uint8_t*>(unescaped_.mutable_data()) + unescaped_size_;
   std::string_view text;
-  if (std::move(raw).get(text) != simdjson::SUCCESS) return NotJson();
+  if (parser_->unescape(raw, end).get(text) != simdjson::SUCCESS) return NotJson();
+  unescaped_size_ += text.size();
   *out = ToAbslView(text);
   // The file is UTF-8, but an escape may denote half a character.
   if (IsValidUtf8(*out)) return absl::OkStatus();

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -28,12 +29,13 @@ absl::Status DamagedJson(absl::string_view where, absl::string_view expected,
 //   JsonReader json(text, "index");
 //   LEAFSTORE_RETURN_IF_ERROR(json.Read([&](JsonReader::Field& field) -> absl::Status { ... }));
 //
-// simdjson checks only the values that are read. So after any error, and if a value was skipped,
-// the complete text is parsed into a document too, and what is wrong with that is reported first.
+// simdjson checks only the values that are read. So after any error, and if a visitor did not read
+// a value, the complete text is parsed into a document too, and what is wrong with that is reported
+// first.
 //
 // Errors. DataLoss: not JSON, not an object, text after it, or nested deeper than 64.
 // ResourceExhausted: out of memory; a document takes about fourteen times the length, most of it
-// never touched.
+// never touched. Before it is made, the memory of the first parser is freed.
 class JsonReader {
  public:
   using Value = simdjson::ondemand::value;
@@ -49,27 +51,26 @@ class JsonReader {
   template <typename Visit>
   absl::Status Read(const Visit& visit) {
     if (padded_.data() == nullptr) return NoMemory();
+    parser_.emplace();
     const absl::Status status = ReadRoot(visit);
+    parser_.reset();
     return status.ok() && !skipped_ ? status : CheckAll(status);
   }
   // Calls `visit` with each field of an object, or each element of an array.
   template <typename Visit>
-  absl::Status ForEach(Object object, const Visit& visit) const {
+  absl::Status ForEach(Object object, const Visit& visit) {
     return ForEachOf<Field>(object, visit);
   }
   template <typename Visit>
-  absl::Status ForEach(Array array, const Visit& visit) const {
+  absl::Status ForEach(Array array, const Visit& visit) {
     return ForEachOf<Value>(array, visit);
   }
 
   // Return a key, or a value that IsString, without escapes. The text is valid while this object
   // lives. error DataLoss also: it is not UTF-8.
-  absl::Status GetKey(Field& field, absl::string_view* out) const {
-    return has_escapes_ ? Unescaped(field.unescaped_key(), out) : InPlace(field.key(), out);
-  }
-  absl::Status GetString(Value& value, absl::string_view* out) const {
-    return has_escapes_ ? Unescaped(value.get_string(), out)
-                        : InPlace(value.get_raw_json_string(), out);
+  absl::Status GetKey(Field& field, absl::string_view* out) { return GetText(field.key(), out); }
+  absl::Status GetString(Value& value, absl::string_view* out) {
+    return GetText(value.get_raw_json_string(), out);
   }
   static bool IsString(Value& value) {
     return value.type().value_unsafe() == simdjson::ondemand::json_type::string;
@@ -82,8 +83,6 @@ class JsonReader {
     *out = static_cast<int64_t>(count);
     return *out >= 0;
   }
-  // Must be called when a value is not read.
-  void Skip() { skipped_ = true; }
 
   // Returns "an object", "a string", "null", ... Static storage.
   static absl::string_view Kind(simdjson::simdjson_result<simdjson::ondemand::json_type> type);
@@ -96,7 +95,10 @@ class JsonReader {
   absl::Status ReadRoot(const Visit& visit) {
     simdjson::ondemand::document document;
     Object root;
-    if (parser_.iterate(padded_).get(document) != simdjson::SUCCESS) return NotJson();
+    const simdjson::error_code code = parser_->iterate(padded_).get(document);
+    if (code == simdjson::MEMALLOC || code == simdjson::CAPACITY) return NoMemory();
+    if (code != simdjson::SUCCESS) return NotJson();
+    document_ = &document;
     if (document.get_object().get(root) != simdjson::SUCCESS) {
       return DamagedJson(what_, "an object", Kind(document.type()));
     }
@@ -105,11 +107,13 @@ class JsonReader {
     return at_end ? absl::OkStatus() : NotJson();
   }
   template <typename Child, typename Parent, typename Visit>
-  absl::Status ForEachOf(Parent parent, const Visit& visit) const {
+  absl::Status ForEachOf(Parent parent, const Visit& visit) {
     for (auto next : parent) {
       if (next.error() != simdjson::SUCCESS) return NotJson();
       Child&& child = std::move(next).value_unsafe();  // a copy would take as long as the parsing
+      const auto depth = document_->current_depth();
       LEAFSTORE_RETURN_IF_ERROR(visit(child));
+      if (document_->current_depth() >= depth) skipped_ = true;  // reading a value ascends
     }
     return absl::OkStatus();
   }
@@ -119,18 +123,18 @@ class JsonReader {
     if (begin < padded_.data() || begin > end) return "";
     return absl::string_view(begin, static_cast<size_t>(end - begin));
   }
-  absl::Status InPlace(simdjson::simdjson_result<simdjson::ondemand::raw_json_string> raw,
-                       absl::string_view* out) const {
+  absl::Status GetText(simdjson::simdjson_result<simdjson::ondemand::raw_json_string> raw,
+                       absl::string_view* out) {
     simdjson::ondemand::raw_json_string string;
     if (std::move(raw).get(string) != simdjson::SUCCESS) return NotJson();
+    if (has_escapes_) return Unescape(string, out);
     const absl::string_view rest = From(string.raw());
     const void* const quote = std::memchr(rest.data(), '"', rest.size());
     if (quote == nullptr) return NotJson();
     *out = rest.substr(0, static_cast<size_t>(static_cast<const char*>(quote) - rest.data()));
     return absl::OkStatus();
   }
-  absl::Status Unescaped(simdjson::simdjson_result<std::string_view> raw,
-                         absl::string_view* out) const;
+  absl::Status Unescape(simdjson::ondemand::raw_json_string raw, absl::string_view* out);
   absl::Status NoMemory() const;
   absl::Status NotJson() const;
   // Parses the complete text. Returns `status` if it is valid.
@@ -139,9 +143,12 @@ class JsonReader {
   const absl::string_view what_;
   const bool has_escapes_;
   Buffer copy_;                          // if needed
-  simdjson::padded_string_view padded_;  // null: no memory for the copy
-  simdjson::ondemand::parser parser_;
-  bool skipped_ = false;
+  Buffer unescaped_;                     // the strings read so far, if the text has escapes
+  size_t unescaped_size_ = 0;            // of their bytes
+  simdjson::padded_string_view padded_;  // null: no memory for the buffers
+  std::optional<simdjson::ondemand::parser> parser_;  // during Read
+  simdjson::ondemand::document* document_ = nullptr;  // during Read
+  bool skipped_ = false;                              // a visitor did not read a value
 };
 
 // Formats a string for a message: in quotes, with escapes for unprintable characters, shortened if

@@ -60,9 +60,9 @@ class NpzReader {
     std::vector<NamedTensor> tensors;
     for (zip_uint64_t i = 0; i < static_cast<zip_uint64_t>(count); ++i) {
       LEAFSTORE_ASSIGN_OR_RETURN(std::string name, NameOf(i));
-      LEAFSTORE_ASSIGN_OR_RETURN(
-          Tensor tensor,
-          WithContext(ReadMember(i), absl::StrCat("member ", QuotedForMessage(name))));
+      LEAFSTORE_ASSIGN_OR_RETURN(Tensor tensor, WithContext(ReadMember(i), [&] {
+                                   return absl::StrCat("member ", QuotedForMessage(name));
+                                 }));
       tensors.push_back({std::move(name), std::move(tensor)});
     }
     return tensors;
@@ -77,12 +77,14 @@ class NpzReader {
     const char* raw = zip_get_name(archive_.get(), i, ZIP_FL_ENC_RAW);
     if (raw == nullptr) return Wrong("a member with a name", "none");
     absl::string_view name = raw;
-    const std::string quoted = QuotedForMessage(name);
-    if (!IsValidUtf8(name)) return Wrong("names of members in UTF-8", quoted);
-    if (!absl::ConsumeSuffix(&name, kMemberExtension)) return Wrong("members called *.npy", quoted);
-    if (HasControl(name)) return Wrong("names of members without control characters", quoted);
+    const auto quoted = [raw] { return QuotedForMessage(raw); };
+    if (!IsValidUtf8(name)) return Wrong("names of members in UTF-8", quoted());
+    if (!absl::ConsumeSuffix(&name, kMemberExtension)) {
+      return Wrong("members called *.npy", quoted());
+    }
+    if (HasControl(name)) return Wrong("names of members without control characters", quoted());
     if (!names_.insert(std::string(name)).second) {
-      return Wrong("members with different names", absl::StrCat("two called ", quoted));
+      return Wrong("members with different names", absl::StrCat("two called ", quoted()));
     }
     return std::string(name);
   }
@@ -165,21 +167,23 @@ absl::StatusOr<std::vector<std::string>> MakeHeaders(absl::Span<const NamedTenso
   constexpr size_t kLongestName = 65535 - kMemberExtension.size();
   absl::flat_hash_set<absl::string_view> names;
   std::vector<std::string> headers;
-  for (const auto& [name, tensor] : tensors) {
-    const std::string quoted = QuotedForMessage(name);
+  for (const NamedTensor& one : tensors) {
+    const std::string& name = one.name;
+    const Tensor& tensor = one.tensor;
+    const auto quoted = [&] { return QuotedForMessage(name); };
     LEAFSTORE_RETURN_IF_ERROR(CheckJsonString(name, "a name"));
     if (name.size() > kLongestName || HasControl(name)) {
       return absl::InvalidArgumentError(absl::StrCat("expected a name of at most ", kLongestName,
                                                      " bytes without control characters, found ",
-                                                     quoted));
+                                                     quoted()));
     }
     if (!names.insert(name).second) {
       return absl::InvalidArgumentError(
-          absl::StrCat("expected tensors with different names, found two called ", quoted));
+          absl::StrCat("expected tensors with different names, found two called ", quoted()));
     }
     if (tensor.null()) {
       return absl::InvalidArgumentError(
-          absl::StrCat("expected a tensor called ", quoted, ", found null"));
+          absl::StrCat("expected a tensor called ", quoted(), ", found null"));
     }
     LEAFSTORE_ASSIGN_OR_RETURN(
         std::string header,

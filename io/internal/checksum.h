@@ -37,9 +37,13 @@ class ChecksumStream {
   uint64_t Value() const;
 
  private:
-  ChecksumStream() : state_(XXH3_createState(), XXH3_freeState) {}
+  struct FreeState {
+    void operator()(XXH3_state_t* state) const { XXH3_freeState(state); }
+  };
 
-  std::unique_ptr<XXH3_state_t, XXH_errorcode (*)(XXH3_state_t*)> state_;
+  ChecksumStream() : state_(XXH3_createState()) {}
+
+  std::unique_ptr<XXH3_state_t, FreeState> state_;
 };
 
 }  // namespace leafstore::internal

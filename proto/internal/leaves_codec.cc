@@ -48,7 +48,7 @@ class ValueDecoder {
     if (!kinds_.Next(&kind)) return kinds_.TooShort();
     switch (static_cast<ValueKind>(kind)) {
       case ValueKind::kBool:
-        return Add<uint8_t>(&bools_, out, [](uint8_t value) { return Value(value == 1); });
+        return AddBool(out);
       case ValueKind::kInt:
         return Add<int64_t>(&ints_, out, [](int64_t value) { return Value(value); });
       case ValueKind::kFloat:
@@ -65,11 +65,6 @@ class ValueDecoder {
   }
 
   absl::Status CheckUsed() const {
-    for (const char value : in_.bools()) {
-      if (value != 0 && value != 1) {
-        return bools_.Wrong("0 or 1 for a bool", absl::StrCat(static_cast<uint8_t>(value)));
-      }
-    }
     LEAFSTORE_RETURN_IF_ERROR(kinds_.CheckUsed());
     LEAFSTORE_RETURN_IF_ERROR(bools_.CheckUsed());
     LEAFSTORE_RETURN_IF_ERROR(ints_.CheckUsed());
@@ -78,6 +73,13 @@ class ValueDecoder {
   }
 
  private:
+  absl::Status AddBool(LeafColumns* out) {
+    uint8_t value = 0;
+    if (!bools_.Next(&value)) return bools_.TooShort();
+    if (value > 1) return bools_.Wrong("0 or 1 for a bool", absl::StrCat(value));
+    out->AddValue(Value(value == 1));
+    return absl::OkStatus();
+  }
   // Adds the value that `make` returns for the next entry of a column.
   template <typename T, typename Entries, typename Make>
   static absl::Status Add(Entries* entries, LeafColumns* out, const Make& make) {
@@ -175,10 +177,8 @@ class TensorDecoder {
 
 }  // namespace
 
-void EncodeLeaves(const StoreSpec& spec, proto::Leaves* out) {
-  const LeafColumns& leaves = spec.leaves;
-  if (std::string bits = EncodePresence(spec.slots); !bits.empty())
-    out->set_presence(std::move(bits));
+void EncodeLeaves(const SlotSet& slots, const LeafColumns& leaves, proto::Leaves* out) {
+  if (std::string bits = EncodePresence(slots); !bits.empty()) out->set_presence(std::move(bits));
   const auto to_bytes = [](absl::Span<const uint8_t> column) {
     return std::string(column.begin(), column.end());
   };
@@ -188,31 +188,33 @@ void EncodeLeaves(const StoreSpec& spec, proto::Leaves* out) {
   for (const Value& value : leaves.values()) EncodeValue(value, out->mutable_values());
 }
 
-absl::Status DecodeLeaves(const proto::Leaves& in, absl::string_view where, StoreSpec* out) {
-  LEAFSTORE_ASSIGN_OR_RETURN(out->slots, DecodePresence(in.presence(), out->layout.size(), where));
-  if (in.dtypes().size() != out->slots.size()) {
+absl::StatusOr<DecodedLeaves> DecodeLeaves(const proto::Leaves& in, const Layout& layout,
+                                           absl::string_view where) {
+  DecodedLeaves out;
+  LEAFSTORE_ASSIGN_OR_RETURN(out.slots, DecodePresence(in.presence(), layout.size(), where));
+  if (in.dtypes().size() != out.slots.size()) {
     return WrongMessage(absl::StrCat(where, ", column dtypes"),
-                        absl::StrCat(out->slots.size(), " entries, one per leaf"),
+                        absl::StrCat(out.slots.size(), " entries, one per leaf"),
                         in.dtypes().size());
   }
-  out->leaves.Reserve(in.dtypes().size(), in.ranks().size(), static_cast<size_t>(in.dims_size()));
+  out.leaves.Reserve(in.dtypes().size(), in.ranks().size(), static_cast<size_t>(in.dims_size()));
   LEAFSTORE_ASSIGN_OR_RETURN(
       const auto strings,
       DecodeStrings(in.values().strings(), absl::StrCat(where, ", column values.strings")));
   ValueDecoder values(in.values(), strings, where);
   TensorDecoder tensors(in, where);
-  for (uint32_t place = 0; place < out->slots.size(); ++place) {
+  for (uint32_t place = 0; place < out.slots.size(); ++place) {
     const auto dtype = static_cast<uint8_t>(in.dtypes()[place]);
     if (dtype == 0) {
-      LEAFSTORE_RETURN_IF_ERROR(values.Next(&out->leaves));
-    } else if (absl::Status status = tensors.Next(dtype, &out->leaves); !status.ok()) {
-      return absl::DataLossError(absl::StrCat(where, ", '",
-                                              out->layout.PathForMessage(out->slots.SlotAt(place)),
-                                              "': ", status.message()));
+      LEAFSTORE_RETURN_IF_ERROR(values.Next(&out.leaves));
+    } else if (absl::Status status = tensors.Next(dtype, &out.leaves); !status.ok()) {
+      return absl::DataLossError(absl::StrCat(
+          where, ", '", layout.PathForMessage(out.slots.SlotAt(place)), "': ", status.message()));
     }
   }
   LEAFSTORE_RETURN_IF_ERROR(values.CheckUsed());
-  return tensors.CheckUsed();
+  LEAFSTORE_RETURN_IF_ERROR(tensors.CheckUsed());
+  return out;
 }
 
 }  // namespace leafstore::internal

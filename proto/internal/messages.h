@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -15,9 +16,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 
-#include "leafstore/proto/manifest_codec.h"
+#include "leafstore/core/leaf_columns.h"
+#include "leafstore/core/status_macros.h"
+#include "leafstore/proto/internal/store_spec.h"
 #include "leafstore/select/grouping.h"
 #include "leafstore/store/layout.h"
+#include "leafstore/store/slot_set.h"
 #include "leafstore/treedef/treedef.h"
 #include "leafstore/treedef/treedef_builder.h"
 
@@ -105,13 +109,52 @@ absl::StatusOr<TreeDef> DecodeTreeDefMessage(const proto::TreeDef& in,
 void EncodePaths(const Layout& layout, proto::Strings* out);
 absl::StatusOr<Layout> DecodePaths(const proto::Strings& in, absl::string_view where);
 
-// Encode and decode the slots and the leaves of a store; `out` has the Layout.
-void EncodeLeaves(const StoreSpec& spec, proto::Leaves* out);
-absl::Status DecodeLeaves(const proto::Leaves& in, absl::string_view where, StoreSpec* out);
+struct DecodedLeaves {
+  SlotSet slots;
+  LeafColumns leaves;
+};
+// Encode and decode the slots and the leaves of a store.
+void EncodeLeaves(const SlotSet& slots, const LeafColumns& leaves, proto::Leaves* out);
+absl::StatusOr<DecodedLeaves> DecodeLeaves(const proto::Leaves& in, const Layout& layout,
+                                           absl::string_view where);
 
 void EncodeGrouping(const Grouping& grouping, proto::Labels* out);
 absl::StatusOr<Grouping> DecodeGrouping(const proto::Labels& in, const Layout& layout,
                                         absl::string_view where);
+
+// Encode and decode a spec without its grouping, in the fields that proto::StoreSpec and
+// proto::ParamStore have in common. error of EncodeSpec: StoreSpec::Check's. DecodeSpec also parses
+// the message.
+template <typename Message>
+absl::Status EncodeSpec(const StoreSpec& spec, Message* out) {
+  LEAFSTORE_RETURN_IF_ERROR(spec.Check());
+  if (spec.layout.has_def()) {
+    LEAFSTORE_ASSIGN_OR_RETURN(const TreeDef def, spec.layout.def());
+    LEAFSTORE_RETURN_IF_ERROR(EncodeTreeDefMessage(def, out->mutable_treedef()));
+  } else {
+    EncodePaths(spec.layout, out->mutable_paths());
+  }
+  EncodeLeaves(spec.slots, spec.leaves, out->mutable_leaves());
+  return absl::OkStatus();
+}
+template <typename Message>
+absl::StatusOr<StoreSpec> DecodeSpec(absl::string_view bytes, Message* in) {
+  LEAFSTORE_RETURN_IF_ERROR(ParseMessage(bytes, "store", in));
+  StoreSpec spec;
+  if (!in->has_treedef()) {
+    LEAFSTORE_ASSIGN_OR_RETURN(spec.layout, DecodePaths(in->paths(), "store, column paths"));
+  } else if (in->has_paths()) {
+    return WrongMessage("store", "a treedef or paths", "both");
+  } else {
+    LEAFSTORE_ASSIGN_OR_RETURN(TreeDef def, DecodeTreeDefMessage(in->treedef(), {}));
+    spec.layout = Layout(std::move(def));
+  }
+  LEAFSTORE_ASSIGN_OR_RETURN(DecodedLeaves decoded,
+                             DecodeLeaves(in->leaves(), spec.layout, "store"));
+  spec.slots = std::move(decoded.slots);
+  spec.leaves = std::move(decoded.leaves);
+  return spec;
+}
 
 }  // namespace internal
 }  // namespace leafstore

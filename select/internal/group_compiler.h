@@ -42,8 +42,8 @@ std::vector<std::vector<Slot>> SlotsByGroup(const SlotSet& held,
 // Returns "group 'bias'", or without names "group 0".
 std::string GroupText(bool named, const std::string& name);
 
-// `names` has one more than `filters` if the last group is the rest. Without names, groups are named
-// by index and end with the rest. Does not compute fingerprints. Errors as Grouping::Compile.
+// `names` has one more than `filters` if the last group is the rest. Without names, groups are
+// named by index and end with the rest. Does not compute fingerprints. Errors as Grouping::Compile.
 // O(nodes * filters).
 absl::StatusOr<CompiledGroups> CompileGroups(const LeafSpecs& leaves, std::vector<Filter> filters,
                                              std::optional<std::vector<std::string>> names,

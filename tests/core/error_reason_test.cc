@@ -41,6 +41,21 @@ TEST(ErrorReasonTest, Ok_StaysOk) {
   EXPECT_EQ(ReasonOf(absl::OkStatus()), ErrorReason::kNone);
 }
 
+TEST(ErrorReasonTest, ContextFunction_IsCalledForErrorsOnly) {
+  int calls = 0;
+  const auto context = [&calls] {
+    ++calls;
+    return "a.leaf";
+  };
+  EXPECT_EQ(WithContext(absl::StatusOr<int>(7), context).value(), 7);
+  EXPECT_EQ(calls, 0);
+  const absl::StatusOr<int> cut =
+      WithReason(absl::DataLossError("too short"), ErrorReason::kTruncated);
+  const absl::Status named = WithContext(cut, context).status();
+  EXPECT_EQ(named.message(), "a.leaf: too short");
+  EXPECT_EQ(ReasonOf(named), ErrorReason::kTruncated);
+}
+
 TEST(ErrorReasonTest, SecondReason_ReplacesTheFirst) {
   const absl::Status status = WithReason(absl::NotFoundError("x"), ErrorReason::kUnknownName);
   EXPECT_EQ(ReasonOf(WithReason(status, ErrorReason::kMissingBase)), ErrorReason::kMissingBase);

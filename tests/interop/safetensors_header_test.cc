@@ -13,12 +13,14 @@
 #include "leafstore/interop/safetensors/internal/header.h"
 
 #include "tests/core/status_matchers.h"
+#include "tests/interop/refusing_new.h"
 #include "tests/interop/safetensors_attacks.h"
 #include "tests/status_codes.h"
 
 namespace leafstore {
 
 using internal::EncodeSafetensorsHeader;
+using internal::ParseSafetensorsIndex;
 using internal::SafetensorsDTypeName;
 using internal::SafetensorsDTypeOf;
 using internal::SafetensorsEntry;
@@ -44,6 +46,25 @@ std::vector<std::string> NamesIn(const SafetensorsHeader& header) {
   std::vector<std::string> names;
   for (uint32_t i = 0; i < header.size(); ++i) names.emplace_back(header.name(i));
   return names;
+}
+
+// Names have escapes, and values are not read, so all of the reader's buffers are in use.
+TEST(SafetensorsHeaderTest, WithoutMemoryToParse_IsResourceExhausted) {
+  std::string text = R"({"weight_map":{},"metadata":{"a":0)";
+  for (int i = 0; i < 4000; ++i) absl::StrAppend(&text, R"(,"\u00e9)", i, R"(":[])");
+  text += "}}";
+  ASSERT_THAT(ParseSafetensorsIndex(text), IsOk());  // also makes the pool of buffers
+  int failed = 0;
+  for (int allowed = 0;; ++allowed) {
+    large_until_refused = allowed;
+    const absl::Status status = ParseSafetensorsIndex(text).status();
+    const bool was_refused = std::exchange(large_until_refused, -1) < 0;
+    if (!was_refused) break;
+    if (status.ok()) continue;  // a buffer that is not used was refused
+    ++failed;
+    EXPECT_THAT(status, StatusIs(kExhausted, HasSubstr("index: no memory to parse it")));
+  }
+  EXPECT_GE(failed, 2);
 }
 
 TEST(SafetensorsHeaderTest, WithoutTensors_IsEmpty) {

@@ -146,7 +146,8 @@ TEST(SafetensorsStructureTest, Structure_IsCheckedAgainstTheTensors) {
   const auto structure_of = [&](const ParamStore& other) {
     return [&other](std::string* text) {
       *text =
-          internal::EncodeSafetensorsStructure({StoreSpec::Of(other), NameStyle::kSplit}).value();
+          internal::EncodeSafetensorsStructure({internal::StoreSpec::Of(other), NameStyle::kSplit})
+              .value();
     };
   };
   const auto entry = [](const char* name, DType dtype, const Shape& shape) {

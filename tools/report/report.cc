@@ -47,8 +47,9 @@ std::string NameOf(const Source& source) {
   return absl::StrCat(directory == "." ? "" : absl::StrCat(directory, ", "), "step ", *source.step);
 }
 
-// Lists the leaves of the items: the requested ones, or all of the last source, then those that only
-// an earlier source has. Items of two files are paired by name. error: a UsageError with suggestions.
+// Lists the leaves of the items: the requested ones, or all of the last source, then those that
+// only an earlier source has. Items of two files are paired by name. error: a UsageError with
+// suggestions.
 absl::StatusOr<std::vector<ReportItem>> ListItems(const std::vector<const Source*>& sources,
                                                   std::vector<std::string> names,
                                                   const Input& input) {
@@ -83,8 +84,8 @@ bool IsOfFile(const absl::Status& status) {
          absl::IsInvalidArgument(status) || absl::IsPermissionDenied(status);
 }
 
-// Adds steps of a directory to all items, and the fields for steps to `json`. Reads the steps one by
-// one: besides the newest at most two are open. A step that cannot be read is listed as skipped.
+// Adds steps of a directory to all items, and the fields for steps to `json`. Reads the steps one
+// by one: besides the newest at most two are open. A step that cannot be read is listed as skipped.
 // error: one that does not concern a single step.
 absl::Status AddSteps(const std::map<int64_t, std::string>& steps, const InputOptions& options,
                       std::vector<ReportItem>* items, Progress* progress, Json* json) {
@@ -127,8 +128,8 @@ absl::Status AddSteps(const std::map<int64_t, std::string>& steps, const InputOp
   return absl::OkStatus();
 }
 
-// Adds the data of the items of one file, of two, or (if `steps` is not empty) of a directory, whose
-// last step is `sources[0]`, to `json`. error: those of reading, with the name of the file; a
+// Adds the data of the items of one file, of two, or (if `steps` is not empty) of a directory,
+// whose last step is `sources[0]`, to `json`. error: those of reading, with the name of the file; a
 // UsageError: no such item, or no matching leaf. O(bytes) of the leaves shown.
 absl::StatusOr<Json> BuildReport(const std::vector<const Source*>& sources,
                                  const std::map<int64_t, std::string>& steps,

@@ -234,8 +234,8 @@ double NormOfChange(const Tensor& a, const Tensor& b) {
   return std::sqrt(squares);
 }
 
-// Computes the statistics of a leaf on each side, with histograms of the same range. Those of a side
-// without a tensor are empty.
+// Computes the statistics of a leaf on each side, with histograms of the same range. Those of a
+// side without a tensor are empty.
 absl::Status StatsOfSides(absl::Span<const Leaf> sides, std::array<TensorStats, 2>* stats) {
   StatsOptions options = {.histogram_bins = kReportBins};
   if (sides.size() > 1 && sides[0].is_tensor() && sides[1].is_tensor()) {

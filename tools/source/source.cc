@@ -84,11 +84,11 @@ absl::StatusOr<StepChoice> ParseStep(absl::string_view text) {
   return choice;
 }
 
-// Opens the chosen checkpoint, and verifies it if `options` require it. The newest (or the best) may
-// be damaged, or written by a newer leafstore: then the previous one is opened, and `note` is called
-// for each that is skipped. A step given by number is opened or is an error, and is not verified in
-// full: damage in one part of it does not affect the others. error: as CheckpointManager::Restore; a
-// UsageError: no such step or metric.
+// Opens the chosen checkpoint, and verifies it if `options` require it. The newest (or the best)
+// may be damaged, or written by a newer leafstore: then the previous one is opened, and `note` is
+// called for each that is skipped. A step given by number is opened or is an error, and is not
+// verified in full: damage in one part of it does not affect the others. error: as
+// CheckpointManager::Restore; a UsageError: no such step or metric.
 absl::StatusOr<RestoredCheckpoint> RestoreChosen(const std::string& directory,
                                                  const StepChoice& choice,
                                                  const SourceOptions& options) {

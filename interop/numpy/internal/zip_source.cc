@@ -9,6 +9,22 @@
 #include "absl/types/span.h"
 
 namespace leafstore::internal {
+namespace {
+
+// Returns the commands of libzip that are supported for a file to read, or for one to write.
+zip_int64_t SupportedCommands(bool reads) {
+  constexpr int kEnd = -1;
+  const zip_int64_t for_both = zip_source_make_command_bitmap(
+      ZIP_SOURCE_OPEN, ZIP_SOURCE_READ, ZIP_SOURCE_CLOSE, ZIP_SOURCE_STAT, ZIP_SOURCE_ERROR,
+      ZIP_SOURCE_FREE, ZIP_SOURCE_SEEK, ZIP_SOURCE_TELL, ZIP_SOURCE_SUPPORTS, kEnd);
+  if (reads) return for_both;
+  return for_both | zip_source_make_command_bitmap(ZIP_SOURCE_BEGIN_WRITE, ZIP_SOURCE_COMMIT_WRITE,
+                                                   ZIP_SOURCE_ROLLBACK_WRITE, ZIP_SOURCE_WRITE,
+                                                   ZIP_SOURCE_SEEK_WRITE, ZIP_SOURCE_TELL_WRITE,
+                                                   ZIP_SOURCE_REMOVE, kEnd);
+}
+
+}  // namespace
 
 absl::StatusOr<ZipArchive> ZipFile::Open(int flags) {
   zip_source_t* source = zip_source_function_create(&ZipFile::Callback, this, nullptr);
@@ -67,15 +83,10 @@ zip_int64_t ZipFile::Write(const void* data, zip_uint64_t length) {
 }
 
 zip_int64_t ZipFile::Do(void* data, zip_uint64_t length, zip_source_cmd_t command) {
-  constexpr int kEnd = -1;  // ends a list of commands
   const bool reads = reading_ != nullptr;
   switch (command) {
     case ZIP_SOURCE_SUPPORTS:
-      return zip_source_make_command_bitmap(
-          ZIP_SOURCE_OPEN, ZIP_SOURCE_READ, ZIP_SOURCE_CLOSE, ZIP_SOURCE_STAT, ZIP_SOURCE_ERROR,
-          ZIP_SOURCE_FREE, ZIP_SOURCE_SEEK, ZIP_SOURCE_TELL, ZIP_SOURCE_SUPPORTS,
-          reads ? kEnd : ZIP_SOURCE_BEGIN_WRITE, ZIP_SOURCE_COMMIT_WRITE, ZIP_SOURCE_ROLLBACK_WRITE,
-          ZIP_SOURCE_WRITE, ZIP_SOURCE_SEEK_WRITE, ZIP_SOURCE_TELL_WRITE, ZIP_SOURCE_REMOVE, kEnd);
+      return SupportedCommands(reads);
     case ZIP_SOURCE_STAT: {
       auto* stat = static_cast<zip_stat_t*>(data);
       zip_stat_init(stat);

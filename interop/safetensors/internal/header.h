@@ -1,5 +1,6 @@
-// The header of a safetensors file, and the index of a set of files. The header has the names, dtypes, shapes and offsets of its tensors. All of it
-// is checked in one place before anything is allocated or read because of it.
+// The header of a safetensors file, and the index of a set of files. The header has the names,
+// dtypes, shapes and offsets of its tensors. All of it is checked in one place before anything is
+// allocated or read because of it.
 //
 // The file: eight bytes, the little-endian length n of the header; n bytes of JSON, an object with
 // `"name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [begin, end]}` for each tensor and
@@ -126,20 +127,21 @@ absl::StatusOr<std::string> EncodeSafetensorsHeader(absl::Span<const Safetensors
 //
 //   {"metadata": {"total_size": 24}, "weight_map": {"a.b": "model-00001-of-00002.safetensors"}}
 struct SafetensorsIndex {
-  // The files, by ascending name.
   std::vector<std::string> files;
-  // Each tensor's name and the index of its file, by ascending name.
+  // Each tensor's name and the index of its file, in any order.
   std::vector<std::pair<std::string, uint32_t>> tensors;
   // The bytes of all tensors, if the index has them.
   std::optional<int64_t> total_size;
 };
 
-// Parses an index. error DataLoss: not in this form, a duplicate name, a file name with a
-// directory; says what was expected and found. error ResourceExhausted: out of memory. O(n log n).
+// Parses an index, and sorts its files and tensors by name. error DataLoss: not in this form, a
+// duplicate name, a file name with a directory; says what was expected and found. error
+// ResourceExhausted: out of memory. O(n log n).
 absl::StatusOr<SafetensorsIndex> ParseSafetensorsIndex(absl::string_view text,
                                                        const SafetensorsLeniency& lenient = {});
 
-// Returns exactly the text of Python's `json.dumps(index, indent=2, sort_keys=True) + "\n"`.
+// Returns exactly the text of Python's `json.dumps(index, indent=2, sort_keys=True) + "\n"`: the
+// order of the tensors does not matter.
 std::string EncodeSafetensorsIndex(const SafetensorsIndex& index);
 
 }  // namespace leafstore::internal

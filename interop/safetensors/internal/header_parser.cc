@@ -45,7 +45,6 @@ class SafetensorsHeaderParser {
       if (!lenient_.null_metadata || kind != "null") {
         return DamagedJson(kWhere, "an object of strings", kind);
       }
-      json_.Skip();
       return absl::OkStatus();
     }
     Metadata metadata;
@@ -57,7 +56,6 @@ class SafetensorsHeaderParser {
       if (JsonReader::IsString(field.value())) {
         LEAFSTORE_RETURN_IF_ERROR(json_.GetString(field.value(), &text));
       } else if (lenient_.metadata_values) {
-        json_.Skip();
         not_strings.emplace_back(key);
       } else {
         return DamagedJson(absl::StrCat(kWhere, ", key ", QuotedForMessage(key)), "a string",
@@ -93,10 +91,7 @@ class SafetensorsHeaderParser {
       absl::string_view key;
       LEAFSTORE_RETURN_IF_ERROR(json_.GetKey(field, &key));
       for (i = 0; i < 3 && key != ToAbslView(kFields[i]);) ++i;
-      if (i == 3 && lenient_.unknown_fields) {
-        json_.Skip();
-        return absl::OkStatus();
-      }
+      if (i == 3 && lenient_.unknown_fields) return absl::OkStatus();
       if (i == 3) {
         return DamagedJson(TensorForMessage(name), "the fields dtype, shape and data_offsets",
                            absl::StrCat("another, ", QuotedForMessage(key)));

@@ -37,7 +37,6 @@ class IndexParser {
         return ParseObject("index, metadata", field.value(),
                            [this](Field& entry) { return ParseMetadata(entry); });
       }
-      json_.Skip();
       if (lenient_.unknown_fields) return absl::OkStatus();
       return DamagedJson("index", "the fields metadata and weight_map",
                          absl::StrCat("another, ", QuotedForMessage(key)));
@@ -93,7 +92,6 @@ class IndexParser {
                            json_.ForMessage(field.value()));
       }
     }
-    json_.Skip();
     return absl::OkStatus();
   }
 

@@ -13,7 +13,7 @@
 #include "absl/strings/string_view.h"
 
 #include "leafstore/interop/names.h"
-#include "leafstore/proto/param_store_codec.h"
+#include "leafstore/proto/internal/store_spec.h"
 
 namespace leafstore::internal {
 

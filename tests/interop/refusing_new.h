@@ -1,0 +1,13 @@
+// An operator new, for this test program, that refuses one large allocation on request.
+#ifndef LEAFSTORE_TESTS_INTEROP_REFUSING_NEW_H_
+#define LEAFSTORE_TESTS_INTEROP_REFUSING_NEW_H_
+
+namespace leafstore {
+
+// The number of allocations of this thread of at least 16 KiB that succeed before one is refused;
+// negative: none is refused. It is -1 again after the refusal.
+extern thread_local int large_until_refused;
+
+}  // namespace leafstore
+
+#endif  // LEAFSTORE_TESTS_INTEROP_REFUSING_NEW_H_
