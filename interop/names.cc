@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <iterator>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
@@ -115,6 +116,7 @@ absl::StatusOr<std::vector<Path>> ParseNames(absl::Span<const absl::string_view>
 
 absl::string_view NameStyleName(NameStyle style) {
   constexpr absl::string_view kNames[] = {"split", "lists", "flat", "canonical"};
+  static_assert(std::size(kNames) == static_cast<size_t>(NameStyle::kCanonical) + 1);
   return kNames[static_cast<size_t>(style)];
 }
 

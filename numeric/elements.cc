@@ -3,6 +3,7 @@
 #include <array>
 #include <cmath>
 #include <complex>
+#include <iterator>
 #include <limits>
 
 #include "leafstore/core/tensor_eigen.h"
@@ -36,6 +37,7 @@ constexpr SmallFloat kLayouts[] = {
     {2, 3, 1, Special::kNone},       {3, 2, 3, Special::kNone},
 };
 constexpr size_t kFirstLayout = static_cast<size_t>(DType::kF8E5M2);
+static_assert(kFirstLayout + std::size(kLayouts) == static_cast<size_t>(DType::kF6E3M2) + 1);
 
 double Decode(const SmallFloat& layout, int code) {
   const int magnitude_bits = layout.exponent + layout.fraction;

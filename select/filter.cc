@@ -30,11 +30,20 @@ Filter OnNode(std::string text, std::function<bool(const NodeView&)> predicate,
   return FilterAccess::Make(std::move(expr));
 }
 
-// Returns a filter for tensors, or else for static leaves, whose spec `holds` accepts.
-template <bool kTensor, typename Holds>
-Filter OnLeaf(std::string text, Holds holds) {
+// Returns a filter for tensors whose spec `holds` accepts.
+template <typename Holds>
+Filter OnTensor(std::string text, Holds holds) {
   const auto predicate = [holds](const NodeView& node) {
-    return node.spec() && node.spec()->is_tensor() == kTensor && holds(*node.spec());
+    return node.spec() && node.spec()->is_tensor() && holds(*node.spec());
+  };
+  return OnNode(std::move(text), predicate, /*uses_leaf=*/true);
+}
+
+// Returns a filter for static leaves whose spec `holds` accepts.
+template <typename Holds>
+Filter OnValue(std::string text, Holds holds) {
+  const auto predicate = [holds](const NodeView& node) {
+    return node.spec() && !node.spec()->is_tensor() && holds(*node.spec());
   };
   return OnNode(std::move(text), predicate, /*uses_leaf=*/true);
 }
@@ -152,14 +161,14 @@ Filter Regex(absl::string_view pattern) {
 }
 
 Filter DTypeIs(DType dtype) {
-  return OnLeaf<true>(absl::StrCat("dtype:", DTypeName(dtype)),
-                      [dtype](const LeafSpec& spec) { return spec.dtype() == dtype; });
+  return OnTensor(absl::StrCat("dtype:", DTypeName(dtype)),
+                  [dtype](const LeafSpec& spec) { return spec.dtype() == dtype; });
 }
 
 Filter RankIs(int rank) {
   if (rank < 0) return Negative("rank", rank);
-  return OnLeaf<true>(absl::StrCat("rank:", rank),
-                      [rank](const LeafSpec& spec) { return spec.rank() == rank; });
+  return OnTensor(absl::StrCat("rank:", rank),
+                  [rank](const LeafSpec& spec) { return spec.rank() == rank; });
 }
 
 Filter ByteSizeIs(SizeCompare compare, int64_t bytes) {
@@ -167,10 +176,10 @@ Filter ByteSizeIs(SizeCompare compare, int64_t bytes) {
   const auto* const known = std::find_if(
       std::begin(internal::kSizeComparisons), std::end(internal::kSizeComparisons),
       [compare](const internal::SizeComparison& one) { return one.compare == compare; });
-  return OnLeaf<true>(absl::StrCat("bytes:", known->text, bytes),
-                      [holds = known->holds, bytes](const LeafSpec& spec) {
-                        return holds(spec.byte_size(), bytes);
-                      });
+  return OnTensor(absl::StrCat("bytes:", known->text, bytes),
+                  [holds = known->holds, bytes](const LeafSpec& spec) {
+                    return holds(spec.byte_size(), bytes);
+                  });
 }
 
 Filter KindIs(NodeKind kind) {
@@ -183,8 +192,8 @@ Filter KindIs(NodeKind kind) {
 }
 
 Filter ValueIs(ValueKind kind) {
-  return OnLeaf<false>(absl::StrCat("kind:", ValueKindName(kind)),
-                       [kind](const LeafSpec& spec) { return spec.value_kind() == kind; });
+  return OnValue(absl::StrCat("kind:", ValueKindName(kind)),
+                 [kind](const LeafSpec& spec) { return spec.value_kind() == kind; });
 }
 
 Filter TypeIs(absl::string_view type_name) {
@@ -205,10 +214,10 @@ Filter HasChild(absl::string_view name) {
 }
 
 Filter IsStatic() {
-  return OnLeaf<false>("static", [](const LeafSpec&) { return true; });
+  return OnValue("static", [](const LeafSpec&) { return true; });
 }
 Filter IsTensor() {
-  return OnLeaf<true>("tensor", [](const LeafSpec&) { return true; });
+  return OnTensor("tensor", [](const LeafSpec&) { return true; });
 }
 Filter IsLeaf() {
   return OnNode("leaf", [](const NodeView& node) { return node.kind() == NodeKind::kLeaf; });

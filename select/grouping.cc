@@ -46,19 +46,15 @@ Grouping::Grouping() {
   rep_ = *kEmpty;
 }
 
-namespace {
-
-void AddFingerprints(const LeafSpecs& leaves, CompiledGroups* groups) {
-  groups->group_fingerprints.assign(groups->groups.size(), 0);
+void Grouping::AddFingerprints(const LeafSpecs& leaves, Rep* rep) {
+  rep->group_fingerprints.assign(rep->names.size(), 0);
   for (uint32_t place = 0; place < leaves.size(); ++place) {
     const Slot slot = leaves.slot(place);
     const uint64_t hash = internal::SpecHash(slot, leaves.spec(place));
-    groups->group_fingerprints[groups->group_of_slot[slot]] += hash;
-    groups->spec_fingerprint += hash;
+    rep->group_fingerprints[rep->group_of_slot[slot]] += hash;
+    rep->spec_fingerprint += hash;
   }
 }
-
-}  // namespace
 
 absl::StatusOr<Grouping> Grouping::Evaluate(const LeafSpecs& leaves, std::vector<Filter> filters,
                                             std::optional<std::vector<std::string>> names,
@@ -66,12 +62,12 @@ absl::StatusOr<Grouping> Grouping::Evaluate(const LeafSpecs& leaves, std::vector
   LEAFSTORE_ASSIGN_OR_RETURN(
       CompiledGroups compiled,
       internal::CompileGroups(leaves, std::move(filters), std::move(names), options));
-  AddFingerprints(leaves, &compiled);
   auto rep = std::make_shared<Rep>();
   rep->layout = leaves.layout();
   rep->names = std::move(compiled.names);
   rep->slots = leaves.slots();
   rep->group_of_slot = std::move(compiled.group_of_slot);
+  AddFingerprints(leaves, rep.get());
   rep->compiled = std::make_shared<const CompiledGroups>(std::move(compiled));
   return Grouping(std::move(rep));
 }
@@ -128,12 +124,13 @@ absl::StatusOr<Grouping> Grouping::Create(Layout layout, std::vector<uint32_t> g
 
 SlotSet Grouping::SlotsOf(uint32_t group) const {
   if (rep_->compiled != nullptr) return rep_->compiled->groups[group];
-  return SlotSet::FromSorted(rep_->layout.size(), rep_->slots_by_group[group]);
+  const absl::Span<const Slot> slots = rep_->slots_by_group.of(group);
+  return SlotSet::FromSorted(rep_->layout.size(), std::vector<Slot>(slots.begin(), slots.end()));
 }
 
 uint32_t Grouping::SizeOf(uint32_t group) const {
   if (rep_->compiled != nullptr) return rep_->compiled->groups[group].size();
-  return static_cast<uint32_t>(rep_->slots_by_group[group].size());
+  return static_cast<uint32_t>(rep_->slots_by_group.of(group).size());
 }
 
 std::optional<uint32_t> Grouping::Find(absl::string_view name) const {
@@ -215,7 +212,7 @@ absl::Status Grouping::CheckStore(const ParamStore& store) const {
         rep_->slots.size(), " of a layout of ", layout().size(), "), found others (", store.size(),
         " of ", store.layout().size(), "): compile a grouping for this store"));
   }
-  if (rep_->compiled != nullptr && store.spec_fingerprint() != rep_->compiled->spec_fingerprint) {
+  if (rep_->compiled != nullptr && store.spec_fingerprint() != rep_->spec_fingerprint) {
     return absl::FailedPreconditionError(
         "partition: expected the dtypes and shapes that the grouping was compiled for, found "
         "others: compile a grouping for this store");
@@ -229,9 +226,8 @@ absl::StatusOr<Groups> Grouping::SplitStore(Store&& store) const {
   std::vector<SlotSet> slots;
   for (uint32_t group = 0; group < group_count(); ++group) slots.push_back(SlotsOf(group));
   std::vector<ParamStore> stores = internal::SplitLeaves(std::forward<Store>(store), slots);
-  for (uint32_t group = 0; rep_->compiled != nullptr && group < group_count(); ++group) {
-    internal::ParamStoreAccess::SetFingerprint(rep_->compiled->group_fingerprints[group],
-                                               &stores[group]);
+  for (size_t group = 0; group < rep_->group_fingerprints.size(); ++group) {
+    internal::ParamStoreAccess::SetFingerprint(rep_->group_fingerprints[group], &stores[group]);
   }
   return Groups(*this, std::move(stores));
 }

@@ -25,8 +25,8 @@
 // store with the Layout, slots, dtypes and shapes of the original one, which is checked in O(1). A
 // Grouping created from indices checks the Layout and slots only.
 //
-// Memory: up to 13 bytes per slot. If created from indices, the group count does not matter, as a
-// file may choose any.
+// Memory: up to 13 bytes per slot. If created from indices, also the name and 4 bytes per group, as
+// a file may choose any number of groups.
 //
 // Threads: immutable and cheap to copy; calls are thread-safe.
 #ifndef LEAFSTORE_SELECT_GROUPING_H_
@@ -56,6 +56,16 @@ namespace leafstore {
 class Groups;
 namespace internal {
 struct CompiledGroups;
+
+// The slots of each group, ascending.
+struct GroupedSlots {
+  std::vector<Slot> slots;       // of the first group, then of the next
+  std::vector<uint32_t> begins;  // by group: of its slots; then the end of the last
+
+  absl::Span<const Slot> of(size_t group) const {
+    return absl::MakeConstSpan(slots).subspan(begins[group], begins[group + 1] - begins[group]);
+  }
+};
 }  // namespace internal
 
 // A group's name and filter.
@@ -170,8 +180,11 @@ class Grouping {
     std::vector<std::string> names;
     SlotSet slots;  // of all groups
     std::vector<uint32_t> group_of_slot;
-    std::vector<std::vector<Slot>> slots_by_group;             // if created from indices
+    internal::GroupedSlots slots_by_group;                     // if created from indices
     std::shared_ptr<const internal::CompiledGroups> compiled;  // null: created from indices
+    // If compiled: the sums of SpecHash for all leaves and, by group, for its leaves.
+    uint64_t spec_fingerprint = 0;
+    std::vector<uint64_t> group_fingerprints;
   };
   explicit Grouping(std::shared_ptr<const Rep> rep) : rep_(std::move(rep)) {}
 
@@ -179,6 +192,7 @@ class Grouping {
                                            std::optional<std::vector<std::string>> names,
                                            const GroupingOptions& options);
   bool Equals(const Grouping& other) const;
+  static void AddFingerprints(const LeafSpecs& leaves, Rep* rep);
   absl::Status CheckStore(const ParamStore& store) const;
   template <typename Store>
   absl::StatusOr<Groups> SplitStore(Store&& store) const;

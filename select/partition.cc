@@ -19,7 +19,25 @@ absl::StatusOr<std::vector<ParamStore>> PartitionUnnamed(Store&& store, std::vec
   return internal::SplitLeaves(std::forward<Store>(store), compiled.groups);
 }
 
+template <typename Store>
+absl::StatusOr<Groups> PartitionNamed(Store&& store, std::vector<NamedFilter> filters,
+                                      const GroupingOptions& options) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const Grouping grouping,
+                             Grouping::Compile(store, std::move(filters), options));
+  return grouping.Split(std::forward<Store>(store));
+}
+
 }  // namespace
+
+absl::StatusOr<Groups> Partition(ParamStore&& store, std::vector<NamedFilter> filters,
+                                 const GroupingOptions& options) {
+  return PartitionNamed(std::move(store), std::move(filters), options);
+}
+
+absl::StatusOr<Groups> Partition(const ParamStore& store, std::vector<NamedFilter> filters,
+                                 const GroupingOptions& options) {
+  return PartitionNamed(store, std::move(filters), options);
+}
 
 absl::StatusOr<std::vector<ParamStore>> Partition(ParamStore&& store, std::vector<Filter> filters,
                                                   const GroupingOptions& options) {

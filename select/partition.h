@@ -35,13 +35,10 @@
 
 namespace leafstore {
 
-template <typename Store>
-absl::StatusOr<Groups> Partition(Store&& store, std::vector<NamedFilter> filters,
-                                 const GroupingOptions& options = {}) {
-  const auto grouping = Grouping::Compile(store, std::move(filters), options);
-  if (!grouping.ok()) return grouping.status();
-  return grouping->Split(std::forward<Store>(store));
-}
+absl::StatusOr<Groups> Partition(ParamStore&& store, std::vector<NamedFilter> filters,
+                                 const GroupingOptions& options = {});
+absl::StatusOr<Groups> Partition(const ParamStore& store, std::vector<NamedFilter> filters,
+                                 const GroupingOptions& options = {});
 absl::StatusOr<std::vector<ParamStore>> Partition(ParamStore&& store, std::vector<Filter> filters,
                                                   const GroupingOptions& options = {});
 absl::StatusOr<std::vector<ParamStore>> Partition(const ParamStore& store,

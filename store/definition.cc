@@ -54,14 +54,14 @@ FitReport Definition::Check(absl::Span<const ParamStore* const> groups) const {
   inputs.insert(inputs.begin(), statics());
   const auto spec = [this](uint32_t place) { return rep_->specs.spec(place); };
   const LeafSpecs tensors(statics().layout(), rep_->tensor_slots, spec);
-  return internal::CheckMergeInputs(statics().layout(), inputs, {.like = tensors});
+  return internal::CheckMergeInputs(statics().layout(), inputs, &tensors);
 }
 
 absl::StatusOr<ParamStore> Definition::MergeInputs(std::vector<internal::MergeInput> inputs) const {
   inputs.insert(inputs.begin(), statics());
   const auto spec = [this](uint32_t place) { return rep_->specs.spec(place); };
   const LeafSpecs tensors(statics().layout(), rep_->tensor_slots, spec);
-  return internal::MergeInputs(statics().layout(), inputs, {.like = tensors});
+  return internal::MergeInputs(statics().layout(), inputs, &tensors);
 }
 
 bool Definition::Equals(const Definition& other) const {

@@ -35,17 +35,17 @@ void SortUnique(std::vector<T>* items) {
 // Finds the source of each expected leaf, and all mismatches.
 class Matcher {
  public:
-  Matcher(const LeafSpecs& expected, absl::Span<const MergeInput> inputs,
-          const MergeOptions& options)
+  Matcher(const LeafSpecs& expected, absl::Span<const MergeInput> inputs, const LeafSpecs* like,
+          AlignBy by)
       : expected_(expected), inputs_(inputs), sources_(expected.size()) {
-    for (uint32_t group = 0; group < inputs.size(); ++group) MatchGroup(group, options.by);
+    for (uint32_t group = 0; group < inputs.size(); ++group) MatchGroup(group, by);
     AddMissing();
     SortUnique(&reporter_.report().unexpected);
     SortUnique(&duplicate_);
     for (const uint32_t place : duplicate_) {
       reporter_.AddDuplicate(expected_.layout(), expected_.slot(place));
     }
-    if (options.like) CheckSpecs(*options.like);
+    if (like != nullptr) CheckSpecs(*like);
   }
 
   absl::Span<const Source> sources() const { return sources_; }
@@ -148,24 +148,36 @@ absl::Status CheckSameLayout(absl::Span<const MergeInput> inputs) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<ParamStore> MergeWith(const Layout& expected, absl::Span<const MergeInput> inputs,
+                                     const MergeOptions& options) {
+  if (options.like == nullptr) {
+    return internal::MergeInputs(expected, inputs, nullptr, options.by);
+  }
+  const LeafSpecs like = *options.like;
+  return internal::MergeInputs(expected, inputs, &like, options.by);
+}
+
 }  // namespace
 
 FitReport CheckMerge(const Layout& expected, absl::Span<const ParamStore* const> groups,
                      const MergeOptions& options) {
-  return internal::CheckMergeInputs(expected, std::vector<MergeInput>(groups.begin(), groups.end()),
-                                    options);
+  const std::vector<MergeInput> inputs(groups.begin(), groups.end());
+  if (options.like == nullptr) {
+    return internal::CheckMergeInputs(expected, inputs, nullptr, options.by);
+  }
+  const LeafSpecs like = *options.like;
+  return internal::CheckMergeInputs(expected, inputs, &like, options.by);
 }
 
 absl::StatusOr<ParamStore> MergeGroups(const Layout& expected, std::vector<ParamStore>&& groups,
                                        const MergeOptions& options) {
-  return internal::MergeInputs(expected, Movable(&groups), options);
+  return MergeWith(expected, Movable(&groups), options);
 }
 
 absl::StatusOr<ParamStore> MergeGroups(const Layout& expected,
                                        absl::Span<const ParamStore* const> groups,
                                        const MergeOptions& options) {
-  return internal::MergeInputs(expected, std::vector<MergeInput>(groups.begin(), groups.end()),
-                               options);
+  return MergeWith(expected, std::vector<MergeInput>(groups.begin(), groups.end()), options);
 }
 
 absl::StatusOr<ParamStore> MergeGroups(std::vector<ParamStore>&& groups) {
@@ -175,8 +187,8 @@ absl::StatusOr<ParamStore> MergeGroups(std::vector<ParamStore>&& groups) {
 namespace internal {
 
 absl::StatusOr<ParamStore> MergeInputs(std::optional<LeafSpecs> expected,
-                                       absl::Span<const MergeInput> inputs,
-                                       const MergeOptions& options) {
+                                       absl::Span<const MergeInput> inputs, const LeafSpecs* like,
+                                       AlignBy by) {
   if (!expected) {
     LEAFSTORE_RETURN_IF_ERROR(CheckSameLayout(inputs));
     expected.emplace(inputs[0].group->layout());
@@ -184,7 +196,7 @@ absl::StatusOr<ParamStore> MergeInputs(std::optional<LeafSpecs> expected,
   for (const MergeInput& input : inputs) {
     LEAFSTORE_RETURN_IF_ERROR(input.group->CheckNoBorrow("merge"));
   }
-  Matcher matcher(*expected, inputs, options);
+  Matcher matcher(*expected, inputs, like, by);
   // A single store is not a group: it is being moved to another Layout, as by Unflatten.
   LEAFSTORE_RETURN_IF_ERROR(matcher.report().ToStatus(
       inputs.size() == 1 ? "the store does not fit the structure"
@@ -198,8 +210,8 @@ absl::StatusOr<ParamStore> MergeInputs(std::optional<LeafSpecs> expected,
 }
 
 FitReport CheckMergeInputs(const LeafSpecs& expected, absl::Span<const MergeInput> inputs,
-                           const MergeOptions& options) {
-  return std::move(Matcher(expected, inputs, options).report());
+                           const LeafSpecs* like, AlignBy by) {
+  return std::move(Matcher(expected, inputs, like, by).report());
 }
 
 }  // namespace internal

@@ -39,8 +39,8 @@
 namespace leafstore {
 
 struct MergeOptions {
-  // The expected dtypes, shapes and kinds, for the paths it has, as those of a store.
-  std::optional<LeafSpecs> like = std::nullopt;
+  // A store with the expected dtypes, shapes and kinds, for the paths it has; null: any.
+  const ParamStore* like = nullptr;
   // How leaves of groups on other Layouts are matched with slots.
   AlignBy by = AlignBy::kPath;
 };
@@ -50,7 +50,7 @@ FitReport CheckMerge(const Layout& expected, absl::Span<const ParamStore* const>
                      const MergeOptions& options = {});
 
 // Merges groups into a store on `expected`. Rvalue groups are empty afterwards. `expected` may be
-// the Layout of one of the groups, and `like` may be one of them.
+// the Layout of one of the groups, and `like` may point to one of them.
 absl::StatusOr<ParamStore> MergeGroups(const Layout& expected, std::vector<ParamStore>&& groups,
                                        const MergeOptions& options = {});
 absl::StatusOr<ParamStore> MergeGroups(const Layout& expected,
@@ -73,12 +73,14 @@ struct MergeInput {
 };
 
 // Merges groups into a store of the slots of `expected`, or without it, of all slots of the Layout
-// that the groups share. Passing a group twice is an error unless it is empty.
+// that the groups share. Passing a group twice is an error unless it is empty. `like` is as in
+// MergeOptions, and must have specs.
 absl::StatusOr<ParamStore> MergeInputs(std::optional<LeafSpecs> expected,
                                        absl::Span<const MergeInput> inputs,
-                                       const MergeOptions& options = {});
+                                       const LeafSpecs* like = nullptr,
+                                       AlignBy by = AlignBy::kPath);
 FitReport CheckMergeInputs(const LeafSpecs& expected, absl::Span<const MergeInput> inputs,
-                           const MergeOptions& options);
+                           const LeafSpecs* like = nullptr, AlignBy by = AlignBy::kPath);
 
 }  // namespace internal
 

@@ -1,5 +1,8 @@
 #include "leafstore/treedef/diff.h"
 
+#include <cstddef>
+#include <iterator>
+
 #include "absl/strings/str_cat.h"
 
 #include "leafstore/treedef/internal/path_cursor.h"
@@ -127,9 +130,12 @@ std::string Side(What what, const TreeDef& def, NodeId node) {
       return def.PathForMessage(def.alias_target(node));
     case What::kKeyType:
       return def.has_int_keys(node) ? "int64 keys" : "string keys";
-    default:
-      return Describe(def, node);
+    case What::kOnlyInA:
+    case What::kOnlyInB:
+    case What::kKind:
+      break;
   }
+  return Describe(def, node);
 }
 
 }  // namespace
@@ -143,6 +149,7 @@ std::string ToString(const TreeDefDifference& difference, const TreeDef& a, cons
   const auto [what, in_a, in_b] = difference;
   constexpr absl::string_view kBefore[] = {
       "only in the first: ", "only in the second: ", "", "type name ", "tags ", "alias of ", ""};
+  static_assert(std::size(kBefore) == static_cast<size_t>(What::kKeyType) + 1);
   const std::string text =
       absl::StrCat("at ", in_a == kNoNode ? b.PathForMessage(in_b) : a.PathForMessage(in_a), ": ",
                    kBefore[static_cast<size_t>(what)]);

@@ -175,24 +175,23 @@ absl::Status CheckOptions(const CompiledGroups& groups, const LeafSpecs& leaves,
 
 }  // namespace
 
-std::vector<std::vector<Slot>> SlotsByGroup(const SlotSet& held,
-                                            absl::Span<const uint32_t> group_of_slot,
-                                            size_t group_count) {
+GroupedSlots SlotsByGroup(const SlotSet& held, absl::Span<const uint32_t> group_of_slot,
+                          size_t group_count) {
   const auto group_at = [&](uint32_t place) {
     return std::min(size_t{group_of_slot[held.SlotAt(place)]}, group_count);
   };
-  std::vector<uint32_t> counts(group_count + 1, 0);
-  for (uint32_t place = 0; place < held.size(); ++place) ++counts[group_at(place)];
-  std::vector<std::vector<Slot>> slots(group_count + 1);
-  std::vector<Slot*> ends(group_count + 1);
-  for (size_t i = 0; i <= group_count; ++i) {
-    slots[i].resize(counts[i]);
-    ends[i] = slots[i].data();
-  }
+  GroupedSlots out;
+  out.slots.resize(held.size());
+  // One more at the front: begins[i + 1] is the next position in group i, at last its end, where
+  // the next group begins.
+  out.begins.assign(group_count + 3, 0);
+  for (uint32_t place = 0; place < held.size(); ++place) ++out.begins[group_at(place) + 2];
+  for (size_t i = 2; i < out.begins.size(); ++i) out.begins[i] += out.begins[i - 1];
   for (uint32_t place = 0; place < held.size(); ++place) {
-    *ends[group_at(place)]++ = held.SlotAt(place);
+    out.slots[out.begins[group_at(place) + 1]++] = held.SlotAt(place);
   }
-  return slots;
+  out.begins.pop_back();
+  return out;
 }
 
 std::string GroupText(bool named, const std::string& name) {
@@ -215,11 +214,14 @@ absl::StatusOr<CompiledGroups> CompileGroups(const LeafSpecs& leaves, std::vecto
   out.filters = std::move(filters);
   LEAFSTORE_RETURN_IF_ERROR(Assign(leaves, rest, &out));
   const uint32_t universe = leaves.layout().size();
-  for (auto& slots : SlotsByGroup(leaves.slots(), out.group_of_slot, out.names.size())) {
-    out.groups.push_back(SlotSet::FromSorted(universe, std::move(slots)));
-  }
-  LEAFSTORE_RETURN_IF_ERROR(CheckNoneLeft(leaves.layout(), out.groups.back()));
-  out.groups.pop_back();
+  const size_t count = out.names.size();
+  const GroupedSlots grouped = SlotsByGroup(leaves.slots(), out.group_of_slot, count);
+  const auto slots_of = [&](size_t group) {
+    const absl::Span<const Slot> slots = grouped.of(group);
+    return SlotSet::FromSorted(universe, std::vector<Slot>(slots.begin(), slots.end()));
+  };
+  for (size_t group = 0; group < count; ++group) out.groups.push_back(slots_of(group));
+  LEAFSTORE_RETURN_IF_ERROR(CheckNoneLeft(leaves.layout(), slots_of(count)));
   LEAFSTORE_RETURN_IF_ERROR(CheckOptions(out, leaves, options));
   for (Slot slot = 0; !leaves.slots().is_all() && slot < universe; ++slot) {
     if (!leaves.slots().Contains(slot)) out.group_of_slot[slot] = kNoGroup;

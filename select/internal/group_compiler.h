@@ -30,20 +30,18 @@ struct CompiledGroups {
   std::vector<uint32_t> group_of_slot;  // by slot; kNoGroup if the leaf was not there
   std::vector<NodeId> matched_node;     // by slot: the node that the filter matched, or kNoNode
   std::vector<SlotSet> groups;
-  uint64_t spec_fingerprint = 0;             // of all leaves, for Grouping
-  std::vector<uint64_t> group_fingerprints;  // for Grouping
 };
 
-// Returns the slots of `held` in each group, followed by those in no group. O(slots + groups).
-std::vector<std::vector<Slot>> SlotsByGroup(const SlotSet& held,
-                                            absl::Span<const uint32_t> group_of_slot,
-                                            size_t group_count);
+// Returns the slots of `held` in each group, followed by those in no group as one more group.
+// O(slots + groups).
+GroupedSlots SlotsByGroup(const SlotSet& held, absl::Span<const uint32_t> group_of_slot,
+                          size_t group_count);
 
 // Returns "group 'bias'", or without names "group 0".
 std::string GroupText(bool named, const std::string& name);
 
-// `names` has one more than `filters` if the last group is the rest. Without names, groups are
-// named by index and end with the rest. Does not compute fingerprints. Errors as Grouping::Compile.
+// `names` has one more than `filters` if the last group is the rest. Without names, groups are named
+// by index and end with the rest. Errors as Grouping::Compile.
 // O(nodes * filters).
 absl::StatusOr<CompiledGroups> CompileGroups(const LeafSpecs& leaves, std::vector<Filter> filters,
                                              std::optional<std::vector<std::string>> names,

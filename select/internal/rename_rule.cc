@@ -1,6 +1,7 @@
 #include "leafstore/select/internal/rename_rule.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -18,6 +19,7 @@ using Wildcard = GlobPattern::Wildcard;
 
 // The text of each kind of wildcard.
 constexpr absl::string_view kWildcards[] = {"?", "*", "*", "**"};
+static_assert(std::size(kWildcards) == static_cast<size_t>(Wildcard::kKeys) + 1);
 
 absl::Status CheckUtf8(absl::string_view name, absl::string_view text) {
   const size_t valid = internal::ValidUtf8PrefixSize(text);

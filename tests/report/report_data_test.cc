@@ -266,6 +266,14 @@ TEST(CompareLeavesTest, Numbers_AreComparedAsByDiff) {
   EXPECT_EQ(change.l2, 5);
 }
 
+TEST(CompareLeavesTest, NormOfLargeChange_IsNotZero) {
+  const Leaf zero = Tensor::From<double>({1}, {0}).value();
+  const Leaf large = Tensor::From<double>({1}, {1e200}).value();
+  const Leaf lowest = Tensor::From<double>({1}, {std::numeric_limits<double>::lowest()}).value();
+  EXPECT_EQ(CompareLeaves(zero, large).l2, kInf);
+  EXPECT_EQ(CompareLeaves(large, lowest).l2, kInf);
+}
+
 TEST(CompareLeavesTest, Norm_CoversNumbersThatAreFiniteOnBothSides) {
   const LeafChange change = CompareLeaves(Floats({kNaN, 1, kInf, 2}), Floats({1, kNaN, 0, 5}));
   EXPECT_EQ(change.differing, 4);

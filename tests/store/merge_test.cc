@@ -97,7 +97,7 @@ TEST(MergeTest, KnownFingerprints_AreKept) {
 TEST(MergeTest, ExpectedLayout_MayBelongToAMovedGroup) {
   std::vector<ParamStore> groups = SampleGroups();
   const absl::StatusOr<ParamStore> merged =
-      MergeGroups(groups[0].layout(), std::move(groups), {.like = groups[0]});
+      MergeGroups(groups[0].layout(), std::move(groups), {.like = &groups[0]});
   ASSERT_THAT(merged, IsOk());
   EXPECT_EQ(StoreState(*merged).leaves, StoreState(SampleParams()).leaves);
   EXPECT_EQ(merged->layout(), SampleParams().layout());
@@ -169,7 +169,7 @@ TEST(MergeTest, Mismatches_AreAllReported) {
                             {".layers[0].weight", Value(1)}}));
   const std::vector<StoreState> before = StatesOf(groups);
 
-  const FitReport report = CheckMerge(like.layout(), PointersTo(groups), {.like = like});
+  const FitReport report = CheckMerge(like.layout(), PointersTo(groups), {.like = &like});
   EXPECT_FALSE(report.ok());
   EXPECT_THAT(report.missing, ElementsAre(".head.bias", ".layers[1].bias"));
   EXPECT_THAT(report.unexpected, ElementsAre(".head.bais", ".zero"));
@@ -198,8 +198,8 @@ TEST(MergeTest, Mismatches_AreAllReported) {
   EXPECT_EQ(report.ToString(), text);
   const auto refused = StatusIs(kInvalid, "the groups together do not fit the structure:\n" + text);
   EXPECT_THAT(report.ToStatus("the groups together do not fit the structure"), refused);
-  EXPECT_THAT(MergeGroups(like.layout(), PointersTo(groups), {.like = like}), refused);
-  EXPECT_THAT(MergeGroups(like.layout(), std::move(groups), {.like = like}), refused);
+  EXPECT_THAT(MergeGroups(like.layout(), PointersTo(groups), {.like = &like}), refused);
+  EXPECT_THAT(MergeGroups(like.layout(), std::move(groups), {.like = &like}), refused);
   EXPECT_EQ(StatesOf(groups), before);
 }
 
@@ -321,19 +321,19 @@ TEST(MergeTest, PathAndItsAlias_AreDuplicates) {
 TEST(MergeTest, Like_ChecksTheSharedPaths) {
   const ParamStore store = SampleParams();
   const ParamStore other = StoreAt({{".head.bias", Floats({1})}, {".elsewhere", Value(1)}});
-  const FitReport report = CheckMerge(store.layout(), {&store}, {.like = other});
+  const FitReport report = CheckMerge(store.layout(), {&store}, {.like = &other});
   ASSERT_EQ(report.shape_mismatch.size(), 1u);
   EXPECT_EQ(Describe(report.shape_mismatch[0]), ".head.bias: f32[1], f32[2]");
   EXPECT_THAT(report.dtype_mismatch, IsEmpty());
   const ParamStore group = std::move(Partition(store, {Glob("head")}).value()[0]);
-  EXPECT_TRUE(CheckMerge(store.layout(), {&store}, {.like = group}).ok());
-  EXPECT_EQ(CheckMerge(store.layout(), {&group}, {.like = store}).missing.size(), 6u);
+  EXPECT_TRUE(CheckMerge(store.layout(), {&store}, {.like = &group}).ok());
+  EXPECT_EQ(CheckMerge(store.layout(), {&group}, {.like = &store}).missing.size(), 6u);
 }
 
 TEST(MergeTest, StaticLeafForATensor_IsADTypeMismatch) {
   const ParamStore like = StoreAt({{".a", Floats({1})}});
   const ParamStore store = StoreAt({{".a", Value(1)}});
-  const FitReport report = CheckMerge(like.layout(), {&store}, {.like = like});
+  const FitReport report = CheckMerge(like.layout(), {&store}, {.like = &like});
   ASSERT_EQ(report.dtype_mismatch.size(), 1u);
   EXPECT_EQ(Describe(report.dtype_mismatch[0]), ".a: f32[1], static int");
 }

@@ -131,6 +131,15 @@ TEST(TreeDefTest, FindDotted_AmbiguousName_ReportsBothNodes) {
                              HasSubstr(".a.b"), HasSubstr(".'a.b'"))));
 }
 
+TEST(TreeDefTest, FindDotted_AmbiguousNameBelowAnAlias_ReportsPathsThroughTheAlias) {
+  Teller t;
+  t.Struct().Attribute("a").Dict().Item("x").Struct().Attribute("y").Leaf().End();
+  t.Item("x.y").Leaf().End().Attribute("b").Alias(1);
+  EXPECT_THAT(t.End().Def().FindDotted("b.x.y"),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       AllOf(HasSubstr(".b['x'].y"), HasSubstr(".b['x.y']"))));
+}
+
 TEST(TreeDefTest, FindDotted_EmptyName_MayMeanTheRootOrAChild) {
   const TreeDef def = Teller().Dict().Item("").Leaf().End().Def();
   EXPECT_THAT(def.FindDotted(""), StatusIs(absl::StatusCode::kInvalidArgument,

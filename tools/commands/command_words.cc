@@ -14,12 +14,12 @@ std::map<const CLI::Option*, std::vector<std::string>>& Choices() {
   return *choices;
 }
 
-std::string KindOf(const std::string& type) {
+ValueWords KindOf(const std::string& type) {
   for (const char* file : {"FILE", "OUT", "IN", "A", "B", "TEMPLATE"}) {
-    if (type == file) return "file";
+    if (type == file) return ValueWords::kFile;
   }
-  if (type == "NAME") return "item";
-  return type == "GLOB" || type == "PATH" ? "path" : "any";
+  if (type == "NAME") return ValueWords::kItem;
+  return type == "GLOB" || type == "PATH" ? ValueWords::kPath : ValueWords::kAny;
 }
 
 OptionWords WordsOf(const CLI::Option& option) {

@@ -6,6 +6,8 @@
 #ifndef LEAFSTORE_TOOLS_COMMANDS_COMMAND_WORDS_H_
 #define LEAFSTORE_TOOLS_COMMANDS_COMMAND_WORDS_H_
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,11 +15,14 @@
 
 namespace leafstore::tools {
 
+// What the value of an option names, for completion.
+enum class ValueWords : uint8_t { kAny, kFile, kItem, kPath };
+
 struct OptionWords {
   std::vector<std::string> names;  // including dashes; a positional has one name
   std::string type;                // "GLOB"
   std::string description;
-  std::string kind;  // of a value: "any", "file", "item" or "path"; empty for a flag
+  std::optional<ValueWords> kind;  // of its value; none for a flag
   std::vector<std::string> choices;
   bool positional = false;
   bool required = false;

@@ -19,9 +19,20 @@ that is named before, its items (--item) and the paths of its leaves, a key at a
 
 Exit codes: 0 success; 1 the output cannot be written; 2 usage.)";
 
+// Returns the word for the value of an option, which the script tests; the option must have one.
 std::string BashKind(const OptionWords& option) {
-  if (option.choices.empty()) return option.kind;
-  return absl::StrCat("words ", absl::StrJoin(option.choices, " "));
+  if (!option.choices.empty()) return absl::StrCat("words ", absl::StrJoin(option.choices, " "));
+  switch (*option.kind) {
+    case ValueWords::kAny:
+      return "any";
+    case ValueWords::kFile:
+      return "file";
+    case ValueWords::kItem:
+      return "item";
+    case ValueWords::kPath:
+      return "path";
+  }
+  return "";
 }
 
 // Returns a case of a shell function, which prints `answer`.
@@ -50,7 +61,7 @@ std::string BashTables(const std::vector<CommandWords>& commands) {
         continue;
       }
       all.insert(all.end(), option.names.begin(), option.names.end());
-      if (option.kind.empty()) continue;
+      if (!option.kind) continue;
       for (const std::string& name : option.names) {
         values += BashCase(absl::StrCat("'", command.name, " ", name, "'"), BashKind(option));
       }
@@ -124,8 +135,17 @@ std::string ZshQuoted(std::string text) {
 
 std::string ZshAction(const OptionWords& option) {
   if (!option.choices.empty()) return absl::StrCat("(", absl::StrJoin(option.choices, " "), ")");
-  if (option.kind == "any") return " ";
-  return option.kind == "file" ? "_files" : absl::StrCat("_leafstore_", option.kind, "s");
+  switch (*option.kind) {
+    case ValueWords::kAny:
+      return " ";
+    case ValueWords::kFile:
+      return "_files";
+    case ValueWords::kItem:
+      return "_leafstore_items";
+    case ValueWords::kPath:
+      return "_leafstore_paths";
+  }
+  return "";
 }
 
 std::string ZshEntries(const CommandWords& command, absl::string_view indent) {
@@ -137,9 +157,9 @@ std::string ZshEntries(const CommandWords& command, absl::string_view indent) {
       continue;
     }
     for (const std::string& name : option.names) {
-      absl::StrAppend(&text, indent, "'", option.repeated ? "*" : "", name,
-                      option.kind.empty() ? "" : "=", "[", ZshQuoted(option.description), "]");
-      if (!option.kind.empty()) {
+      absl::StrAppend(&text, indent, "'", option.repeated ? "*" : "", name, option.kind ? "=" : "",
+                      "[", ZshQuoted(option.description), "]");
+      if (option.kind) {
         absl::StrAppend(&text, ":", ZshQuoted(option.type), ":", ZshAction(option));
       }
       text += "' \\\n";

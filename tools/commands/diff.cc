@@ -121,9 +121,10 @@ std::string ValuesText(const LeafDiff& leaf) {
 
 // Notes on standard error which part of the structure of two items is not compared.
 void NoteStructure(const ItemDiff& item, const ItemDiffOptions& options) {
-  if (!options.compares_structures() || item.only_structure.empty()) return;
+  if (!options.compares_structures() || !item.only_structure) return;
   Note(item.name, ": kinds of containers, type names and tags are not compared: only ",
-       item.only_structure, " has them (--no-structure silences this)");
+       *item.only_structure == DiffSide::kA ? "A" : "B",
+       " has them (--no-structure silences this)");
 }
 
 void PrintLine(absl::string_view sign, Style style, const std::string& line, Output* out) {

@@ -136,7 +136,10 @@ absl::StatusOr<std::vector<ChosenLeaf>> FindLeaves(Items items, const std::strin
 absl::Status KeepMatched(const Input& input, std::vector<ChosenLeaf>* leaves) {
   if (input.match.empty()) return absl::OkStatus();
   std::map<const SourceItem*, std::vector<uint32_t>> matched;
-  for (const SourceItem* item : input.items) matched[item] = ItemRows(*item, input.match).places();
+  for (const ChosenLeaf& leaf : *leaves) {
+    const auto [at, is_new] = matched.try_emplace(leaf.item);
+    if (is_new) at->second = ItemRows(*leaf.item, input.match).places();
+  }
   std::erase_if(*leaves, [&matched](const ChosenLeaf& leaf) {
     const std::vector<uint32_t>& places = matched[leaf.item];
     return !std::binary_search(places.begin(), places.end(), leaf.place);

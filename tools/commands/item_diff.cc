@@ -150,7 +150,7 @@ absl::StatusOr<ItemDiff> DiffItems(const SourceItem& a, const SourceItem& b,
   diff.structure_compared =
       options.compares_structures() && DiffStructures(a.layout, b.layout, &diff.structure);
   if (a.layout.has_def() != b.layout.has_def()) {
-    diff.only_structure = a.layout.has_def() ? "A" : "B";
+    diff.only_structure = a.layout.has_def() ? DiffSide::kA : DiffSide::kB;
   }
   if (options.structure && !diff.structure_compared) {
     LEAFSTORE_RETURN_IF_ERROR(DiffTies(a, b, options, &diff.structure));

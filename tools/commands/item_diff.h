@@ -8,12 +8,12 @@
 #define LEAFSTORE_TOOLS_COMMANDS_ITEM_DIFF_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 
 #include "leafstore/core/path.h"
 #include "leafstore/numeric/diff.h"
@@ -35,6 +35,8 @@ struct ItemDiffOptions {
   bool compares_structures() const { return structure && match.empty() && ignore.empty(); }
 };
 
+enum class DiffSide : uint8_t { kA, kB };
+
 struct ItemDiff {
   std::string name;  // a's
   std::vector<Path> only_in_a;
@@ -42,7 +44,7 @@ struct ItemDiff {
   std::vector<std::string> structure;  // in words, including ties, excluding the paths above
   // False if `structure` was not requested, or if an item has no structure.
   bool structure_compared = false;
-  absl::string_view only_structure;  // "A" or "B": only this one has a structure
+  std::optional<DiffSide> only_structure;  // only this side has a structure
   // The leaves that differ, with a's paths.
   std::vector<std::pair<Path, LeafDiff>> leaves;
   int64_t same_count = 0;

@@ -77,7 +77,7 @@ absl::StatusOr<Layout> ExpectedOf(const std::vector<ParamStore>& stores) {
 }
 
 // Adds the merged item, or prints what is wrong, one reason per line, and returns false. `like` has
-// the expected leaves; null: ExpectedOf.
+// the expected leaves; null: ExpectedOf. Without `merged`, only checks the parts.
 absl::StatusOr<bool> MergeParts(Parts part, const Source* like, Model* merged) {
   MergeOptions options;
   Layout layout;
@@ -88,7 +88,7 @@ absl::StatusOr<bool> MergeParts(Parts part, const Source* like, Model* merged) {
     LEAFSTORE_ASSIGN_OR_RETURN(const SourceItem* item, like->item(part.name));
     LEAFSTORE_ASSIGN_OR_RETURN(expected, FileError(like->file, item->load({})));
     layout = item->layout;
-    options.like.emplace(expected);
+    options.like = &expected;
   }
   std::vector<const ParamStore*> groups;
   for (const ParamStore& store : part.stores) groups.push_back(&store);
@@ -99,6 +99,7 @@ absl::StatusOr<bool> MergeParts(Parts part, const Source* like, Model* merged) {
     for (const absl::string_view line : absl::StrSplit(text, '\n')) Note(line);
     return false;
   }
+  if (merged == nullptr) return true;
   LEAFSTORE_ASSIGN_OR_RETURN(ParamStore store,
                              MergeGroups(layout, std::move(part.stores), options));
   std::optional<Grouping>& grouping = part.options.grouping;
@@ -130,7 +131,8 @@ absl::Status Merge(const MergeArguments& arguments) {
   }
   bool fit = true;
   for (Parts& part : parts) {
-    LEAFSTORE_ASSIGN_OR_RETURN(const bool fits, MergeParts(std::move(part), like.get(), &merged));
+    LEAFSTORE_ASSIGN_OR_RETURN(const bool fits,
+                               MergeParts(std::move(part), like.get(), fit ? &merged : nullptr));
     fit = fit && fits;
   }
   if (!fit) return NegativeAnswer();

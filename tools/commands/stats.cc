@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
@@ -49,11 +50,14 @@ absl::StatusOr<std::optional<StatsOptions::Range>> ParseRange(const std::string&
 
 // Returns the indices of the rows to show, in order. Rows without tensors are skipped.
 std::vector<size_t> RowsToShow(const ItemSummary& summary, const StatsArguments& options) {
+  const StatField* const key =  // the end: by path
+      std::find_if(std::begin(kStatFields), std::end(kStatFields),
+                   [&options](const StatField& field) { return field.name == options.sort; });
   std::vector<std::pair<double, size_t>> rows;
   for (size_t row = 0; row < summary.row_stats->size(); ++row) {
     const TensorStats& stats = (*summary.row_stats)[row];
     if (stats.tensors == 0) continue;
-    rows.emplace_back(options.sort == kByPath ? 0 : ToJson(stats)[options.sort].get<double>(), row);
+    rows.emplace_back(key == std::end(kStatFields) ? 0 : key->of(stats), row);
   }
   // NaN is last.
   std::stable_sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) {
@@ -162,9 +166,8 @@ void AddStatsCommand(CLI::App* program, CommandRun* run) {
       "the range of the histograms: LO:HI, or all (that of all listed elements); default: each "
       "tensor's own")
       ->needs(histogram);
-  std::vector<std::string> keys = {kByPath};  // or by a field of the JSON
-  const Json fields = ToJson(TensorStats());
-  for (const auto& field : fields.items()) keys.push_back(field.key());
+  std::vector<std::string> keys = {kByPath};
+  for (const StatField& field : kStatFields) keys.emplace_back(field.name);
   WithChoices(command->add_option("--sort", options->sort,
                                   "sort rows by this, the largest first, or by path"),
               keys)

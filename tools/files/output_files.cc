@@ -284,17 +284,18 @@ absl::Status OutputFiles::RunSteps() {
 }
 
 absl::Status OutputFiles::Commit() {
+  std::set<std::string> directories;
   {
     // No signal is handled between the first rename and the last.
     const std::lock_guard<std::mutex> lock(temporaries.mutex);
     LEAFSTORE_RETURN_IF_ERROR(RunSteps());
     for (const Step& step : steps_) temporaries.Forget(step.from);
     steps_.clear();
+    directories.swap(directories_);
   }
-  for (const std::string& directory : directories_) {
+  for (const std::string& directory : directories) {
     LEAFSTORE_RETURN_IF_ERROR(Files().SyncDirectory(directory));
   }
-  directories_.clear();
   return absl::OkStatus();
 }
 

@@ -35,9 +35,11 @@ Json ToJson(const Totals& totals) {
 }
 
 Json ToJson(const TensorStats& stats) {
-  Json json = {{"count", stats.count},   {"min", stats.min},       {"max", stats.max},
-               {"mean", stats.mean},     {"std", stats.stddev()},  {"l2", stats.l2()},
-               {"nan", stats.nan_count}, {"inf", stats.inf_count}, {"zero", stats.zero_count}};
+  Json json = Json::object();
+  for (const StatField& field : kStatFields) {
+    const double number = field.of(stats);
+    json[field.name] = field.is_count ? Json(static_cast<int64_t>(number)) : Json(number);
+  }
   if (stats.histogram) {
     json["histogram"] = {{"lo", stats.histogram->lo},
                          {"hi", stats.histogram->hi},

@@ -55,8 +55,27 @@ Json ToJson(const std::optional<T>& value) {
 Json ToJson(const Metadata& metadata);
 Json ToJson(const Metrics& metrics);
 Json ToJson(const Totals& totals);
-// Includes the histogram if it exists.
+// Includes the histogram if it exists; the other fields are kStatFields.
 Json ToJson(const TensorStats& stats);
+
+// A number of TensorStats, and its name in JSON and for --sort.
+struct StatField {
+  absl::string_view name;
+  double (*of)(const TensorStats& stats);
+  bool is_count = false;
+};
+inline constexpr StatField kStatFields[] = {
+    {"count", [](const TensorStats& stats) { return static_cast<double>(stats.count); }, true},
+    {"min", [](const TensorStats& stats) { return stats.min; }},
+    {"max", [](const TensorStats& stats) { return stats.max; }},
+    {"mean", [](const TensorStats& stats) { return stats.mean; }},
+    {"std", [](const TensorStats& stats) { return stats.stddev(); }},
+    {"l2", [](const TensorStats& stats) { return stats.l2(); }},
+    {"nan", [](const TensorStats& stats) { return static_cast<double>(stats.nan_count); }, true},
+    {"inf", [](const TensorStats& stats) { return static_cast<double>(stats.inf_count); }, true},
+    {"zero", [](const TensorStats& stats) { return static_cast<double>(stats.zero_count); }, true},
+};
+
 // Bytes become hexadecimal; a float that is not a number in JSON becomes text.
 Json ToJson(const Value& value);
 Json ToJson(LeafDiff::What what);

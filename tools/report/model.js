@@ -133,13 +133,26 @@ class Item {
     return name === null || rest ? 'c-rest' : categoryFill(group);
   }
 
+  // Returns the dotted path of every node; of long ones only the end.
+  allPaths() {
+    const { parent, key } = this.tree;
+    const paths = ['(root)'];
+    for (let node = 1; node < parent.length; ++node) {
+      const above = paths[parent[node]];
+      paths.push(parent[node] === 0 ? key[node] : `${above.slice(-4096)}.${key[node]}`);
+    }
+    return paths;
+  }
+
   // Returns the texts of rows for the search, in lower case; computed at the first call.
   searchTexts() {
-    this.texts ??= this.rowNodes.map((node) => {
+    if (this.texts) return this.texts;
+    const paths = this.allPaths();
+    this.texts = this.rowNodes.map((node) => {
       const leaf = this.leafOf[node];
-      const parts = [this.pathOf(node), ...(this.tagsOf.get(node) ?? [])];
+      const parts = [paths[node], ...(this.tagsOf.get(node) ?? [])];
       if (leaf < 0) {
-        parts.push('alias', 'tied', this.pathOf(this.targetOf.get(node)));
+        parts.push('alias', 'tied', paths[this.targetOf.get(node)]);
       } else {
         parts.push(this.get(leaf, 'dtype'), this.get(leaf, 'kind'), this.valueText(leaf));
         if (this.leaves.group) parts.push(this.groupName(this.groupOf(leaf)));

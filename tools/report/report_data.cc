@@ -55,22 +55,10 @@ Json ChartNumber(double number) {
   return std::strtod(absl::StrCat(number).c_str(), nullptr);
 }
 
-// The columns and fields for statistics.
-struct StatField {
-  const char* name;
-  Json (*of)(Stats);
-};
-constexpr StatField kStatFields[] = {
-    {"count", [](Stats s) -> Json { return s.count; }},
-    {"nan", [](Stats s) -> Json { return s.nan_count; }},
-    {"inf", [](Stats s) -> Json { return s.inf_count; }},
-    {"zero", [](Stats s) -> Json { return s.zero_count; }},
-    {"min", [](Stats s) { return NumberJson(s.min); }},
-    {"max", [](Stats s) { return NumberJson(s.max); }},
-    {"mean", [](Stats s) { return NumberJson(s.mean); }},
-    {"std", [](Stats s) { return NumberJson(s.stddev()); }},
-    {"l2", [](Stats s) { return NumberJson(s.l2()); }},
-};
+Json StatJson(const StatField& field, Stats stats) {
+  const double number = field.of(stats);
+  return field.is_count ? Json(static_cast<int64_t>(number)) : NumberJson(number);
+}
 
 Json TotalsJson(const Totals& totals) {
   return {{"leaves", totals.leaves},
@@ -96,7 +84,7 @@ Json GroupJson(const GroupSummary& group, bool saved) {
   Json json = {{"name", group.name ? Json(Printable(*group.name)) : Json(nullptr)},
                {"rest", group.name == kRestName && !saved}};
   json.update(TotalsJson(group.totals));
-  for (const StatField& field : kStatFields) json[field.name] = field.of(group.stats);
+  for (const StatField& field : kStatFields) json[field.name] = StatJson(field, group.stats);
   return json;
 }
 
@@ -126,7 +114,7 @@ Json SideJson(const ReportItem& item, size_t side) {
   json["value"] =
       of_leaf([](Info info, Stats) { return info.value ? ValueJson(*info.value) : Json(nullptr); });
   for (const StatField& field : kStatFields) {
-    json[field.name] = of_tensor([&field](Info, Stats stats) { return field.of(stats); });
+    json[field.name] = of_tensor([&field](Info, Stats stats) { return StatJson(field, stats); });
   }
   json["histogram"] = of_tensor([](Info, Stats stats) {
     const bool any = stats.histogram && stats.finite_count() > 0;

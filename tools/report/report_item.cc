@@ -208,17 +208,16 @@ bool AreComparable(const Leaf& a, const Leaf& b) {
   return a.is_tensor() && b.is_tensor() && a.spec() == b.spec();
 }
 
-// Returns the norm of b - a over elements that are finite on both sides. Both must be comparable.
+// Returns the norm of b - a over elements that are finite on both sides; infinity if a square is too
+// large. Both must be comparable.
 double NormOfChange(const Tensor& a, const Tensor& b) {
   double squares = 0;
-  const auto add = [&squares](double square) {
-    if (std::isfinite(square)) squares += square;
-  };
   if (a.dtype() == DType::kC64) {
     const auto x = a.span<std::complex<float>>();
     const auto y = b.span<std::complex<float>>();
     for (size_t i = 0; i < x.size(); ++i) {
-      add(std::norm(std::complex<double>(y[i]) - std::complex<double>(x[i])));
+      const double square = std::norm(std::complex<double>(y[i]) - std::complex<double>(x[i]));
+      if (std::isfinite(square)) squares += square;  // that of finite floats is finite
     }
     return std::sqrt(squares);
   }
@@ -229,7 +228,9 @@ double NormOfChange(const Tensor& a, const Tensor& b) {
     const auto size = std::min<size_t>(kElementBlock, static_cast<size_t>(count - begin));
     ReadElements(a, begin, absl::MakeSpan(x.data(), size));
     ReadElements(b, begin, absl::MakeSpan(y.data(), size));
-    for (size_t i = 0; i < size; ++i) add((y[i] - x[i]) * (y[i] - x[i]));
+    for (size_t i = 0; i < size; ++i) {
+      if (std::isfinite(x[i]) && std::isfinite(y[i])) squares += (y[i] - x[i]) * (y[i] - x[i]);
+    }
   }
   return std::sqrt(squares);
 }

@@ -22,6 +22,7 @@ namespace leafstore::tools {
 namespace {
 
 using SourceOr = absl::StatusOr<std::unique_ptr<Source>>;
+using Places = std::optional<std::vector<uint32_t>>;  // null: all
 
 constexpr absl::string_view kLeafMagic("\x89LEAF\r\n\x1a", 8);
 constexpr absl::string_view kIndexSuffix = ".safetensors.index.json";
@@ -98,7 +99,7 @@ SourceOr OpenSafetensors(const std::string& file, const SourceOptions& options) 
        .slots = leaves->slots(),
        .grouping = leaves->grouping(),
        .entry = [leaves](uint32_t place) { return leaves->entry(place); },
-       .load = [reader](const LoadOptions& which) { return reader.Load(which); },
+       .load = [reader](Places places) { return reader.Load({.places = std::move(places)}); },
        .save_options = [reader] { return ItemOptionsFromSafetensors(reader); }});
   source->verify = [reader] { return reader.Verify(); };
   return source;
@@ -133,10 +134,9 @@ SourceOr OpenNumpy(SourceFormat format, const std::string& file, const SourceOpt
                            .slots = store->slots(),
                            .entry = [store](uint32_t place) { return EntryOf(store->leaf(place)); },
                            .load =
-                               [store](const LoadOptions& which) {
+                               [store](const Places& places) {
                                  const SlotSet& all = store->slots();
-                                 return store->Select(which.places ? all.AtPlaces(*which.places)
-                                                                   : all);
+                                 return store->Select(places ? all.AtPlaces(*places) : all);
                                }});
   source->verify = [] { return absl::OkStatus(); };  // loading has read and checked everything
   return source;
@@ -177,7 +177,8 @@ std::unique_ptr<Source> LeafSource(const CheckpointReader& reader) {
          .metadata = info.metadata(),
          .has_checksums = true,
          .entry = [info](uint32_t place) { return info.entry(place); },
-         .load = [reader, name](const LoadOptions& which) { return reader.Load(name, which); }});
+         .load = [reader, name](
+                     Places places) { return reader.Load(name, {.places = std::move(places)}); }});
   }
   source->verify = [reader] { return reader.Verify(); };
   return source;

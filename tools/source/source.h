@@ -69,11 +69,12 @@ struct SourceItem {
   bool has_checksums = false;  // for each tensor
 
   // What the format defines. `entry` describes the leaf at `place`, which must be below size(),
-  // without reading it, in O(1); fields that the format does not have are 0. `load` loads leaves,
-  // and verifies them if the source does. `save_options` is null where the format has no more than
+  // without reading it, in O(1); fields that the format does not have are 0. `load` loads the
+  // leaves at `places`, strictly ascending, or all, and verifies them if the source does.
+  // `save_options` is null where the format has no more than
   // is above.
   std::function<EntryInfo(uint32_t place)> entry;
-  std::function<absl::StatusOr<ParamStore>(const LoadOptions& options)> load;
+  std::function<absl::StatusOr<ParamStore>(std::optional<std::vector<uint32_t>> places)> load;
   std::function<absl::StatusOr<ItemOptions>()> save_options = nullptr;
 
   uint32_t size() const { return slots.size(); }
@@ -81,7 +82,7 @@ struct SourceItem {
   std::string PathText(uint32_t place) const { return layout.PathText(slots.SlotAt(place)); }
   // Loads the leaves at `places`, strictly ascending.
   absl::StatusOr<ParamStore> Load(absl::Span<const uint32_t> places) const {
-    return load({.places = std::vector<uint32_t>(places.begin(), places.end())});
+    return load(std::vector<uint32_t>(places.begin(), places.end()));
   }
   // Returns the options to save the item with in another file. error: as interop's.
   absl::StatusOr<ItemOptions> SavedWith() const {
