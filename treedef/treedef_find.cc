@@ -114,56 +114,65 @@ class DottedSearch {
  public:
   DottedSearch(const TreeDef& def, absl::string_view name)
       : def_(def), rep_(internal::RepOf(def)), name_(name) {
-    if (name_.empty()) found_.push_back(kRootNode);
-    Enter({kRootNode, 0});
+    if (name_.empty()) found_.push_back(0);
+    Enter({kRootNode, 0, kNoStep});
     while (!open_.empty() && found_.size() < 2) {
-      const Step step = open_.back();
+      const uint32_t step = open_.back();
       open_.pop_back();
       Expand(step);
     }
   }
 
   // Returns the nodes that have the name, at most two.
-  const std::vector<NodeId>& found() const { return found_; }
+  std::vector<NodeId> Nodes() const {
+    std::vector<NodeId> nodes;
+    for (const uint32_t step : found_) nodes.push_back(steps_[step].node);
+    return nodes;
+  }
 
   absl::StatusOr<NodeId> Result() const {
     if (found_.empty()) return NotFound();
-    if (found_.size() == 1) return found_[0];
+    if (found_.size() == 1) return steps_[found_[0]].node;
     return absl::InvalidArgumentError(
         absl::StrCat("dotted name ", NameForMessage(name_), ": expected one node, found ",
-                     def_.PathForMessage(found_[0]), " and ", def_.PathForMessage(found_[1])));
+                     WayForMessage(found_[0]), " and ", WayForMessage(found_[1])));
   }
 
  private:
-  // A node that was reached, and where the name of its child would begin.
+  static constexpr uint32_t kNoStep = 0xffffffff;
+
+  // A node that was reached, where the name of its child would begin, and the step before it.
   struct Step {
     NodeId node;
     size_t at;
+    uint32_t from;
   };
 
   void Enter(const Step& step) {
     // Aliases can lead to a node along many paths; the search continues from it in the same way.
     if (def_.has_aliases() && !seen_.insert({def_.Resolve(step.node), step.at}).second) return;
-    open_.push_back(step);
+    steps_.push_back(step);
+    open_.push_back(static_cast<uint32_t>(steps_.size() - 1));
   }
 
   // Enters all children whose key is the rest of the name, or the rest up to a dot.
-  void Expand(const Step& step) {
+  void Expand(uint32_t from) {
+    const Step step = steps_[from];
     if (step.at > deepest_at_) {
       deepest_at_ = step.at;
       deepest_ = step.node;
     }
     const NodeId node = def_.Resolve(step.node);
     if (HasNamedChildren(def_, node)) {
-      ExpandNames(node, step.at);
+      ExpandNames(from, node, step.at);
     } else if (IsContainer(def_.kind(node))) {
-      ExpandNumber(node, step.at);
+      ExpandNumber(from, node, step.at);
     }
   }
 
   // Tries keys from the shortest to the longest: each key that begins like the rest of the name up
-  // to a dot is at or after the lower bound of that part, and none does if the lower bound does not.
-  void ExpandNames(NodeId node, size_t at) {
+  // to a dot is at or after the lower bound of that part; none does if the lower bound does not.
+  void ExpandNames(uint32_t from, NodeId node, size_t at) {
     const Children children(rep_, node);
     const absl::string_view rest = name_.substr(at);
     for (size_t size = 0; size <= rest.size(); ++size) {
@@ -176,31 +185,46 @@ class DottedSearch {
       const size_t same =
           std::mismatch(key.begin(), key.end(), rest.begin(), rest.end()).first - key.begin();
       if (same < size) return;
-      if (same == key.size() && EndsAt(at + same)) Arrive(children[position], at + same);
+      if (same == key.size() && EndsAt(at + same)) Arrive(children[position], from, at + same);
       size = same;  // no key ends between
     }
   }
 
-  void ExpandNumber(NodeId node, size_t at) {
+  void ExpandNumber(uint32_t from, NodeId node, size_t at) {
     const size_t end = std::min(name_.find('.', at), name_.size());
     const absl::string_view digits = name_.substr(at, end - at);
     int64_t index = 0;
     if (!absl::SimpleAtoi(digits, &index) || absl::StrCat(index) != digits) return;
     const NodeId child = def_.FindChild(node, KeyRef::Index(index));
-    if (child != kNoNode) Arrive(child, end);
+    if (child != kNoNode) Arrive(child, from, end);
   }
 
-  void Arrive(NodeId node, size_t end) {
+  void Arrive(NodeId node, uint32_t from, size_t end) {
     if (end < name_.size()) {
-      Enter({node, end + 1});
-    } else if (std::find(found_.begin(), found_.end(), node) == found_.end()) {
-      found_.push_back(node);
+      Enter({node, end + 1, from});
+      return;
     }
+    for (const uint32_t other : found_) {
+      if (steps_[other].node == node) return;
+    }
+    steps_.push_back({node, end, from});
+    found_.push_back(static_cast<uint32_t>(steps_.size() - 1));
   }
 
   bool EndsAt(size_t end) const { return end == name_.size() || name_[end] == '.'; }
   absl::string_view KeyName(NodeId node) const {
     return StringOf(rep_.columns, rep_.columns.keys[node]);
+  }
+
+  // Returns the path that led to a step, for messages. It has the keys that the user typed, also
+  // where it goes through an alias.
+  std::string WayForMessage(uint32_t step) const {
+    std::vector<Key> keys;
+    for (; steps_[step].from != kNoStep; step = steps_[step].from) {
+      keys.emplace_back(def_.key(steps_[step].node));
+    }
+    std::reverse(keys.begin(), keys.end());
+    return internal::PathForMessage(Path(std::move(keys)));
   }
 
   absl::Status NotFound() const {
@@ -215,8 +239,9 @@ class DottedSearch {
   const TreeDef& def_;
   const internal::TreeDefRep& rep_;
   const absl::string_view name_;
-  std::vector<Step> open_;     // to go on from
-  std::vector<NodeId> found_;  // that have the name
+  std::vector<Step> steps_;
+  std::vector<uint32_t> open_;   // steps to go on from
+  std::vector<uint32_t> found_;  // steps whose nodes have the name
   absl::flat_hash_set<std::pair<NodeId, size_t>> seen_;
   NodeId deepest_ = kRootNode;
   size_t deepest_at_ = 0;
@@ -275,7 +300,7 @@ absl::StatusOr<NodeId> TreeDef::FindDotted(absl::string_view dotted) const {
 }
 
 std::vector<NodeId> TreeDef::NodesOfDotted(absl::string_view dotted) const {
-  return DottedSearch(*this, dotted).found();
+  return DottedSearch(*this, dotted).Nodes();
 }
 
 }  // namespace leafstore
