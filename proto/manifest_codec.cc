@@ -176,8 +176,9 @@ absl::StatusOr<ManifestItem> DecodeItem(const proto::Item& in, const std::vector
   const std::string where = absl::StrCat("item ", Quoted(in.name()));
   ManifestItem item;
   item.name = in.name();
-  LEAFSTORE_ASSIGN_OR_RETURN(item.layout, DecodeLayout(in, defs, used, where));
-  LEAFSTORE_RETURN_IF_ERROR(DecodeLeaves(in.leaves(), where, &item));
+  LEAFSTORE_ASSIGN_OR_RETURN(Layout layout, DecodeLayout(in, defs, used, where));
+  LEAFSTORE_ASSIGN_OR_RETURN(static_cast<StoreSpec&>(item),
+                             DecodeLeaves(in.leaves(), std::move(layout), where));
   LEAFSTORE_ASSIGN_OR_RETURN(item.segments,
                              DecodeSegments(in.segments(), item.leaves.tensor_count(), where));
   if (in.has_labels()) {

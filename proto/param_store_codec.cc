@@ -37,17 +37,16 @@ absl::Status EncodeSpec(const StoreSpec& spec, Message* out) {
 template <typename Message>
 absl::StatusOr<StoreSpec> DecodeSpec(absl::string_view bytes, Message* in) {
   LEAFSTORE_RETURN_IF_ERROR(ParseMessage(bytes, "store", in));
-  StoreSpec spec;
+  Layout layout;
   if (!in->has_treedef()) {
-    LEAFSTORE_ASSIGN_OR_RETURN(spec.layout, DecodePaths(in->paths(), "store, column paths"));
+    LEAFSTORE_ASSIGN_OR_RETURN(layout, DecodePaths(in->paths(), "store, column paths"));
   } else if (in->has_paths()) {
     return WrongMessage("store", "a treedef or paths", "both");
   } else {
     LEAFSTORE_ASSIGN_OR_RETURN(TreeDef def, DecodeTreeDefMessage(in->treedef(), {}));
-    spec.layout = Layout(std::move(def));
+    layout = Layout(std::move(def));
   }
-  LEAFSTORE_RETURN_IF_ERROR(DecodeLeaves(in->leaves(), "store", &spec));
-  return spec;
+  return DecodeLeaves(in->leaves(), std::move(layout), "store");
 }
 
 // Returns the leaf at `place` and removes its bytes from the front of `*data`.

@@ -188,31 +188,35 @@ void EncodeLeaves(const StoreSpec& spec, proto::Leaves* out) {
   for (const Value& value : leaves.values()) EncodeValue(value, out->mutable_values());
 }
 
-absl::Status DecodeLeaves(const proto::Leaves& in, absl::string_view where, StoreSpec* out) {
-  LEAFSTORE_ASSIGN_OR_RETURN(out->slots, DecodePresence(in.presence(), out->layout.size(), where));
-  if (in.dtypes().size() != out->slots.size()) {
+absl::StatusOr<StoreSpec> DecodeLeaves(const proto::Leaves& in, Layout layout,
+                                       absl::string_view where) {
+  StoreSpec out;
+  out.layout = std::move(layout);
+  LEAFSTORE_ASSIGN_OR_RETURN(out.slots, DecodePresence(in.presence(), out.layout.size(), where));
+  if (in.dtypes().size() != out.slots.size()) {
     return WrongMessage(absl::StrCat(where, ", column dtypes"),
-                        absl::StrCat(out->slots.size(), " entries, one per leaf"),
+                        absl::StrCat(out.slots.size(), " entries, one per leaf"),
                         in.dtypes().size());
   }
-  out->leaves.Reserve(in.dtypes().size(), in.ranks().size(), static_cast<size_t>(in.dims_size()));
+  out.leaves.Reserve(in.dtypes().size(), in.ranks().size(), static_cast<size_t>(in.dims_size()));
   LEAFSTORE_ASSIGN_OR_RETURN(
       const auto strings,
       DecodeStrings(in.values().strings(), absl::StrCat(where, ", column values.strings")));
   ValueDecoder values(in.values(), strings, where);
   TensorDecoder tensors(in, where);
-  for (uint32_t place = 0; place < out->slots.size(); ++place) {
+  for (uint32_t place = 0; place < out.slots.size(); ++place) {
     const auto dtype = static_cast<uint8_t>(in.dtypes()[place]);
     if (dtype == 0) {
-      LEAFSTORE_RETURN_IF_ERROR(values.Next(&out->leaves));
-    } else if (absl::Status status = tensors.Next(dtype, &out->leaves); !status.ok()) {
+      LEAFSTORE_RETURN_IF_ERROR(values.Next(&out.leaves));
+    } else if (absl::Status status = tensors.Next(dtype, &out.leaves); !status.ok()) {
       return absl::DataLossError(absl::StrCat(where, ", '",
-                                              out->layout.PathForMessage(out->slots.SlotAt(place)),
+                                              out.layout.PathForMessage(out.slots.SlotAt(place)),
                                               "': ", status.message()));
     }
   }
   LEAFSTORE_RETURN_IF_ERROR(values.CheckUsed());
-  return tensors.CheckUsed();
+  LEAFSTORE_RETURN_IF_ERROR(tensors.CheckUsed());
+  return out;
 }
 
 }  // namespace leafstore::internal

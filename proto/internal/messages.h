@@ -105,9 +105,10 @@ absl::StatusOr<TreeDef> DecodeTreeDefMessage(const proto::TreeDef& in,
 void EncodePaths(const Layout& layout, proto::Strings* out);
 absl::StatusOr<Layout> DecodePaths(const proto::Strings& in, absl::string_view where);
 
-// Encode and decode the slots and the leaves of a store; `out` has the Layout.
+// Encode and decode the slots and the leaves of a store.
 void EncodeLeaves(const StoreSpec& spec, proto::Leaves* out);
-absl::Status DecodeLeaves(const proto::Leaves& in, absl::string_view where, StoreSpec* out);
+absl::StatusOr<StoreSpec> DecodeLeaves(const proto::Leaves& in, Layout layout,
+                                       absl::string_view where);
 
 void EncodeGrouping(const Grouping& grouping, proto::Labels* out);
 absl::StatusOr<Grouping> DecodeGrouping(const proto::Labels& in, const Layout& layout,
