@@ -68,7 +68,7 @@ class Leaf {
     return is_tensor() ? LeafSpec(tensor().dtype(), tensor().shape()) : LeafSpec(value().kind());
   }
   LeafSpec spec() && = delete;  // would dangle
-  // Returns whether spec() == other.spec(), without making two LeafSpecs in memory.
+  // Returns whether spec() == other.spec(), but faster, for loops over many leaves.
   bool HasSameSpec(const Leaf& other) const {
     if (!is_tensor() || !other.is_tensor()) return spec() == other.spec();
     return tensor().dtype() == other.tensor().dtype() && tensor().shape() == other.tensor().shape();

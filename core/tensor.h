@@ -298,10 +298,12 @@ struct TensorAccess {
   static bool IsBorrowed(const Tensor& tensor) {
     return tensor.header_->Has(internal::LeafHeader::kBorrowed);
   }
-  // Returns the bytes of a tensor that MakeWritable was called on, or that was just made.
+  // Returns the bytes of a tensor that MakeWritable was called on, or that was just made; or their
+  // begin, without computing their number, for loops over many leaves.
   static absl::Span<std::byte> bytes(Tensor* tensor) {
     return absl::MakeSpan(tensor->header_->data, static_cast<size_t>(tensor->byte_size()));
   }
+  static std::byte* data(Tensor* tensor) { return tensor->header_->data; }
   template <typename T>
   static absl::Span<T> span(Tensor* tensor) {
     return tensor->Elements<T>();

@@ -107,7 +107,7 @@ std::optional<LeafDiff> CompareNumbers(const Tensor& a, const Tensor& b,
     const auto y = b.span<decltype(zero)>();
     for (size_t i = 0; i < x.size(); ++i) counter.Compare(x[i], y[i]);
   };
-  // A double would not be exact for these.
+  // A double is not exact for the integers, and has only the magnitude of a complex number.
   if (!internal::VisitType<int64_t, uint64_t, std::complex<float>>(a.dtype(), compare)) {
     CompareElements(a, b, &counter);
   }
@@ -169,7 +169,8 @@ absl::Status CheckTolerance(absl::string_view name, double value) {
 std::string LeafDiff::ToString() const {
   if (what != What::kNumbers) return absl::StrCat("at ", path, ": ", a, " and ", b);
   std::string text = absl::StrCat("at ", path, ": ", differing, " of ", count,
-                                  " elements differ, first at ", ShapeToString(first));
+                                  count == 1 ? " element differs" : " elements differ",
+                                  ", first at ", ShapeToString(first));
   if (max_abs > 0) {
     absl::StrAppend(&text, "; by at most ", max_abs, ", relatively ", max_rel);
   }

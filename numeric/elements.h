@@ -59,24 +59,6 @@ void ForEachBlock(int64_t count, const Fn& fn) {
   }
 }
 
-// The number of partial sums. It fills the registers of the narrowest instruction set twice; wider
-// ones use the same eight, so that the order of additions is the same.
-inline constexpr size_t kLanes = 8;
-
-// Returns the sum of term(x[i]), added in the same order on every machine. Only for files that are
-// compiled without fused multiply-add, which rounds a product and its addition once.
-template <typename T, typename Term>
-double SumByLanes(absl::Span<const T> x, const Term& term) {
-  double lanes[kLanes] = {};
-  size_t i = 0;
-  for (; i + kLanes <= x.size(); i += kLanes) {
-    for (size_t lane = 0; lane < kLanes; ++lane) lanes[lane] += term(x[i + lane]);
-  }
-  for (size_t lane = 0; i + lane < x.size(); ++lane) lanes[lane] += term(x[i + lane]);
-  return ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6])) +
-         ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]));
-}
-
 }  // namespace internal
 
 }  // namespace leafstore

@@ -7,6 +7,7 @@
 
 #include "leafstore/core/tensor_eigen.h"
 #include "leafstore/numeric/elements.h"
+#include "leafstore/numeric/internal/lanes.h"
 #include "leafstore/numeric/ops.h"
 
 namespace leafstore {

@@ -11,6 +11,7 @@
 
 #include "leafstore/core/status_macros.h"
 #include "leafstore/numeric/elements.h"
+#include "leafstore/numeric/internal/lanes.h"
 
 namespace leafstore {
 namespace {

@@ -67,18 +67,28 @@ class TreeDefDecoder {
   absl::Status AddNode(NodeKind kind) {
     const NodeId node = builder_.next_node();
     if (!open_.empty()) LEAFSTORE_RETURN_IF_ERROR(SetKey());
-    if (IsContainer(kind)) {
-      LEAFSTORE_RETURN_IF_ERROR(OpenContainer(kind, node));
-    } else if (kind == NodeKind::kAlias) {
-      uint32_t target = 0;
-      if (!alias_targets_.Next(&target)) return alias_targets_.TooShort();
-      builder_.Alias(target);
-    } else if (kind == NodeKind::kLeaf) {
-      builder_.Leaf();
-    } else if (kind == NodeKind::kNone) {
-      builder_.None();
-    } else {
-      return WrongMessage("treedef, column kinds", "1 to 8", static_cast<uint8_t>(kind));
+    switch (kind) {
+      case NodeKind::kLeaf:
+        builder_.Leaf();
+        break;
+      case NodeKind::kNone:
+        builder_.None();
+        break;
+      case NodeKind::kAlias: {
+        uint32_t target = 0;
+        if (!alias_targets_.Next(&target)) return alias_targets_.TooShort();
+        builder_.Alias(target);
+        break;
+      }
+      case NodeKind::kDict:
+      case NodeKind::kList:
+      case NodeKind::kTuple:
+      case NodeKind::kStruct:
+      case NodeKind::kCustom:
+        LEAFSTORE_RETURN_IF_ERROR(OpenContainer(kind, node));
+        break;
+      default:
+        return WrongMessage("treedef, column kinds", "1 to 8", static_cast<uint8_t>(kind));
     }
     LEAFSTORE_RETURN_IF_ERROR(AddTags(node));
     CloseComplete();

@@ -308,7 +308,7 @@ absl::StatusOr<MutableLeaves::Overwrite> MutableLeaves::overwrite(uint32_t place
   const std::byte* const from = old.null() ? nullptr : old.raw_data();
   if (from == nullptr) overwritten_.pop_back();
   if (!made.ok()) return made;
-  std::byte* const to = TensorAccess::bytes(&tensor).data();
+  std::byte* const to = TensorAccess::data(&tensor);
   return Overwrite{from != nullptr ? from : to, to};
 }
 
@@ -321,7 +321,7 @@ absl::StatusOr<std::byte*> MutableLeaves::raw_data(uint32_t place) {
   LEAFSTORE_RETURN_IF_ERROR(CheckTensor(place));
   Leaf& leaf = array_->leaves[place];
   LEAFSTORE_RETURN_IF_ERROR(TensorAccess::MakeWritable(&leaf.mutable_tensor(), NextGeneration()));
-  return TensorAccess::bytes(&leaf.mutable_tensor()).data();
+  return TensorAccess::data(&leaf.mutable_tensor());
 }
 
 }  // namespace leafstore

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "leafstore/treedef/internal/path_cursor.h"
 #include "leafstore/treedef/internal/path_table.h"
 #include "leafstore/treedef/treedef_builder.h"
 
@@ -55,7 +56,11 @@ absl::string_view TreeDef::type_name(NodeId node) const {
 
 bool TreeDef::has_tag(NodeId node, absl::string_view tag) const {
   const auto [begin, end] = TagRun(columns(), node);
-  return std::any_of(begin, end, [&](const auto& entry) { return string(entry.string) == tag; });
+  const auto found =
+      std::lower_bound(begin, end, tag, [this](const TreeDefTag& entry, absl::string_view text) {
+        return string(entry.string) < text;
+      });
+  return found != end && string(found->string) == tag;
 }
 
 std::vector<absl::string_view> TreeDef::tags(NodeId node) const {
@@ -70,6 +75,18 @@ Path TreeDef::PathOf(NodeId node) const {
   for (NodeId at = node; at != kRootNode; at = parent(at)) keys.emplace_back(key(at));
   std::reverse(keys.begin(), keys.end());
   return Path(std::move(keys));
+}
+
+absl::StatusOr<std::string> TreeDef::PathText(NodeId node) const {
+  return internal::PathText(columns(), node, PathForm::kCanonical);
+}
+
+absl::StatusOr<std::string> TreeDef::Dotted(NodeId node) const {
+  return internal::PathText(columns(), node, PathForm::kDotted);
+}
+
+std::string TreeDef::PathForMessage(NodeId node) const {
+  return internal::PathForMessage(columns(), node);
 }
 
 uint32_t TreeDef::string_count() const {

@@ -196,23 +196,31 @@ bool TreeDefBuilder::Add(NodeKind kind) {
   return true;
 }
 
+inline bool TreeDefBuilder::KeyFits(NodeId parent) const {
+  const TreeDefColumns& c = rep_->columns;
+  const bool is_index = has_key_ && key_.kind == KeyKind::kIndex;
+  switch (c.kinds[parent]) {
+    case NodeKind::kStruct:
+      return has_key_ && key_.kind == KeyKind::kAttribute;
+    case NodeKind::kDict:
+      return has_key_ && key_.kind != KeyKind::kAttribute &&
+             (c.child_counts[parent] == 0 || is_index == (c.aux[parent] != 0));
+    default:
+      return !has_key_ || (is_index && key_.index == c.child_counts[parent]);
+  }
+}
+
 bool TreeDefBuilder::StoreKey(uint32_t* stored) {
   if (open_.empty()) return CheckRootKey();
   TreeDefColumns& c = columns();
   const NodeId parent = open_.back();
-  const NodeKind kind = c.kinds[parent];
-  const bool has_index = has_key_ && key_.kind == KeyKind::kIndex;
-  if (!HasKeys(kind)) {
+  if (!KeyFits(parent)) return FailKey(parent);
+  if (!HasKeys(c.kinds[parent])) {
     *stored = c.child_counts[parent];
-    if (!has_key_ || (has_index && key_.index == *stored)) return true;
-    return FailAt(parent, absl::StrCat("expected no key or index [", *stored,
-                                       "] for the next child, found ", KeyFound()));
+    return true;
   }
-  if (const absl::string_view expected = ExpectedKey(parent); !expected.empty()) {
-    return FailAt(parent, absl::StrCat("expected ", expected, ", found ", KeyFound()));
-  }
-  if (!CheckGrows()) return false;
-  if (has_index) {
+  if (!CheckAscending()) return false;
+  if (key_.kind == KeyKind::kIndex) {
     c.aux[parent] = 1;
     *stored = static_cast<uint32_t>(c.ints.size());
     c.ints.push_back(key_.index);
@@ -220,8 +228,8 @@ bool TreeDefBuilder::StoreKey(uint32_t* stored) {
   }
   *stored = key_string_;
   return key_string_ != TreeDef::kNoString ||
-         StoreString(key_name_, kind == NodeKind::kStruct ? "an attribute" : "an item", parent,
-                     stored);
+         StoreString(key_name_, key_.kind == KeyKind::kAttribute ? "an attribute" : "an item",
+                     parent, stored);
 }
 
 bool TreeDefBuilder::CheckRootKey() {
@@ -232,37 +240,36 @@ bool TreeDefBuilder::CheckRootKey() {
   return is_root_key || FailAtNext(absl::StrCat("expected no key, found ", KeyFound()));
 }
 
-absl::string_view TreeDefBuilder::ExpectedKey(NodeId parent) const {
+std::string TreeDefBuilder::ExpectedKey(NodeId parent) const {
   const TreeDefColumns& c = rep_->columns;
-  if (c.kinds[parent] == NodeKind::kStruct) {
-    const bool right = has_key_ && key_.kind == KeyKind::kAttribute;
-    return right ? "" : "an attribute for a child of a struct";
+  if (!HasKeys(c.kinds[parent])) {
+    return absl::StrCat("no key or index [", c.child_counts[parent], "] for the next child");
   }
+  if (c.kinds[parent] == NodeKind::kStruct) return "an attribute for a child of a struct";
   if (!has_key_ || key_.kind == KeyKind::kAttribute) {
     return "an item or an index for a child of a dict";
   }
-  const bool has_ints = c.aux[parent] != 0;
-  if (c.child_counts[parent] == 0 || has_ints == (key_.kind == KeyKind::kIndex)) return "";
-  return has_ints ? "an index, as for the other children of this dict"
-                  : "an item, as for the other children of this dict";
+  return absl::StrCat(c.aux[parent] != 0 ? "an index" : "an item",
+                      ", as for the other children of this dict");
 }
 
-bool TreeDefBuilder::CheckGrows() {
+bool TreeDefBuilder::CheckAscending() {
   if (last_child_ == kNoNode) return true;
-  const uint32_t stored = columns().keys[last_child_];
-  const bool by_id = key_string_ != TreeDef::kNoString;
-  if (by_id && key_string_ < before_.size() && before_[key_string_] == stored) return true;
+  if (key_string_ == TreeDef::kNoString) return CompareWithLast();
+  const uint32_t last = columns().keys[last_child_];
+  if (key_string_ < before_.size() && before_[key_string_] == last) return true;
+  if (!CompareWithLast()) return false;
+  if (key_string_ >= before_.size()) before_.resize(string_count(), TreeDef::kNoString);
+  before_[key_string_] = last;
+  return true;
+}
+
+bool TreeDefBuilder::CompareWithLast() {
   const KeyRef last = KeyOf(columns(), last_child_);
   const KeyRef next = NextKey();
-  if (!(last < next)) {
-    return FailAtNext(absl::StrCat("expected a key greater than ", internal::KeyForMessage(last),
-                                   ", found ", last == next ? "it again" : KeyFound()));
-  }
-  if (by_id) {
-    if (key_string_ >= before_.size()) before_.resize(string_count(), TreeDef::kNoString);
-    before_[key_string_] = stored;
-  }
-  return true;
+  return last < next ||
+         FailAtNext(absl::StrCat("expected a key greater than ", internal::KeyForMessage(last),
+                                 ", found ", last == next ? "it again" : KeyFound()));
 }
 
 bool TreeDefBuilder::StoreString(absl::string_view text, absl::string_view what, NodeId node,
@@ -314,6 +321,10 @@ std::string TreeDefBuilder::NextPathForMessage() const {
 bool TreeDefBuilder::FailAt(NodeId node, absl::string_view what) {
   return Fail(absl::InvalidArgumentError(
       absl::StrCat("at ", internal::PathForMessage(columns(), node), ": ", what)));
+}
+
+bool TreeDefBuilder::FailKey(NodeId parent) {
+  return FailAt(parent, absl::StrCat("expected ", ExpectedKey(parent), ", found ", KeyFound()));
 }
 
 bool TreeDefBuilder::FailOverLimit(NodeId node, uint32_t limit, absl::string_view what) {

@@ -98,11 +98,14 @@ class TreeDefBuilder {
   // Stores the key of the next node as the columns hold it; false after an error.
   bool StoreKey(uint32_t* stored);
   bool CheckRootKey();
-  // Describes the key that a child of a dict or struct needs; empty if the key that was set is
-  // valid.
-  absl::string_view ExpectedKey(NodeId parent) const;
-  // Returns whether the key is greater than that of the previous child.
-  bool CheckGrows();
+  // Returns whether the next child of `parent` may have the key that was set, or no key.
+  bool KeyFits(NodeId parent) const;
+  // Describes the keys that the next child of `parent` may have.
+  std::string ExpectedKey(NodeId parent) const;
+  // Checks that the key is greater than that of the previous child. Compares no text if these two
+  // keys were compared before.
+  bool CheckAscending();
+  bool CompareWithLast();
   // Finds or adds the id of a string; false after an error, which names `what` the string is and
   // `node`.
   bool StoreString(absl::string_view text, absl::string_view what, NodeId node, uint32_t* id);
@@ -114,6 +117,8 @@ class TreeDefBuilder {
   // Keeps the error "at <path>: <what>" about the next node or about `node`; returns false.
   bool FailAtNext(absl::string_view what);
   bool FailAt(NodeId node, absl::string_view what);
+  // Likewise, if KeyFits is false.
+  bool FailKey(NodeId parent);
   bool FailOverLimit(NodeId node, uint32_t limit, absl::string_view what);
   bool Fail(absl::Status status);
   // Returns the key that was set. Valid until a string is added.

@@ -124,7 +124,7 @@ class DottedSearch {
   }
 
   // Returns the nodes that have the name, at most two.
-  std::vector<NodeId> found() const {
+  std::vector<NodeId> Nodes() const {
     std::vector<NodeId> nodes;
     for (const uint32_t step : found_) nodes.push_back(steps_[step].node);
     return nodes;
@@ -133,15 +133,15 @@ class DottedSearch {
   absl::StatusOr<NodeId> Result() const {
     if (found_.empty()) return NotFound();
     if (found_.size() == 1) return steps_[found_[0]].node;
-    return absl::InvalidArgumentError(absl::StrCat("dotted name ", NameForMessage(name_),
-                                                   ": expected one node, found ", PathTo(found_[0]),
-                                                   " and ", PathTo(found_[1])));
+    return absl::InvalidArgumentError(
+        absl::StrCat("dotted name ", NameForMessage(name_), ": expected one node, found ",
+                     WayForMessage(found_[0]), " and ", WayForMessage(found_[1])));
   }
 
  private:
   static constexpr uint32_t kNoStep = 0xffffffff;
 
-  // A node that was reached, where the name of its child would begin, and the step before.
+  // A node that was reached, where the name of its child would begin, and the step before it.
   struct Step {
     NodeId node;
     size_t at;
@@ -171,7 +171,7 @@ class DottedSearch {
   }
 
   // Tries keys from the shortest to the longest: each key that begins like the rest of the name up
-  // to a dot is at or after the lower bound of that part, and none does if the lower bound does not.
+  // to a dot is at or after the lower bound of that part; none does if the lower bound does not.
   void ExpandNames(uint32_t from, NodeId node, size_t at) {
     const Children children(rep_, node);
     const absl::string_view rest = name_.substr(at);
@@ -204,10 +204,9 @@ class DottedSearch {
       Enter({node, end + 1, from});
       return;
     }
-    const bool is_known = std::any_of(found_.begin(), found_.end(), [this, node](uint32_t step) {
-      return steps_[step].node == node;
-    });
-    if (is_known) return;
+    for (const uint32_t other : found_) {
+      if (steps_[other].node == node) return;
+    }
     steps_.push_back({node, end, from});
     found_.push_back(static_cast<uint32_t>(steps_.size() - 1));
   }
@@ -217,15 +216,15 @@ class DottedSearch {
     return StringOf(rep_.columns, rep_.columns.keys[node]);
   }
 
-  // Returns the canonical text of the path by which a step was reached, which may lead through
-  // aliases.
-  std::string PathTo(uint32_t step) const {
-    std::vector<NodeId> way;
-    for (; steps_[step].from != kNoStep; step = steps_[step].from) way.push_back(steps_[step].node);
-    if (way.empty()) return def_.PathForMessage(kRootNode);
-    internal::PathCursor path(PathForm::kCanonical, internal::PathCursor::kNoLimit);
-    for (size_t i = way.size(); i > 0; --i) path.Push(def_.key(way[i - 1]));
-    return NameForMessage(path.text());
+  // Returns the path that led to a step, for messages. It has the keys that the user typed, also
+  // where it goes through an alias.
+  std::string WayForMessage(uint32_t step) const {
+    std::vector<Key> keys;
+    for (; steps_[step].from != kNoStep; step = steps_[step].from) {
+      keys.emplace_back(def_.key(steps_[step].node));
+    }
+    std::reverse(keys.begin(), keys.end());
+    return internal::PathForMessage(Path(std::move(keys)));
   }
 
   absl::Status NotFound() const {
@@ -241,8 +240,8 @@ class DottedSearch {
   const internal::TreeDefRep& rep_;
   const absl::string_view name_;
   std::vector<Step> steps_;
-  std::vector<uint32_t> open_;   // the steps to go on from
-  std::vector<uint32_t> found_;  // the steps that have the name
+  std::vector<uint32_t> open_;   // steps to go on from
+  std::vector<uint32_t> found_;  // steps whose nodes have the name
   absl::flat_hash_set<std::pair<NodeId, size_t>> seen_;
   NodeId deepest_ = kRootNode;
   size_t deepest_at_ = 0;
@@ -301,7 +300,7 @@ absl::StatusOr<NodeId> TreeDef::FindDotted(absl::string_view dotted) const {
 }
 
 std::vector<NodeId> TreeDef::NodesOfDotted(absl::string_view dotted) const {
-  return DottedSearch(*this, dotted).found();
+  return DottedSearch(*this, dotted).Nodes();
 }
 
 }  // namespace leafstore

@@ -173,7 +173,7 @@ void Network::Backward(const Params& p, const Dataset& data, int batch_size, Sha
     g[s.scale] = d_norm.cwiseProduct(block.normalized).colwise().sum();
     g[s.shift] = d_norm.colwise().sum();
     const Matrix d_normalized = d_norm.array().rowwise() * ConstRow(p[s.scale], hidden_).array();
-    // Layer normalisation (Ba, Kiros and Hinton, 2016), with the mean and deviation of the row.
+    // Layer normalization (Ba, Kiros and Hinton, 2016), with the mean and deviation of the row.
     const Column mean = d_normalized.rowwise().mean();
     const Column along = d_normalized.cwiseProduct(block.normalized).rowwise().mean();
     Matrix d_z = d_normalized.colwise() - mean;

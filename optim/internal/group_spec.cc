@@ -32,8 +32,7 @@ void GroupSpec::AddLoose(const ParamStore& store) {
   fingerprint_ = store.spec_fingerprint();
   for (uint32_t place = 0; place < store.size(); ++place) {
     if (!store.leaf(place).is_tensor()) continue;
-    loose_.push_back(slots_.PlaceOf(store.slot(place)));
-    loose_in_store_.push_back(place);
+    loose_.push_back({slots_.PlaceOf(store.slot(place)), place});
   }
 }
 

@@ -32,11 +32,14 @@ class GroupSpec {
   // Returns the layout of the packed leaves; none if the group is not packed.
   const std::optional<PackLayout>& pack() const { return pack_; }
 
-  // Returns the places of the tensors that a step processes one by one: those of a ParamStore, or
-  // those in the rest of a pack.
-  absl::Span<const uint32_t> loose() const { return loose_; }
-  // Returns the places of the same tensors in the ParamStore or in Packed::rest().
-  absl::Span<const uint32_t> loose_in_store() const { return loose_in_store_; }
+  // The places of a tensor that is not packed.
+  struct LoosePlace {
+    uint32_t in_group;
+    uint32_t in_store;  // in the ParamStore; in Packed::rest() if the group is packed
+  };
+  // Returns the tensors that a step processes one by one: those of a ParamStore, or those in the
+  // rest of a pack.
+  absl::Span<const LoosePlace> loose() const { return loose_; }
   // Returns the places in the group of the packed leaves, in the order of the pack.
   absl::Span<const uint32_t> packed() const { return packed_; }
 
@@ -57,8 +60,7 @@ class GroupSpec {
   uint64_t fingerprint_ = 0;  // of the ParamStore, or of Packed::rest()
   LeafColumns leaves_;
   std::optional<PackLayout> pack_;
-  std::vector<uint32_t> loose_;
-  std::vector<uint32_t> loose_in_store_;
+  std::vector<LoosePlace> loose_;
   std::vector<uint32_t> packed_;
 };
 

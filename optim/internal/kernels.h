@@ -17,21 +17,21 @@
 
 namespace leafstore::internal {
 
-// Elements before a step, and the destination of their new values.
+// The elements that a step reads, and the destination of their new values.
 template <typename T>
-struct Updated {
+struct InOut {
   const T* from;
   T* to;
 };
 
-// The arrays of a step. The moments are in the order of MomentNames (rules.h); null if the rule has
-// fewer.
+// The arrays of a step. The moments are in the order of MomentNames (rules.h): the first of SGD is
+// its momentum buffer. Null if the rule has fewer.
 template <typename T>
-struct Arrays {
+struct StepArrays {
   const T* grad;
-  Updated<T> param;
-  Updated<T> first_moment;
-  Updated<T> second_moment;
+  InOut<T> param;
+  InOut<T> first_moment;
+  InOut<T> second_moment;
 };
 
 // Coefficients of the formulas in rules.h, computed in double.
@@ -61,8 +61,8 @@ struct SgdNumbers {
 
 template <typename T>
 struct RuleKernels {
-  void (*adam)(const Arrays<T>& arrays, const AdamNumbers<T>& numbers, size_t n);
-  void (*sgd)(const Arrays<T>& arrays, const SgdNumbers<T>& numbers, size_t n);
+  void (*adam)(const StepArrays<T>& arrays, const AdamNumbers<T>& numbers, size_t n);
+  void (*sgd)(const StepArrays<T>& arrays, const SgdNumbers<T>& numbers, size_t n);
 };
 
 struct Kernels {

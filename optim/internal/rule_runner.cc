@@ -58,7 +58,7 @@ SgdNumbers<T> SgdNumbersOf(const Sgd& rule, double lr, double grad_scale, int64_
 }
 
 template <typename T>
-Updated<T> ElementsOf(const Updated<std::byte>& bytes) {
+InOut<T> ElementsOf(const InOut<std::byte>& bytes) {
   return {reinterpret_cast<const T*>(bytes.from), reinterpret_cast<T*>(bytes.to)};
 }
 
@@ -87,8 +87,8 @@ void RuleRunner::ApplyAs(const Run& run, const RuleKernels<T>& kernels, Coeffici
       c->adam = AdamNumbersOf<T>(std::get<AdamW>(rule_), lr_, grad_scale_, run.step);
     }
   }
-  const Arrays<T> arrays = {reinterpret_cast<const T*>(run.grad), ElementsOf<T>(run.arrays[0]),
-                            ElementsOf<T>(run.arrays[1]), ElementsOf<T>(run.arrays[2])};
+  const StepArrays<T> arrays = {reinterpret_cast<const T*>(run.grad), ElementsOf<T>(run.arrays[0]),
+                                ElementsOf<T>(run.arrays[1]), ElementsOf<T>(run.arrays[2])};
   const auto count = static_cast<size_t>(run.count);
   sgd != nullptr ? kernels.sgd(arrays, c->sgd, count) : kernels.adam(arrays, c->adam, count);
 }

@@ -15,7 +15,7 @@ namespace leafstore::internal {
 // Contiguous elements with equal step counts: a tensor, or a part of a pack.
 struct Run {
   // The parameter, then the moments in the order of MomentNames, or null.
-  std::array<Updated<std::byte>, 3> arrays;
+  std::array<InOut<std::byte>, 3> arrays;
   const std::byte* grad;
   int64_t count;  // in elements
   int64_t step;   // step count including this step, from 1

@@ -35,17 +35,27 @@ class StepPlan::Gradients {
     return by_place_ ? &store_.leaf(place) : store_.FindSlot(spec_.slots().SlotAt(place));
   }
 
-  // Returns an error that names all mismatches at `places`; at least one must exist.
-  absl::Status Wrong(absl::Span<const uint32_t> places) const {
+  // Returns an error that names all mismatches among the loose or the packed tensors; at least one
+  // must exist.
+  absl::Status WrongLoose() const {
     FitReporter reporter;
-    for (const uint32_t place : places) {
-      reporter.CheckLeaf(spec_.layout(), spec_.slots().SlotAt(place), spec_.leaves().spec(place),
-                         At(place));
-    }
-    return reporter.report().ToStatus("gradients do not fit the parameters");
+    for (const GroupSpec::LoosePlace& place : spec_.loose()) CheckLeaf(place.in_group, &reporter);
+    return reporter.report().ToStatus(kWrong);
+  }
+  absl::Status WrongPacked() const {
+    FitReporter reporter;
+    for (const uint32_t place : spec_.packed()) CheckLeaf(place, &reporter);
+    return reporter.report().ToStatus(kWrong);
   }
 
  private:
+  static constexpr char kWrong[] = "gradients do not fit the parameters";
+
+  void CheckLeaf(uint32_t place, FitReporter* reporter) const {
+    reporter->CheckLeaf(spec_.layout(), spec_.slots().SlotAt(place), spec_.leaves().spec(place),
+                        At(place));
+  }
+
   const GroupSpec& spec_;
   const ParamStore& store_;
   const std::byte* const pack_;
@@ -55,32 +65,50 @@ class StepPlan::Gradients {
 namespace {
 
 using Gradients = StepPlan::Gradients;
-using OpenOne = absl::StatusOr<Updated<std::byte>>(MutableLeaves* leaves, uint32_t place);
+using OpenOne = absl::StatusOr<InOut<std::byte>>(MutableLeaves* leaves, uint32_t place);
 
 // Opens a leaf without copying shared bytes, since the step writes the full tensor.
-absl::StatusOr<Updated<std::byte>> OpenToOverwrite(MutableLeaves* leaves, uint32_t place) {
+absl::StatusOr<InOut<std::byte>> OpenToOverwrite(MutableLeaves* leaves, uint32_t place) {
   LEAFSTORE_ASSIGN_OR_RETURN(const MutableLeaves::Overwrite numbers, leaves->overwrite(place));
-  return Updated<std::byte>{numbers.from, numbers.to};
+  return InOut<std::byte>{numbers.from, numbers.to};
 }
 
-absl::StatusOr<Updated<std::byte>> OpenInPlace(MutableLeaves* leaves, uint32_t place) {
+absl::StatusOr<InOut<std::byte>> OpenInPlace(MutableLeaves* leaves, uint32_t place) {
   LEAFSTORE_ASSIGN_OR_RETURN(std::byte* const numbers, leaves->raw_data(place));
-  return Updated<std::byte>{numbers, numbers};
+  return InOut<std::byte>{numbers, numbers};
+}
+
+// The distance of prefetching, in leaves.
+constexpr size_t kPrefetchLeaves = 8;
+
+void PrefetchLeaf(const GroupSpec::LoosePlace& place, const Gradients& grads,
+                  absl::Span<MutableLeaves> open) {
+  if (const Leaf* grad = grads.At(place.in_group)) grad->Prefetch();
+  for (const MutableLeaves& leaves : open) leaves.leaf(place.in_store).Prefetch();
+}
+
+// Prefetches the first elements of each array. A tensor ends before the hardware has recognized
+// where the next one is.
+void PrefetchRun(const Run& run) {
+  __builtin_prefetch(run.grad);
+  for (const InOut<std::byte>& array : run.arrays) __builtin_prefetch(array.from);
 }
 
 // Adds a run for each tensor that is not packed. `open` are the parameters, then the moments.
 absl::Status AddLooseRuns(const GroupSpec& spec, const OptimizerState& state,
                           const Gradients& grads, absl::Span<MutableLeaves> open, OpenOne open_one,
                           std::vector<Run>* runs) {
-  for (size_t i = 0; i < spec.loose().size(); ++i) {
-    const uint32_t place = spec.loose()[i];
-    const uint32_t in_store = spec.loose_in_store()[i];
-    const Leaf* leaf = grads.At(place);
-    if (leaf == nullptr || !leaf->HasSameSpec(open[0].leaf(in_store))) {
-      return grads.Wrong(spec.loose());
+  const absl::Span<const GroupSpec::LoosePlace> places = spec.loose();
+  runs->reserve(runs->size() + places.size());
+  for (size_t i = 0; i < places.size(); ++i) {
+    if (i + kPrefetchLeaves < places.size()) {
+      PrefetchLeaf(places[i + kPrefetchLeaves], grads, open);
     }
+    const auto [in_group, in_store] = places[i];
+    const Leaf* leaf = grads.At(in_group);
+    if (leaf == nullptr || !leaf->HasSameSpec(open[0].leaf(in_store))) return grads.WrongLoose();
     const Tensor& grad = leaf->tensor();
-    Run run = {{}, grad.raw_data(), grad.element_count(), state.steps[place] + 1, grad.dtype()};
+    Run run = {{}, grad.raw_data(), grad.element_count(), state.steps[in_group] + 1, grad.dtype()};
     for (size_t array = 0; array < open.size(); ++array) {
       LEAFSTORE_ASSIGN_OR_RETURN(run.arrays[array], open_one(&open[array], in_store));
     }
@@ -90,7 +118,7 @@ absl::Status AddLooseRuns(const GroupSpec& spec, const OptimizerState& state,
 }
 
 // The first bytes of a pack and of the packs of its moments, as Run::arrays.
-using PackBytes = std::array<Updated<std::byte>, 3>;
+using PackBytes = std::array<InOut<std::byte>, 3>;
 
 // Adds one run for each packed leaf, or for each range of adjacent ones with equal step counts if
 // the gradients are packed too. Such a run includes the gaps between leaves, which stay zero or are
@@ -121,7 +149,7 @@ absl::Status CheckPackedGrads(const GroupSpec& spec, const Gradients& grads) {
   const PackLayout& plan = *spec.pack();
   for (uint32_t place = 0; place < plan.size(); ++place) {
     const Leaf* grad = grads.At(spec.packed()[place]);
-    if (grad == nullptr || !(grad->spec() == plan.spec(place))) return grads.Wrong(spec.packed());
+    if (grad == nullptr || !(grad->spec() == plan.spec(place))) return grads.WrongPacked();
   }
   return absl::OkStatus();
 }
@@ -223,8 +251,11 @@ absl::Status StepPlan::Prepare(const Target& target, GroupRef params, ConstGroup
 
 void StepPlan::Commit(const Target& target, const Rule& rule, const StepNumbers& numbers) {
   RuleRunner runner(rule, numbers.lr, numbers.grad_scale);
-  for (const Run& run : runs_) runner.Apply(run);
-  for (const uint32_t place : target.spec.loose()) ++target.state->steps[place];
+  for (size_t i = 0; i < runs_.size(); ++i) {
+    if (i + 1 < runs_.size()) PrefetchRun(runs_[i + 1]);
+    runner.Apply(runs_[i]);
+  }
+  for (const auto& place : target.spec.loose()) ++target.state->steps[place.in_group];
   for (const uint32_t place : target.spec.packed()) ++target.state->steps[place];
   Close();
 }

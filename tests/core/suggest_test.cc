@@ -117,7 +117,7 @@ int Distance(const std::string& a, const std::string& b) {
   return d[a.size()][b.size()];
 }
 
-// Computes the suggestions as the header defines them, without any optimisation.
+// Computes the suggestions as the header defines them, without any optimization.
 Names SlowNearNames(const std::string& name, const Names& candidates, size_t max) {
   const int limit = 4 * std::clamp(static_cast<int>(name.size() / 3), 1, 8);
   std::set<std::pair<int, std::string>> near;

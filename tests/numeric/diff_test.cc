@@ -123,7 +123,7 @@ TEST(DiffTest, NaN_EqualsNaNByDefault) {
   const LeafDiff diff = DiffOf(kNaN, 1.0, {.rtol = kInf});
   EXPECT_EQ(diff.differing, 1);
   EXPECT_EQ(diff.max_abs, 0);
-  EXPECT_EQ(diff.ToString(), "at .x: 1 of 1 elements differ, first at [0]");
+  EXPECT_EQ(diff.ToString(), "at .x: 1 of 1 element differs, first at [0]");
 }
 
 TEST(DiffTest, Integers_AreComparedExactly) {

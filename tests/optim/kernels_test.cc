@@ -78,11 +78,11 @@ Adam3<T> RunAdam(Isa isa, size_t n, size_t offset, bool in_place, double l2) {
   const std::vector<T> grad = at(Draw<T>(n, 1));
   std::vector<T> p = at(Draw<T>(n, 2)), m = at(Draw<T>(n, 3)), v = at(Draw<T>(n, 4, true));
   std::vector<T> p_out = p, m_out = m, v_out = v;
-  const auto updated = [&](std::vector<T>& before, std::vector<T>& after) -> Updated<T> {
+  const auto in_out = [&](std::vector<T>& before, std::vector<T>& after) -> InOut<T> {
     return {(in_place ? after : before).data() + offset, after.data() + offset};
   };
   Of<T>(KernelsFor(isa))
-      .adam({grad.data() + offset, updated(p, p_out), updated(m, m_out), updated(v, v_out)},
+      .adam({grad.data() + offset, in_out(p, p_out), in_out(m, m_out), in_out(v, v_out)},
             SomeAdamNumbers<T>(l2), n);
   return {from(p_out), from(m_out), from(v_out)};
 }
@@ -91,10 +91,10 @@ template <typename T>
 Adam3<T> RunSgd(Isa isa, size_t n, bool in_place, double l2, bool momentum, double nesterov) {
   const std::vector<T> grad = Draw<T>(n, 1), p = Draw<T>(n, 2), b = Draw<T>(n, 3);
   std::vector<T> p_out = p, b_out = b;
-  Arrays<T> arrays = {grad.data(),
-                      {in_place ? p_out.data() : p.data(), p_out.data()},
-                      {in_place ? b_out.data() : b.data(), b_out.data()},
-                      {}};
+  StepArrays<T> arrays = {grad.data(),
+                          {in_place ? p_out.data() : p.data(), p_out.data()},
+                          {in_place ? b_out.data() : b.data(), b_out.data()},
+                          {}};
   if (!momentum) arrays.first_moment = {};
   Of<T>(KernelsFor(isa)).sgd(arrays, SomeSgdNumbers<T>(l2, nesterov), n);
   return {p_out, b_out, {}};
@@ -179,7 +179,7 @@ TYPED_TEST(KernelsTest, InfiniteParameter_WithoutWeightDecay_StaysInfinite) {
   const T infinity = std::numeric_limits<T>::infinity();
   const T grad = 1;
   T param = infinity;
-  const Arrays<T> arrays = {&grad, {&param, &param}, {}, {}};
+  const StepArrays<T> arrays = {&grad, {&param, &param}, {}, {}};
   Of<T>(KernelsFor(Isa::kBaseline)).sgd(arrays, SomeSgdNumbers<T>(0, 0), 1);
   EXPECT_EQ(param, infinity);
 }

@@ -64,7 +64,7 @@ TEST(OptimizerTest, GradScale_ScalesTheGradients) {
   Optimizer sgd = Optimizer::Create(Sgd{}, params).value();
   ASSERT_THAT(sgd.Step(&params, grads, {0.5, 0.25}), IsOk());
   EXPECT_THAT(Numbers(params, ".w"), ElementsAre(0.5, 1.25));
-  ASSERT_THAT(sgd.Step(&params, grads, {0.5, -0.25}), IsOk()) << "maximise";
+  ASSERT_THAT(sgd.Step(&params, grads, {0.5, -0.25}), IsOk()) << "maximize";
   EXPECT_THAT(Numbers(params, ".w"), ElementsAre(1, 1));
 }
 

@@ -1,13 +1,13 @@
 # Checks that the interfaces of the given public headers do not mention leafstore::internal. Private members, friends,
 # template constraints and the bodies of inline functions may mention it. Also checks that all members of structs named
-# ...Options have initialisers, because compilers warn about designated initialisers that leave out other members. Prints
+# ...Options have initializers, because compilers warn about designated initializers that leave out other members. Prints
 # `file:line: reason` for each violation, and exits with 1 if there is any.
 #
 # A header is read character by character. `head` collects a declaration until its end, which is `;` or the opening brace
 # of its body. A stack holds the enclosing scopes: namespaces, classes with the current access, and bodies, which are
 # skipped.
 
-# Returns the declaration without the parts that may mention internals: template constraints and member initialisers.
+# Returns the declaration without the parts that may mention internals: template constraints and member initializers.
 function Signature(text,    depth, i, c) {
   while (match(text, /template *</)) {
     depth = 0
@@ -25,7 +25,7 @@ function Signature(text,    depth, i, c) {
 
 function Check(text,    signature) {
   if (options[depth] && text !~ /[=(]/ && text !~ /^ *(using|friend|static|struct|enum) / && text !~ /^ *$/) {
-    printf "%s:%d: a member of an options struct has no initialiser:%s\n", file, head_line, text
+    printf "%s:%d: a member of an options struct has no initializer:%s\n", file, head_line, text
     failed = 1
   }
   signature = Signature(text)

@@ -14,7 +14,7 @@
 
 namespace user {
 
-// A type with conversions to and from tensors, and a partial specialisation of LeafTraits.
+// A type with conversions to and from tensors, and a partial specialization of LeafTraits.
 struct Pair {
   float a = 0, b = 0;
 };

@@ -131,13 +131,14 @@ TEST(TreeDefTest, FindDotted_AmbiguousName_ReportsBothNodes) {
                              HasSubstr(".a.b"), HasSubstr(".'a.b'"))));
 }
 
-TEST(TreeDefTest, FindDotted_AmbiguousNameBelowAnAlias_ReportsPathsThroughTheAlias) {
+TEST(TreeDefTest, FindDotted_AmbiguousNameBelowAnAlias_ReportsThePathsAsTyped) {
+  // 1 .a, 2 .a.x, 3 .a.x.y, 4 .a.'x.y'; 5 .b: alias of 1
   Teller t;
-  t.Struct().Attribute("a").Dict().Item("x").Struct().Attribute("y").Leaf().End();
-  t.Item("x.y").Leaf().End().Attribute("b").Alias(1);
+  t.Struct().Attribute("a").Struct().Attribute("x").Struct().Attribute("y").Leaf().End();
+  t.Attribute("x.y").Leaf().End().Attribute("b").Alias(1);
   EXPECT_THAT(t.End().Def().FindDotted("b.x.y"),
               StatusIs(absl::StatusCode::kInvalidArgument,
-                       AllOf(HasSubstr(".b['x'].y"), HasSubstr(".b['x.y']"))));
+                       AllOf(HasSubstr(".b.x.y"), HasSubstr(".b.'x.y'"), Not(HasSubstr(".a")))));
 }
 
 TEST(TreeDefTest, FindDotted_EmptyName_MayMeanTheRootOrAChild) {

@@ -14,7 +14,7 @@
 //   Eigen matrices, arrays and tensors        leaf (binding_eigen.h)
 //   a type with LeafTraits                    leaf
 //
-// Your own type becomes a leaf by a specialisation:
+// Your own type becomes a leaf by a specialization:
 //
 //   template <>
 //   struct leafstore::LeafTraits<Quaternion> {

@@ -12,7 +12,9 @@ namespace {
 
 constexpr char kMagic[8] = {'l', 'e', 'a', 'f', 'd', 'e', 'f', 1};
 
-// Returns the columns that are part of the canonical bytes, in their order there.
+// Returns the columns that are part of the canonical bytes, in their order there. The hash of these
+// bytes is written to files: changing them, even by a column that only SameStructure needs, makes a
+// new version of the format.
 auto CanonicalColumns(const TreeDefColumns& c) {
   return std::tie(c.kinds, c.child_counts, c.keys, c.aux, c.tags, c.ints, c.string_begins,
                   c.strings);

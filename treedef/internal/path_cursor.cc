@@ -9,8 +9,7 @@
 
 #include "leafstore/core/internal/utf8.h"
 
-namespace leafstore {
-namespace internal {
+namespace leafstore::internal {
 namespace {
 
 // The maximum size of a path, and of one name in it, in a message.
@@ -73,20 +72,6 @@ std::string KeysForMessage(absl::Span<const KeyRef> keys) {
   return absl::StrCat(head, "...", TailOf(keys));
 }
 
-absl::StatusOr<std::string> TextOf(const TreeDefColumns& columns, NodeId node, PathForm form) {
-  std::vector<NodeId> way;
-  for (NodeId at = node; at != kRootNode; at = columns.parents[at]) {
-    way.push_back(at);
-    if (way.size() > Path::kMaxTextSize) return PathTooLong(PathForMessage(columns, node));
-  }
-  std::string text;
-  for (size_t i = way.size(); i > 0; --i) {
-    AppendKey(KeyOf(columns, way[i - 1]), form, i == way.size(), &text);
-    if (text.size() > Path::kMaxTextSize) return PathTooLong(PathForMessage(columns, node));
-  }
-  return text;
-}
-
 }  // namespace
 
 bool PathCursor::Push(const KeyRef& key, NodeId end) {
@@ -127,6 +112,20 @@ std::vector<uint64_t> PathTextSizes(const TreeDef& def) {
     sizes[node] = sizes[def.parent(node)] + KeyTextSize(def.key(node));
   }
   return sizes;
+}
+
+absl::StatusOr<std::string> PathText(const TreeDefColumns& columns, NodeId node, PathForm form) {
+  std::vector<NodeId> way;
+  for (NodeId at = node; at != kRootNode; at = columns.parents[at]) {
+    way.push_back(at);
+    if (way.size() > Path::kMaxTextSize) return PathTooLong(PathForMessage(columns, node));
+  }
+  std::string text;
+  for (size_t i = way.size(); i > 0; --i) {
+    AppendKey(KeyOf(columns, way[i - 1]), form, i == way.size(), &text);
+    if (text.size() > Path::kMaxTextSize) return PathTooLong(PathForMessage(columns, node));
+  }
+  return text;
 }
 
 std::string PathForMessage(const TreeDefColumns& columns, NodeId node) {
@@ -182,18 +181,4 @@ std::string NameForMessage(absl::string_view name) {
   return absl::StrCat("'", absl::CHexEscape(clipped), "'");
 }
 
-}  // namespace internal
-
-absl::StatusOr<std::string> TreeDef::PathText(NodeId node) const {
-  return internal::TextOf(columns(), node, PathForm::kCanonical);
-}
-
-absl::StatusOr<std::string> TreeDef::Dotted(NodeId node) const {
-  return internal::TextOf(columns(), node, PathForm::kDotted);
-}
-
-std::string TreeDef::PathForMessage(NodeId node) const {
-  return internal::PathForMessage(columns(), node);
-}
-
-}  // namespace leafstore
+}  // namespace leafstore::internal

@@ -29,6 +29,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
 #include "leafstore/core/key.h"
@@ -85,6 +86,9 @@ std::vector<uint64_t> PathTextSizes(const TreeDef& def);
 
 // Returns the error that the path of `node` exceeds Path::kMaxTextSize.
 absl::Status PathTooLong(absl::string_view path_for_message);
+
+// Returns the canonical or dotted text, as TreeDef::PathText and TreeDef::Dotted.
+absl::StatusOr<std::string> PathText(const TreeDefColumns& columns, NodeId node, PathForm form);
 
 // Returns the canonical text, as TreeDef::PathForMessage.
 std::string PathForMessage(const TreeDefColumns& columns, NodeId node);

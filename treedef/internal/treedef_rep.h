@@ -95,7 +95,8 @@ inline bool HasAdjacentChildren(const TreeDefColumns& columns, NodeId node) {
   return columns.ends[node] - node - 1 == columns.child_counts[node];
 }
 
-// Returns the kind of the keys of a node's children; kIndex for one without children.
+// Returns the kind of the keys of a node's children; kIndex for one that is neither a struct nor a
+// dict.
 inline KeyKind KindOfKeys(const TreeDefColumns& columns, NodeId node) {
   if (columns.kinds[node] == NodeKind::kStruct) return KeyKind::kAttribute;
   const bool has_items = columns.kinds[node] == NodeKind::kDict && columns.aux[node] == 0;
