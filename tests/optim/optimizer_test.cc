@@ -275,7 +275,7 @@ TEST_F(OptimizerStepErrorTest, GradientsOfAnotherDTypeOrShape_AreNamed) {
 TEST_F(OptimizerStepErrorTest, GradientsOnAnotherLayout_AreAnError) {
   ExpectError(absl::StatusCode::kInvalidArgument,
               HasSubstr("gradients: expected the Layout of the parameters, of 4 paths, found "
-                        "another one, of 1 paths"),
+                        "a different one, of 1 paths"),
               &params_, Model({{"a", F32({2}, {1, 2})}}));
 }
 
