@@ -7,7 +7,8 @@ mark_as_advanced(LEAFSTORE_CCACHE LEAFSTORE_LINKER)
 
 add_library(leafstore_flags INTERFACE)
 # Some warnings of GCC 12 are off, because they have false positives: overflow in std::string and std::vector (GCC bug
-# 105329 and similar ones), uninitialized memory in std::optional (GCC bug 80635). The sanitizers find real overflows.
+# 105329 and similar ones), uninitialized memory in std::optional (GCC bug 80635). The
+# sanitizers find real overflows; the builds with clang, uninitialized variables.
 target_compile_options(leafstore_flags INTERFACE
   -Wall -Wextra -Wshadow -Wcast-qual -Wextra-semi -Wformat=2 -Wmissing-declarations -Wnon-virtual-dtor
   -Woverloaded-virtual -Wundef -Wvla -Wno-missing-field-initializers

@@ -127,8 +127,7 @@ class Optimizer {
   // made here. Stores are matched by name, in any order; leaves by slot if the Layouts are equal,
   // otherwise by path. Static leaves in `state` are ignored.
   // error InvalidArgument: stores or leaves are missing, unexpected, or with a different dtype or
-  // shape,
-  //       or a step count is not an int from 0 to 2^53; one message names them all.
+  //       shape, or a step count is not an int from 0 to 2^53; one message names them all.
   // error FailedPrecondition: a borrow is open. O(leaves); packed: O(bytes). Shares the bytes of
   // `state`: while that lives, the next step needs new memory.
   absl::Status LoadState(const std::vector<NamedStore>& state);

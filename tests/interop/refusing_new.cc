@@ -10,7 +10,7 @@ thread_local int large_until_refused = -1;
 
 }  // namespace leafstore
 
-#ifndef __SANITIZE_ADDRESS__
+#ifndef ABSL_HAVE_ADDRESS_SANITIZER
 // In a separate file: where the compiler can see the definitions, it warns of mismatched calls.
 void* operator new(size_t size) {
   // More than the arrays that simdjson has in debug builds only and does not check.
@@ -23,4 +23,4 @@ void* operator new(size_t size) {
 }
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, size_t) noexcept { std::free(memory); }
-#endif  // __SANITIZE_ADDRESS__
+#endif  // ABSL_HAVE_ADDRESS_SANITIZER

@@ -3,9 +3,11 @@
 #ifndef LEAFSTORE_TESTS_INTEROP_REFUSING_NEW_H_
 #define LEAFSTORE_TESTS_INTEROP_REFUSING_NEW_H_
 
+#include "absl/base/config.h"
+
 namespace leafstore {
 
-#ifdef __SANITIZE_ADDRESS__
+#ifdef ABSL_HAVE_ADDRESS_SANITIZER
 inline constexpr bool kCanRefuseMemory = false;
 #else
 inline constexpr bool kCanRefuseMemory = true;
