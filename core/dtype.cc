@@ -58,15 +58,15 @@ static_assert(kAllDTypes.back() == DType::kF6E3M2);
 constexpr Row kNoRow = {"invalid", 0, Family::kNone, 1};
 
 const Row& RowOf(DType dtype) {
-  const auto number = static_cast<uint64_t>(dtype);
-  return IsDType(number) ? kRows[number - 1] : kNoRow;
+  const auto id = static_cast<uint64_t>(dtype);
+  return IsDType(id) ? kRows[id - 1] : kNoRow;
 }
 
 }  // namespace
 
 absl::Span<const DType> AllDTypes() { return kAllDTypes; }
 
-bool IsDType(uint64_t number) { return number >= 1 && number <= kRows.size(); }
+bool IsDType(uint64_t id) { return id >= 1 && id <= kRows.size(); }
 
 size_t DTypeBits(DType dtype) { return RowOf(dtype).bits; }
 

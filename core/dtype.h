@@ -57,7 +57,7 @@ enum class DType : uint8_t {
 absl::Span<const DType> AllDTypes();
 
 // Returns whether an integer is a DType. Check this before casting an integer from a file.
-bool IsDType(uint64_t number);
+bool IsDType(uint64_t id);
 
 // Returns the bits of one element: 4, 6, 8, 16, 32 or 64.
 size_t DTypeBits(DType dtype);

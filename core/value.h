@@ -49,7 +49,7 @@ struct Bytes {
 enum class ValueKind : uint8_t { kBool = 1, kInt = 2, kFloat = 3, kString = 4, kBytes = 5 };
 
 // Returns whether an integer is a ValueKind. Check this before casting an integer from a file.
-constexpr bool IsValueKind(uint64_t number) { return number >= 1 && number <= 5; }
+constexpr bool IsValueKind(uint64_t id) { return id >= 1 && id <= 5; }
 
 // Returns "bool", "int", "float", "str" or "bytes". Static storage.
 absl::string_view ValueKindName(ValueKind kind);
@@ -112,9 +112,9 @@ class Value {
   }
   template <typename H>
   friend H AbslHashValue(H h, const Value& value) {
-    const auto* number = value.As<double>();
-    h = number != nullptr
-            ? H::combine(std::move(h), Bits(*number))
+    const auto* scalar = value.As<double>();
+    h = scalar != nullptr
+            ? H::combine(std::move(h), Bits(*scalar))
             : std::visit([&h](const auto& x) { return H::combine(std::move(h), x); }, value.value_);
     // The kind comes last, so that no value's hash expansion is a suffix of another's.
     return H::combine(std::move(h), value.value_.index());

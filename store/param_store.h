@@ -94,6 +94,7 @@ class ParamStore {
   // Returns the leaves, by place. Valid until this store is written, moved from or destroyed. O(1).
   absl::Span<const Leaf> leaves() const& { return array_.get()->leaves; }
   absl::Span<const Leaf> leaves() && = delete;  // would dangle
+  // `place` must be less than size().
   const Leaf& leaf(uint32_t place) const& { return array_.get()->leaves[place]; }
   const Leaf& leaf(uint32_t place) && = delete;
   Slot slot(uint32_t place) const { return slots_.SlotAt(place); }

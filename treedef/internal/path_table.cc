@@ -70,12 +70,12 @@ void PathTable::Append(absl::string_view text) {
 }
 
 absl::Status PathTable::BuildIndex() {
-  for (uint32_t number = 0; number < size(); ++number) {
-    const auto [found, inserted] = index_.insert(Entry{offsets_[number], number});
+  for (uint32_t index = 0; index < size(); ++index) {
+    const auto [found, inserted] = index_.insert(Entry{offsets_[index], index});
     if (!inserted) {
-      return absl::AlreadyExistsError(absl::StrCat("path ", text(number), ": expected it once, ",
-                                                   "found it at indices ", found->number, " and ",
-                                                   number));
+      return absl::AlreadyExistsError(absl::StrCat("path ", text(index), ": expected it once, ",
+                                                   "found it at indices ", found->index, " and ",
+                                                   index));
     }
   }
   return absl::OkStatus();

@@ -53,19 +53,19 @@ class PathTable {
   PathTable& operator=(PathTable&&) = default;
 
   uint32_t size() const { return static_cast<uint32_t>(offsets_.size()); }
-  // Returns a text; `number` must be less than size(). Valid while this table, or the one it was
+  // Returns a text; `index` must be less than size(). Valid while this table, or the one it was
   // moved to, lives.
-  absl::string_view text(uint32_t number) const { return TextAt(arena_.get(), offsets_[number]); }
+  absl::string_view text(uint32_t index) const { return TextAt(arena_.get(), offsets_[index]); }
   // Returns the position of the path with this text (any bytes), or kNotFound. O(length), expected.
   uint32_t Find(absl::string_view text) const {
     const auto found = index_.find(text);
-    return found == index_.end() ? kNotFound : found->number;
+    return found == index_.end() ? kNotFound : found->index;
   }
 
  private:
   struct Entry {
     uint32_t offset;  // of the text in the arena; its length is before it
-    uint32_t number;
+    uint32_t index;
   };
 
   static absl::string_view TextAt(const char* arena, uint32_t offset) {
