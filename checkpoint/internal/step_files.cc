@@ -1,11 +1,8 @@
 #include "leafstore/checkpoint/internal/step_files.h"
 
 #include <algorithm>
-#include <string>
-#include <utility>
 
 #include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
@@ -68,10 +65,6 @@ std::optional<int64_t> StepOfFileName(absl::string_view name) {
     return std::nullopt;
   }
   return step;
-}
-
-std::string StepFiles::PathTo(absl::string_view name) const {
-  return absl::StrCat(path_, "/", name);
 }
 
 absl::StatusOr<std::vector<int64_t>> StepFiles::Steps() const {

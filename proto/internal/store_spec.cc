@@ -7,9 +7,7 @@
 
 #include "leafstore/core/status_macros.h"
 #include "leafstore/proto/internal/messages.h"
-#include "leafstore/proto/manifest.pb.h"
 #include "leafstore/proto/param_store.pb.h"
-#include "leafstore/proto/store_spec.pb.h"
 #include "leafstore/proto/treedef.pb.h"
 
 namespace leafstore::internal {
