@@ -18,12 +18,6 @@ constexpr absl::string_view kPrefix = "step-";
 constexpr absl::string_view kSuffix = ".leaf";
 constexpr absl::string_view kLockFile = "LOCK";
 
-// Returns whether this is the name of the temporary file of a step (see AtomicFile).
-bool IsUnfinished(absl::string_view name) {
-  const size_t end = name.find(".tmp-");
-  return end != absl::string_view::npos && StepOfFileName(name.substr(0, end)).has_value();
-}
-
 // Returns whether an error means that a checkpoint, or a base of it, is damaged or missing. A
 // checkpoint from a newer leafstore is not damaged.
 bool IsDamage(const absl::Status& status) {
@@ -84,7 +78,9 @@ absl::StatusOr<std::shared_ptr<void>> StepFiles::CreateAndLock() const {
 absl::Status StepFiles::RemoveUnfinished() const {
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<std::string> names, files_.List(path_));
   for (const std::string& name : names) {
-    if (IsUnfinished(name)) LEAFSTORE_RETURN_IF_ERROR(files_.Remove(PathTo(name)));
+    const size_t end = name.find(".tmp-");  // as AtomicFile names it
+    if (end == std::string::npos || !StepOfFileName(name.substr(0, end))) continue;
+    LEAFSTORE_RETURN_IF_ERROR(files_.Remove(PathTo(name)));
   }
   return absl::OkStatus();
 }
