@@ -1,18 +1,18 @@
-// The data of a report, as JSON, which the page reads and which `leafstore report --json` prints.
+// The data of a report, as JSON: what the page reads and `leafstore report --json` prints.
 //
 // It is one object. Names and meanings do not change within one value of `schema`; fields may
 // be added. Leaves are in columns: lists of one length, so that a page with 10,000 leaves has a few
-// MB. NaN, and a number of a leaf that one side does not have, is null; infinities are "inf" and
-// "-inf". Text is as Printable (text.h) returns it, so that it is safe to show. Names of metadata
-// and metrics are names of fields, in which a backslash is doubled, so that no two names become
-// equal.
+// MB. NaN is null, and so is a number of a leaf that one side does not have; infinities are "inf"
+// and "-inf". Text is as Printable (text.h) returns it, so that it is safe to show. Names of
+// metadata and metrics are names of fields; backslashes in them are doubled, so that no two names
+// become equal.
 //
 //   schema     1
 //   mode       "model": one file; "compare": two; "steps": a managed directory
 //   title, verified (whether checksums exist and were verified), notes [text]
 //   files      [{name, bytes, format, has_checksums, step, metrics {name: number},
 //              metadata {name: text}, bases}]
-//              before and after for "compare", otherwise one
+//              two for "compare" (before, after), otherwise one
 //   steps      for "steps": the steps, ascending
 //   metrics    for "steps": {name: [number or null per step]}
 //   skipped    for "steps": [{step, why}], those that could not be read
@@ -26,7 +26,7 @@
 //              part of the dotted path, `step` one of the canonical path
 //   leaves     {node, group}, per leaf; `group` is an index in `groups`, or null, and is missing
 //              without groups
-//   aliases    {node, target}: nodes that are other names of nodes
+//   aliases    {node, target}: each alias, and the node that it refers to
 //   tags       {node, tag}
 //   groups     [{name (null: leaves in no group), rest, leaves, tensors, parameters, bytes,
 //              stored, count, nan, inf, zero, min, max, mean, std, l2}]
