@@ -143,4 +143,21 @@ absl::Status CheckpointReader::InItem(absl::string_view item, const absl::Status
 
 absl::Status CheckpointReader::Verify() const { return internal::Verify(*file_); }
 
+absl::StatusOr<ParamStore> LoadCheckpoint(const std::string& path, absl::string_view item,
+                                          const ReadOptions& options) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const CheckpointReader reader, CheckpointReader::Open(path, options));
+  return reader.Load(item);
+}
+
+absl::StatusOr<std::vector<NamedStore>> LoadCheckpoint(const std::string& path,
+                                                       const ReadOptions& options) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const CheckpointReader reader, CheckpointReader::Open(path, options));
+  std::vector<NamedStore> stores;
+  for (const std::string& item : reader.items()) {
+    LEAFSTORE_ASSIGN_OR_RETURN(ParamStore store, reader.Load(item));
+    stores.push_back({item, std::move(store)});
+  }
+  return stores;
+}
+
 }  // namespace leafstore

@@ -1,5 +1,7 @@
-// CheckpointReader: loads items of a checkpoint, or single leaves, subtrees and leaves that match a
-// filter. To load a complete file with one call, see checkpoint.h.
+// LoadCheckpoint and CheckpointReader: load items of a checkpoint, or single leaves, subtrees and
+// leaves that match a filter.
+//
+//   ParamStore params = LoadCheckpoint("run/step-100.leaf", "params").value();
 //
 //   CheckpointReader reader = CheckpointReader::Open("run/step-100.leaf").value();
 //   ParamStore params = reader.Load("params").value();
@@ -188,6 +190,13 @@ class CheckpointReader {
 
   std::shared_ptr<const internal::CheckpointFile> file_;
 };
+
+// Loads one complete item of a file. error: as CheckpointReader::Open and Load.
+absl::StatusOr<ParamStore> LoadCheckpoint(const std::string& path, absl::string_view item,
+                                          const ReadOptions& options = {});
+// Loads all items of a file, in the order in which they were saved.
+absl::StatusOr<std::vector<NamedStore>> LoadCheckpoint(const std::string& path,
+                                                       const ReadOptions& options = {});
 
 }  // namespace leafstore
 

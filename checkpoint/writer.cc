@@ -173,10 +173,9 @@ class CheckpointWriter::State {
       }
       LEAFSTORE_RETURN_IF_ERROR(CheckMetadata(options.metadata));
       LEAFSTORE_RETURN_IF_ERROR(one.store.CheckNoBorrow("save"));
-      LEAFSTORE_ASSIGN_OR_RETURN(ManifestItem item, WithContext(Prepare(def, options, &one), [&] {
-                                   return absl::StrCat("item '", one.name, "'");
-                                 }));
-      items.push_back(std::move(item));
+      absl::StatusOr<ManifestItem> item = Prepare(def, options, &one);
+      if (!item.ok()) return WithContext(item.status(), absl::StrCat("item '", one.name, "'"));
+      items.push_back(*std::move(item));
     }
     for (size_t i = 0; i < items.size(); ++i) {
       absl::Status error = SaveItem(std::move(items[i]), std::move(stores[i].store).TakeLeaves());
@@ -308,5 +307,16 @@ absl::Status CheckpointWriter::AddItem(CheckpointItem item) {
 }
 
 absl::Status CheckpointWriter::Finish() { return state_->Finish(); }
+
+absl::Status SaveCheckpoint(const std::string& path, std::vector<CheckpointItem> items,
+                            SaveOptions options) {
+  if (options.total_bytes == 0) {
+    for (const CheckpointItem& item : items) options.total_bytes += item.tensor_bytes();
+  }
+  LEAFSTORE_ASSIGN_OR_RETURN(CheckpointWriter writer,
+                             CheckpointWriter::Create(path, std::move(options)));
+  for (CheckpointItem& item : items) LEAFSTORE_RETURN_IF_ERROR(writer.AddItem(std::move(item)));
+  return writer.Finish();
+}
 
 }  // namespace leafstore

@@ -1,5 +1,8 @@
-// CheckpointWriter: writes a checkpoint, a file of named items (docs/format.md), item by item. To
-// save items that are all in memory with one call, see checkpoint.h.
+// SaveCheckpoint and CheckpointWriter: write a checkpoint, a file of named items (docs/format.md),
+// with one call or item by item.
+//
+//   LEAFSTORE_RETURN_IF_ERROR(SaveCheckpoint(
+//       "run/step-100.leaf", {{"params", all}, {"adamw", adamw.state()}, {"settings", settings}}));
 //
 //   CheckpointWriter writer = CheckpointWriter::Create("run/step-100.leaf").value();
 //   LEAFSTORE_RETURN_IF_ERROR(writer.AddItem({"params", flat.def, all}));  // written immediately
@@ -33,7 +36,7 @@
 // error of the file system (file_system.h; ResourceExhausted, with the path and the bytes, if there
 // is no space) ends the writer: all later calls return it again.
 //
-// Threads: a writer or an item must be used by one thread at a time. Several writers may write to
+// Threads: SaveCheckpoint is thread-safe; a writer or an item must be used by one thread at a time. Several writers may write to
 // one path; the last to finish wins.
 #ifndef LEAFSTORE_CHECKPOINT_WRITER_H_
 #define LEAFSTORE_CHECKPOINT_WRITER_H_
@@ -176,6 +179,11 @@ class CheckpointWriter {
 
   std::unique_ptr<State> state_;
 };
+
+// Saves the items to a file. error: as CheckpointWriter's Create, AddItem and Finish; the old file
+// is unchanged then, unless syncing the directory failed (see Finish).
+absl::Status SaveCheckpoint(const std::string& path, std::vector<CheckpointItem> items,
+                            SaveOptions options = {});
 
 }  // namespace leafstore
 

@@ -12,7 +12,6 @@
 #ifndef LEAFSTORE_CORE_ERROR_REASON_H_
 #define LEAFSTORE_CORE_ERROR_REASON_H_
 
-#include <concepts>
 #include <cstdint>
 
 #include "absl/status/status.h"
@@ -46,18 +45,11 @@ ErrorReason ReasonOf(const absl::Status& status);
 
 // Returns an error with another message, but the code and the reason of `status`.
 absl::Status WithMessage(const absl::Status& status, absl::string_view message);
-// Returns an error with "<context>: " before its message. OK, or a value, is returned unchanged. A
-// function that returns the context is called for an error only; in loops, this saves making a text
-// for each success.
+// Returns an error with "<context>: " before its message. OK, or a value, is returned unchanged.
 absl::Status WithContext(const absl::Status& status, absl::string_view context);
 template <typename T>
 absl::StatusOr<T> WithContext(absl::StatusOr<T> result, absl::string_view context) {
   if (!result.ok()) result = WithContext(result.status(), context);
-  return result;
-}
-template <typename T, std::invocable Context>
-absl::StatusOr<T> WithContext(absl::StatusOr<T> result, const Context& context) {
-  if (!result.ok()) result = WithContext(result.status(), context());
   return result;
 }
 

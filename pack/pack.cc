@@ -233,9 +233,8 @@ absl::StatusOr<absl::Span<const std::byte>> Packed::bytes() const& {
 
 absl::Span<const std::byte> Packed::CheckedBytes(DType wanted) const {
   RequireType(plan(), wanted);
-  const absl::StatusOr<absl::Span<const std::byte>> all = bytes();
-  if (!all.ok()) internal::Fatal(all.status().message());
-  return *all;
+  if (state_->borrowed.load(std::memory_order_acquire)) internal::Fatal(bytes().status().message());
+  return state_->buffer.bytes();
 }
 
 absl::StatusOr<ParamStore> Packed::store() const {

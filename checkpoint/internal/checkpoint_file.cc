@@ -79,10 +79,9 @@ absl::Status CheckpointFile::ReadManifest() {
   Buffer scratch;
   LEAFSTORE_ASSIGN_OR_RETURN(
       const auto bytes, own_.bytes->Get(footer.manifest_offset, footer.manifest_size, &scratch));
-  LEAFSTORE_RETURN_IF_ERROR(
-      WithContext(CompareChecksum(footer.manifest_offset, footer.manifest_size,
-                                  footer.manifest_checksum, Checksum(bytes)),
-                  "manifest"));
+  const absl::Status intact = CompareChecksum(footer.manifest_offset, footer.manifest_size,
+                                              footer.manifest_checksum, Checksum(bytes));
+  if (!intact.ok()) return WithContext(intact, "manifest");
   const absl::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   LEAFSTORE_ASSIGN_OR_RETURN(manifest_, DecodeManifest(text));
   LEAFSTORE_RETURN_IF_ERROR(own_.bytes->CheckZeros(footer.manifest_offset + footer.manifest_size,

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <utility>
 
+#include "absl/base/attributes.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "simdjson.h"
@@ -20,8 +21,8 @@
 namespace leafstore::internal {
 
 // Returns DataLoss with "<where>: expected <expected>, found <found>".
-absl::Status DamagedJson(absl::string_view where, absl::string_view expected,
-                         absl::string_view found);
+ABSL_ATTRIBUTE_COLD absl::Status DamagedJson(absl::string_view where, absl::string_view expected,
+                                             absl::string_view found);
 
 // Reads one JSON text (RFC 8259, UTF-8) from its beginning to its end, in place (simdjson's
 // On-Demand API).
@@ -32,6 +33,8 @@ absl::Status DamagedJson(absl::string_view where, absl::string_view expected,
 // simdjson checks only the values that are read. So after any error, and if a visitor did not read
 // a value, the complete text is parsed into a document too, and what is wrong with that is reported
 // first.
+//
+// What is called per value is always inlined: otherwise simdjson's position would be in memory.
 //
 // Errors. DataLoss: not JSON, not an object, text after it, or nested deeper than 64.
 // ResourceExhausted: out of memory; a document takes about fourteen times the length, most of it
@@ -69,7 +72,7 @@ class JsonReader {
   // Return a key, or a value that IsString, without escapes. The text is valid while this object
   // lives. error DataLoss also: it is not UTF-8.
   absl::Status GetKey(Field& field, absl::string_view* out) { return GetText(field.key(), out); }
-  absl::Status GetString(Value& value, absl::string_view* out) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE absl::Status GetString(Value& value, absl::string_view* out) {
     return GetText(value.get_raw_json_string(), out);
   }
   static bool IsString(Value& value) {
@@ -77,7 +80,7 @@ class JsonReader {
   }
   // Returns whether the value is an integer from 0 to 2^63 - 1. `-0` is not, as in the reference's
   // parser (serde_json).
-  static bool GetCount(Value& value, int64_t* out) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE static bool GetCount(Value& value, int64_t* out) {
     uint64_t count = 0;
     if (value.get_uint64().get(count) != simdjson::SUCCESS) return false;
     *out = static_cast<int64_t>(count);
@@ -98,7 +101,6 @@ class JsonReader {
     const simdjson::error_code code = parser_->iterate(padded_).get(document);
     if (code == simdjson::MEMALLOC || code == simdjson::CAPACITY) return NoMemory();
     if (code != simdjson::SUCCESS) return NotJson();
-    document_ = &document;
     if (document.get_object().get(root) != simdjson::SUCCESS) {
       return DamagedJson(what_, "an object", Kind(document.type()));
     }
@@ -107,24 +109,26 @@ class JsonReader {
     return at_end ? absl::OkStatus() : NotJson();
   }
   template <typename Child, typename Parent, typename Visit>
-  absl::Status ForEachOf(Parent parent, const Visit& visit) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE absl::Status ForEachOf(Parent parent, const Visit& visit) {
     for (auto next : parent) {
       if (next.error() != simdjson::SUCCESS) return NotJson();
       Child&& child = std::move(next).value_unsafe();  // a copy would take as long as the parsing
-      const auto depth = document_->current_depth();
+      const auto depth = ValueOf(child).current_depth();
       LEAFSTORE_RETURN_IF_ERROR(visit(child));
-      if (document_->current_depth() >= depth) skipped_ = true;  // reading a value ascends
+      if (ValueOf(child).current_depth() >= depth) skipped_ = true;  // reading a value ascends
     }
     return absl::OkStatus();
   }
+  static Value& ValueOf(Field& field) { return field.value(); }
+  static Value& ValueOf(Value& element) { return element; }
   // Returns the text from a position of simdjson on.
   absl::string_view From(const char* begin) const {
     const char* end = padded_.data() + padded_.size();
     if (begin < padded_.data() || begin > end) return "";
     return absl::string_view(begin, static_cast<size_t>(end - begin));
   }
-  absl::Status GetText(simdjson::simdjson_result<simdjson::ondemand::raw_json_string> raw,
-                       absl::string_view* out) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE absl::Status GetText(
+      simdjson::simdjson_result<simdjson::ondemand::raw_json_string> raw, absl::string_view* out) {
     simdjson::ondemand::raw_json_string string;
     if (std::move(raw).get(string) != simdjson::SUCCESS) return NotJson();
     if (has_escapes_) return Unescape(string, out);
@@ -136,7 +140,7 @@ class JsonReader {
   }
   absl::Status Unescape(simdjson::ondemand::raw_json_string raw, absl::string_view* out);
   absl::Status NoMemory() const;
-  absl::Status NotJson() const;
+  ABSL_ATTRIBUTE_COLD absl::Status NotJson() const;
   // Parses the complete text. Returns `status` if it is valid.
   absl::Status CheckAll(const absl::Status& status) const;
 
@@ -147,7 +151,6 @@ class JsonReader {
   size_t unescaped_size_ = 0;            // of their bytes
   simdjson::padded_string_view padded_;  // null: no memory for the buffers
   std::optional<simdjson::ondemand::parser> parser_;  // during Read
-  simdjson::ondemand::document* document_ = nullptr;  // during Read
   bool skipped_ = false;                              // a visitor did not read a value
 };
 

@@ -60,10 +60,11 @@ class NpzReader {
     std::vector<NamedTensor> tensors;
     for (zip_uint64_t i = 0; i < static_cast<zip_uint64_t>(count); ++i) {
       LEAFSTORE_ASSIGN_OR_RETURN(std::string name, NameOf(i));
-      LEAFSTORE_ASSIGN_OR_RETURN(Tensor tensor, WithContext(ReadMember(i), [&] {
-                                   return absl::StrCat("member ", QuotedForMessage(name));
-                                 }));
-      tensors.push_back({std::move(name), std::move(tensor)});
+      absl::StatusOr<Tensor> tensor = ReadMember(i);
+      if (!tensor.ok()) {
+        return WithContext(tensor.status(), absl::StrCat("member ", QuotedForMessage(name)));
+      }
+      tensors.push_back({std::move(name), *std::move(tensor)});
     }
     return tensors;
   }
@@ -185,10 +186,10 @@ absl::StatusOr<std::vector<std::string>> MakeHeaders(absl::Span<const NamedTenso
       return absl::InvalidArgumentError(
           absl::StrCat("expected a tensor called ", quoted(), ", found null"));
     }
-    LEAFSTORE_ASSIGN_OR_RETURN(
-        std::string header,
-        WithContext(EncodeNpyHeader(LeafSpec(tensor.dtype(), tensor.shape()), raw_bits), quoted));
-    headers.push_back(std::move(header));
+    absl::StatusOr<std::string> header =
+        EncodeNpyHeader(LeafSpec(tensor.dtype(), tensor.shape()), raw_bits);
+    if (!header.ok()) return WithContext(header.status(), quoted());
+    headers.push_back(*std::move(header));
   }
   return headers;
 }

@@ -11,9 +11,10 @@
 namespace leafstore::internal {
 
 int ThreadsFor(int asked, int64_t bytes) {
+  const int64_t useful = bytes / kBytesPerThread;
+  if (useful <= 1) return 1;  // counting the processors reads a file of the system
   const int64_t most = asked > 0 ? asked : std::min(std::thread::hardware_concurrency(), 8u);
-  return static_cast<int>(
-      std::clamp(bytes / kBytesPerThread, int64_t{1}, std::max(most, int64_t{1})));
+  return static_cast<int>(std::min(useful, std::max(most, int64_t{1})));
 }
 
 void ParallelFor(size_t count, int threads, absl::FunctionRef<void(size_t)> body) {

@@ -96,9 +96,10 @@ std::vector<uint32_t> SafetensorsOrder(absl::Span<const SafetensorsEntry> entrie
   std::vector<uint32_t> order(entries.size());
   std::iota(order.begin(), order.end(), 0);
   std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
-    const size_t rank_a = EntryOf(entries[a].spec.dtype()).rank;
-    const size_t rank_b = EntryOf(entries[b].spec.dtype()).rank;
-    return rank_a != rank_b ? rank_a < rank_b : entries[a].name < entries[b].name;
+    const DType dtype_a = entries[a].spec.dtype();
+    const DType dtype_b = entries[b].spec.dtype();
+    if (dtype_a != dtype_b) return EntryOf(dtype_a).rank < EntryOf(dtype_b).rank;
+    return entries[a].name < entries[b].name;
   });
   return order;
 }

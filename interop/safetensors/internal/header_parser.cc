@@ -70,22 +70,22 @@ class SafetensorsHeaderParser {
     return absl::OkStatus();
   }
 
-  absl::Status ParseEntry(absl::string_view name, Value& value) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE absl::Status ParseEntry(absl::string_view name, Value& value) {
     JsonReader::Object object;
     if (value.get_object().get(object) != simdjson::SUCCESS) {
       return DamagedJson(TensorForMessage(name), "an object with dtype, shape and data_offsets",
                          JsonReader::Kind(value));
     }
-    std::fill(found_, found_ + 3, false);
+    found_[0] = found_[1] = found_[2] = false;
     LEAFSTORE_RETURN_IF_ERROR(
         json_.ForEach(object, [&](Field& field) { return ParseField(name, field); }));
-    const auto i = static_cast<size_t>(std::find(found_, found_ + 3, false) - found_);
+    const size_t i = !found_[0] ? 0 : !found_[1] ? 1 : !found_[2] ? 2 : 3;
     if (i == 3) return builder_.Add(name, dtype_, shape_, offsets_[0], offsets_[1]);
     return DamagedJson(TensorForMessage(name), absl::StrCat("a field ", ToAbslView(kFields[i])),
                        "none");
   }
 
-  absl::Status ParseField(absl::string_view name, Field& field) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE absl::Status ParseField(absl::string_view name, Field& field) {
     size_t i = FieldInPlace(field.key());
     if (i == 3) {  // another, or with escapes
       absl::string_view key;
@@ -108,7 +108,7 @@ class SafetensorsHeaderParser {
                        JsonReader::Kind(field.value()));
   }
 
-  absl::Status ParseShape(absl::string_view name, Value& value) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE absl::Status ParseShape(absl::string_view name, Value& value) {
     JsonReader::Array array;
     if (value.get_array().get(array) != simdjson::SUCCESS) {
       return DamagedJson(TensorForMessage(name), "a list as shape", JsonReader::Kind(value));
@@ -122,7 +122,7 @@ class SafetensorsHeaderParser {
     });
   }
 
-  absl::Status ParseOffsets(absl::string_view name, Value& value) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE absl::Status ParseOffsets(absl::string_view name, Value& value) {
     const auto wrong = [&](absl::string_view expected) {
       return DamagedJson(TensorForMessage(name, "data_offsets"), expected, json_.ForMessage(value));
     };
