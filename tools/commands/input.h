@@ -89,7 +89,7 @@ absl::StatusOr<std::vector<ChosenLeaf>> ChooseLeaves(const Input& input,
                                                      absl::string_view no_slice);
 
 // Loads the leaves of these items that a glob of `match` matches; all leaves if it is empty. Shows
-// progress. Calls NoteDamage if the source does not verify. O(bytes) to verify. error: as
+// progress. Calls NoteDamage if the source does not verify. O(bytes) to verify. Errors: those of
 // SourceItem::load, prefixed with the file.
 absl::StatusOr<Model> LoadModel(const Source& source, const SourceItems& items,
                                 const Globs& match = {});

@@ -57,21 +57,21 @@ class ModelWriter {
  public:
   explicit ModelWriter(const WriteOptions& options) : options_(options), files_(options.force) {}
 
-  // Checks that the options suit the format of a file with this name. error: a UsageError.
+  // Checks that the options are valid for the format of this file name. error: a UsageError.
   absl::Status CheckFormat(const std::string& path) const { return FormatOf(path).status(); }
   // Like CheckFormat, but also checks that no file would be replaced without --force. The files of
-  // a set have other names, which Write checks. error: also as OutputFiles::CheckFree.
+  // a set have other names, which Write checks. Errors: also those of OutputFiles::CheckFree.
   absl::Status Check(const std::string& path) const;
 
   // Writes temporary files, and shows progress. error: a UsageError: the format cannot hold several
-  // items or static leaves; the writer's, prefixed with the file.
+  // items or static leaves. Other errors: those of the format's writer, prefixed with the file.
   absl::Status Write(Model model, const std::string& path);
 
-  // Renames the temporary files into place. error: as OutputFiles::Commit.
+  // Renames the temporary files into place. Errors: those of OutputFiles::Commit.
   absl::Status Commit() { return files_.Commit(); }
 
-  // Also prints the files, a line each, or one object (schema, files: file, bytes). error: also as
-  // Output::Finish.
+  // Like Commit, but also prints the files: a line each, or one object (schema, files: file,
+  // bytes). Errors: also those of Output::Finish.
   absl::Status CommitAndPrint(const OutputForm& form);
 
  private:
