@@ -62,8 +62,10 @@ struct GroupedSlots {
   std::vector<Slot> slots;       // of the first group, then of the next
   std::vector<uint32_t> begins;  // by group: its first index in `slots`; then the end
 
-  absl::Span<const Slot> of(size_t group) const {
-    return absl::MakeConstSpan(slots).subspan(begins[group], begins[group + 1] - begins[group]);
+  uint32_t SizeOf(size_t group) const { return begins[group + 1] - begins[group]; }
+  SlotSet SlotsOf(size_t group, uint32_t universe) const {
+    const auto begin = slots.begin() + begins[group];
+    return SlotSet::FromSorted(universe, std::vector<Slot>(begin, begin + SizeOf(group)));
   }
 };
 }  // namespace internal
@@ -192,7 +194,6 @@ class Grouping {
                                            std::optional<std::vector<std::string>> names,
                                            const GroupingOptions& options);
   bool Equals(const Grouping& other) const;
-  static void AddFingerprints(const LeafSpecs& leaves, Rep* rep);
   absl::Status CheckStore(const ParamStore& store) const;
   template <typename Store>
   absl::StatusOr<Groups> SplitStore(Store&& store) const;

@@ -36,8 +36,11 @@ class StoredLeaves {
   // Return the entry and the spec of a leaf. Called several times per leaf, so they must be cheap.
   virtual EntryInfo entry(uint32_t place) const = 0;
   virtual LeafSpec spec(uint32_t place) const { return entry(place).spec; }
-  // Returns the indices of `places` in the order of the leaves' bytes; by default, as given.
-  virtual std::vector<uint32_t> ByteOrder(absl::Span<const uint32_t> places) const;
+  // Returns the indices of `places` in the order of the leaves' bytes; by default none, which keeps
+  // the given order.
+  virtual std::vector<uint32_t> ByteOrder(absl::Span<const uint32_t> /*places*/) const {
+    return {};
+  }
   // Returns the file with this EntryInfo::base.
   virtual absl::StatusOr<const FileBytes*> FileOf(uint32_t base) const = 0;
   // Prefixes an error of a leaf with its name. `file` is null if it could not be opened.

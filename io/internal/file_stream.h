@@ -62,15 +62,12 @@ class FileStream {
   static constexpr size_t kHugePage = size_t{2} << 20;
 
   // A buffer whose memory is at a multiple of kHugePage, and so of kBlock.
-  class Block {
-   public:
-    absl::Status MakeOnce();
-    std::byte* data() const { return data_; }
-
-   private:
-    Buffer buffer_;
-    std::byte* data_ = nullptr;
+  struct Block {
+    Buffer buffer;
+    std::byte* data = nullptr;
   };
+  // Allocates the memory of the current block, unless it has it.
+  absl::Status MakeBlock();
 
   // Starts writing the current buffer, which is full, and continues with the next one when that is
   // free.

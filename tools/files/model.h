@@ -3,7 +3,7 @@
 //
 //   ModelWriter writer({.zstd = true});
 //   LEAFSTORE_RETURN_IF_ERROR(writer.Check("out.leaf"));        // before any work
-//   Model model = LoadModel(*source, items).value();            // mapped, where possible
+//   Model model = LoadModel(*source, items).value();            // commands/input.h
 //   ... split, rename, merge ...
 //   LEAFSTORE_RETURN_IF_ERROR(writer.Write(std::move(model), "out.leaf"));
 //   return writer.CommitAndPrint(form);                         // all files appear here, or none
@@ -19,11 +19,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/types/span.h"
 
 #include "leafstore/checkpoint/writer.h"
 #include "leafstore/interop/safetensors/writer.h"
-#include "leafstore/select/internal/glob.h"
 #include "leafstore/store/param_store.h"
 #include "leafstore/tools/files/output_files.h"
 #include "leafstore/tools/present/output.h"
@@ -42,17 +40,6 @@ struct Model {
   Metadata metadata;  // of a checkpoint
   Metrics metrics;
 };
-
-// Loads the leaves of these items that a glob of `match` matches; all leaves if it is empty. Shows
-// progress. Calls NoteDamage if the source does not verify. O(bytes) to verify. Errors:
-// those of SourceItem::Load, prefixed with the file.
-absl::StatusOr<Model> LoadModel(const Source& source, absl::Span<const SourceItem* const> items,
-                                const std::vector<internal::GlobPattern>& match = {});
-
-// Reports damaged leaves on standard error, because a copy of them will look intact. Reads all
-// leaves: O(bytes).
-absl::Status NoteDamage(const Source& source, const SourceItem& item,
-                        absl::Span<const uint32_t> places);
 
 struct WriteOptions {
   std::optional<SourceFormat> to;  // empty: determined by the name of the file
