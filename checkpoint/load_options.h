@@ -1,5 +1,5 @@
-// EntryInfo and LoadOptions: what a file says about a leaf, and the leaves to load. The readers of
-// all formats share them.
+// EntryInfo: a leaf's entry in a file. LoadOptions: selects the leaves to load. The readers of all
+// formats share them.
 //
 //   reader.Load("params", {.filter = Glob("**.norm.**")})     // the leaves that a filter matches
 //   reader.Load("params", {.subtree = ".layers[0]"})          // those below a node
@@ -33,8 +33,8 @@ struct EntryInfo {
 
 // At most one of these may be set. By default, all leaves are loaded.
 struct LoadOptions {
-  // Loads the leaves in the first group of a partition by this filter, as a group on the Layout of
-  // the complete item. error: as CompileGrouping. O(nodes).
+  // Loads the leaves that this filter selects, as the first group of a Partition, on the Layout of
+  // the complete item. Errors: those of CompileGrouping. O(nodes).
   std::optional<Filter> filter = {};
   // Loads the leaves below the node at this canonical path, on the Layout of TreeDef::Subtree, in
   // which their paths begin at the node. error NotFound, InvalidArgument: no such path; or the

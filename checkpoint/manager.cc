@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <utility>
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
@@ -17,15 +16,14 @@
 namespace leafstore {
 namespace {
 
-absl::Status Invalid(absl::string_view expected, absl::string_view found) {
+absl::Status Invalid(absl::string_view expected, const absl::AlphaNum& found) {
   return absl::InvalidArgumentError(absl::StrCat("expected ", expected, ", found ", found));
 }
 
 absl::Status CheckOptions(absl::string_view directory, const ManagerOptions& options) {
   if (directory.empty()) return Invalid("a directory for checkpoints", "''");
   const Retention& retention = options.retention;
-  if (retention.every < 0)
-    return Invalid("retention.every of at least 0", absl::StrCat(retention.every));
+  if (retention.every < 0) return Invalid("retention.every of at least 0", retention.every);
   if (retention.best > 0 && retention.metric.empty()) {
     return Invalid("retention.metric to name the metric for retention.best", "none");
   }
@@ -54,7 +52,7 @@ class CheckpointManager::State {
   absl::StatusOr<bool> Save(int64_t step, std::vector<CheckpointItem> items, SaveOptions save,
                             bool in_background) {
     LEAFSTORE_RETURN_IF_ERROR(CheckCanWrite());
-    if (step < 0) return Invalid("a step of at least 0", absl::StrCat(step));
+    if (step < 0) return Invalid("a step of at least 0", step);
     for (const CheckpointItem& item : items) LEAFSTORE_RETURN_IF_ERROR(item.status());
     if (const absl::Status failed = worker_.TakeFailure(); !failed.ok())
       return NotStarted(step, failed);
@@ -64,7 +62,9 @@ class CheckpointManager::State {
     worker_.Start(
         [this, step, save = std::move(save), in_background, items = std::move(items)]() mutable {
           for (const CheckpointItem& item : items) save.total_bytes += item.tensor_bytes();
-          if (in_background) KeepMemory(save.total_bytes);
+          if (in_background && options_.keep_memory && save.total_bytes > kept_.bytes()) {
+            kept_ = internal::BufferPool::Keep(save.total_bytes);
+          }
           return SaveNow(step, std::move(items), std::move(save));
         });
     if (!in_background) LEAFSTORE_RETURN_IF_ERROR(worker_.Wait());
@@ -135,11 +135,6 @@ class CheckpointManager::State {
     return absl::OkStatus();
   }
 
-  // Keeps the memory that a snapshot releases for the copies of the next one.
-  void KeepMemory(int64_t bytes) {
-    if (options_.keep_memory && bytes > kept_.bytes()) kept_ = internal::BufferPool::Keep(bytes);
-  }
-
   // Saves a checkpoint. Runs on the worker's thread.
   absl::Status SaveNow(int64_t step, std::vector<CheckpointItem> items, SaveOptions save) {
     const bool full_by_rule = options_.full_every > 0 && saved_ % options_.full_every == 0;
@@ -205,8 +200,8 @@ class CheckpointManager::State {
   // While the worker is busy, only its thread uses these.
   SaveHistory history_;
   size_t saved_ = 0;
-  internal::BufferPool::Reservation kept_;
-  internal::BackgroundWorker worker_;  // last: finishes before the other members are destroyed
+  internal::BufferPool::Reservation kept_;  // of a snapshot's memory, for the next one's copies
+  internal::BackgroundWorker worker_;       // last: finishes before the other members are destroyed
 };
 
 CheckpointManager::CheckpointManager(std::unique_ptr<State> state) : state_(std::move(state)) {}

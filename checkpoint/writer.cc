@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <utility>
 
 #include "absl/strings/str_cat.h"
 
@@ -22,9 +21,7 @@
 namespace leafstore {
 
 using internal::AtomicFile;
-using internal::FileStream;
 using internal::Increment;
-using internal::Progress;
 using internal::StoredLocation;
 using internal::StoreSpec;
 using internal::TensorWriter;
@@ -255,7 +252,7 @@ class CheckpointWriter::State {
   absl::Status WriteTail() {
     if (increment_.has_value()) manifest_.bases = increment_->bases();
     LEAFSTORE_ASSIGN_OR_RETURN(const std::string bytes, EncodeManifest(manifest_));
-    FileStream& stream = file_->stream();
+    internal::FileStream& stream = file_->stream();
     LEAFSTORE_RETURN_IF_ERROR(stream.PadTo(kSegmentAlignment));
     footer_.manifest_offset = stream.position();
     footer_.manifest_size = static_cast<int64_t>(bytes.size());
@@ -275,7 +272,7 @@ class CheckpointWriter::State {
 
   const std::string path_;
   SaveOptions options_;
-  Progress progress_;
+  internal::Progress progress_;
   std::optional<AtomicFile> file_;  // until the writer is finished or abandoned
   std::optional<TensorWriter> tensors_;
   std::optional<Increment> increment_;  // only with a history

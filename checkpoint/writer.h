@@ -75,9 +75,10 @@ struct SaveOptions {
   // whether it is compressed. Network weights shrink little; sparse or repetitive tensors shrink a
   // lot.
   std::optional<int> zstd_level = {};
-  // The locations of the previous checkpoint's bytes. Leaves that have not changed since are not
-  // written again. Updated when this checkpoint is complete. Null: all leaves are written. Must
-  // outlive the writer.
+  // The locations of the previous checkpoints' bytes. Leaves that have not changed since are not
+  // written again: this file needs the earlier ones that have their bytes (its bases), which must
+  // stay in its directory as long as it is used. CheckpointReader::bases names them. Updated when
+  // this checkpoint is complete. Null: all leaves are written. Must outlive the writer.
   SaveHistory* history = nullptr;
   // The total that `io.progress` receives; 0: the bytes of the items added so far. SaveCheckpoint
   // computes it. Bytes found in an earlier file count as done.

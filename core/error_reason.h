@@ -1,14 +1,14 @@
-// ErrorReason: the cause of an error, where the status code is not enough for a program to act on
-// it. It is set where the error is made and stays with the status.
+// ErrorReason: the cause of an error, for programs that need more than the status code to act on
+// it. It is set where the error is created and stays with the status.
 //
-//   if (ReasonOf(status) == ErrorReason::kMissingBase) ...     // does not parse the message
+//   if (ReasonOf(status) == ErrorReason::kMissingBase) ...     // without parsing the message
 //
 //   return WithReason(absl::DataLossError("..."), ErrorReason::kTruncated);
 //   return WithContext(status, "params.leaf");                 // keeps code and reason
 //
 // Most errors have a code but no reason.
 //
-// Threads: functions of their arguments.
+// Threads: pure functions; thread-safe.
 #ifndef LEAFSTORE_CORE_ERROR_REASON_H_
 #define LEAFSTORE_CORE_ERROR_REASON_H_
 
@@ -28,7 +28,7 @@ enum class ErrorReason : uint8_t {
   kTruncated,      // the file is shorter than it should be
   kNewerVersion,   // a newer leafstore is needed to read it
   kMissingBase,    // an earlier checkpoint that has some of the bytes does not exist
-  kExists,         // something exists that would be replaced
+  kExists,         // the destination exists and must not be replaced
 
   // Requests.
   kUnknownName,  // nothing has this name, step or metric
@@ -38,14 +38,14 @@ enum class ErrorReason : uint8_t {
   kReported,  // the error was printed already; only the exit code remains
 };
 
-// Returns `status` with this reason in place of any other. OK is returned unchanged.
+// Returns `status` with `reason`, which replaces an earlier one. Returns OK unchanged.
 absl::Status WithReason(absl::Status status, ErrorReason reason);
 // Returns the reason of an error; kNone for OK and for an error that has none.
 ErrorReason ReasonOf(const absl::Status& status);
 
-// Returns an error with another message, but the code and the reason of `status`.
+// Returns an error with this message, and with the code and reason of `status`.
 absl::Status WithMessage(const absl::Status& status, absl::string_view message);
-// Returns an error with "<context>: " before its message. OK, or a value, is returned unchanged.
+// Prefixes the message of an error with "<context>: ". Returns OK, or a value, unchanged.
 absl::Status WithContext(const absl::Status& status, absl::string_view context);
 template <typename T>
 absl::StatusOr<T> WithContext(absl::StatusOr<T> result, absl::string_view context) {

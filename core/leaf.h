@@ -5,11 +5,11 @@
 //   if (weight.is_tensor()) weight.tensor().shape();
 //   activation.value().As<std::string>();
 //
-// A Leaf is a value of the size of one pointer, so a dictionary of 100,000 leaves moves in well
-// under a millisecond. Copying is O(1) and shares the bytes (see tensor.h). Leaf() is null; only
+// A Leaf has the size of one pointer, so a dictionary of 100,000 leaves moves in well under a
+// millisecond. Copying is O(1) and shares the bytes (see tensor.h). Leaf() is null; only
 // null(), assignment and destruction may be used on it.
 //
-// Threads: as Tensor.
+// Threads: see Tensor.
 #ifndef LEAFSTORE_CORE_LEAF_H_
 #define LEAFSTORE_CORE_LEAF_H_
 
@@ -59,7 +59,7 @@ class Leaf {
   // Returns the generation of the tensor's bytes, or of the value; see tensor.h.
   uint64_t generation() const { return header()->generation; }
 
-  // Returns the bytes of the tensor or of the value.
+  // Returns the size of the tensor or the value in bytes.
   int64_t byte_size() const { return is_tensor() ? tensor().byte_size() : value().byte_size(); }
 
   // Returns the spec of the leaf (leaf_spec.h). Valid while this leaf is neither assigned to nor

@@ -4,12 +4,12 @@
 //   leaf.spec() == LeafSpec(DType::kF32, {2, 3});
 //   item.spec(place).byte_size();                          // of a leaf in a file: 24
 //
-// Everything that compares leaves compares their specs: merges, packs, optimizers, and loads into
-// an existing store. A file's manifest or header has a spec for each of its leaves, so that filters
-// are evaluated and dtypes and shapes are checked before any tensor is read.
+// Merges, packs, optimizers and loads into an existing store compare leaves by their specs. A
+// file's manifest or header has the spec of each leaf, so filters are evaluated, and dtypes and
+// shapes are checked, before any tensor is read.
 //
-// A LeafSpec is small and borrows the shape, like ShapeRef: it is valid while the object that it
-// describes lives unchanged. To keep the specs of many leaves, use LeafColumns (leaf_columns.h).
+// A LeafSpec is small and borrows the shape, like ShapeRef: it is valid while what it describes
+// exists unchanged. To keep the specs of many leaves, use LeafColumns (leaf_columns.h).
 #ifndef LEAFSTORE_CORE_LEAF_SPEC_H_
 #define LEAFSTORE_CORE_LEAF_SPEC_H_
 
@@ -34,11 +34,11 @@ class LeafSpec {
 
   bool is_tensor() const { return value_kind_ == ValueKind{}; }
 
-  // Return DType{}, which is not a dtype, and [] for a value.
+  // For a value: DType{}, which is not a dtype, and [].
   DType dtype() const { return dtype_; }
   ShapeRef shape() const { return shape_; }
   int rank() const { return static_cast<int>(shape_.size()); }
-  // Returns the bytes of such a tensor; 0 for a value, which has its size elsewhere. O(rank).
+  // Returns the size of the tensor in bytes; 0 for a value (see Value::byte_size). O(rank).
   int64_t byte_size() const {
     return is_tensor() ? internal::UncheckedByteSize(dtype_, shape_) : 0;
   }

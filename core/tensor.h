@@ -1,4 +1,4 @@
-// Tensor: a value with a dtype, a shape and row-major bytes.
+// Tensor: an array with a dtype, a shape and row-major bytes, which is copied like a value.
 //
 //   Tensor w = Tensor::Zeros(DType::kF32, {128, 64}).value();
 //   Tensor copy = w;                                   // O(1): shares the bytes
@@ -9,22 +9,21 @@
 //   }                                                  // closes the borrow
 //   copy.at<float>({0, 0});                            // still 0
 //
-// Copies. A Tensor behaves like a value: copying shares the bytes, and the first write separates
-// the copies (copy-on-write); only SharesBytesWith can see the difference from a deep copy. A write
-// is in place if this tensor is the sole holder of writable bytes. Tensors never share bytes on
-// purpose: tied parameters are one leaf with one path, and a pack is written through the Packed
-// object.
+// Copies. Copying shares the bytes, and the first write separates the copies (copy-on-write); only
+// SharesBytesWith can distinguish this from a deep copy. A write is in place if this tensor is the
+// sole holder of writable bytes. No tensor changes when another is written: tied parameters are one
+// leaf with one path, and a pack is written through the Packed object.
 //
-// Borrow. Writing needs a MutableTensor, one at a time. Copying a tensor while it is borrowed makes
-// a deep copy, which no later write changes.
+// Borrow. To write, open a MutableTensor; a tensor has at most one at a time. Copying a tensor
+// while it is borrowed makes a deep copy, which no later write changes.
 //
-// Generation. Bytes get a generation when they are made or written: unique and ascending in the
-// process. Equal generations mean equal dtype, shape and bytes; the converse need not hold.
+// Generation. Bytes get a generation when they are created or written: unique and ascending within
+// the process. Equal generations mean equal dtype, shape and bytes; the converse need not hold.
 // Incremental saves and diffs compare generations.
 //
-// Size. A handle is one pointer. The header (dtype, shape, generation) and the bytes of a tensor
-// made here are one allocation. Tensor() is null: it has no dtype, shape or bytes, and only null(),
-// assignment and destruction may be used on it.
+// Size. A handle is one pointer. The header (dtype, shape, generation) and the bytes are one
+// allocation, unless the tensor is a view. Tensor() is null: it has no dtype, shape or bytes, and
+// only null(), assignment and destruction may be used on it.
 //
 // Threads: const calls on one object are thread-safe; copies may go to any thread, and one of them
 // may be written while others are read.
@@ -59,8 +58,8 @@ namespace internal {
 absl::Status WrongValueCount(ShapeRef shape, int64_t expected, int64_t found);
 
 struct LeafHeader;
-// Terminate the program with a message: the header is null or its dtype is not `wanted`; the tensor
-// does not have exactly one element.
+// Terminate the program with a message: that the header is null or its dtype is not `wanted`; that
+// the tensor does not have exactly one element.
 [[noreturn]] void FailDType(const LeafHeader* header, DType wanted);
 [[noreturn]] void FailItem(const LeafHeader& header);
 // Returns the row-major position of the element at `index`. Terminates if it is out of bounds.
@@ -70,7 +69,7 @@ size_t CheckedPosition(const LeafHeader& header, ShapeRef index);
 struct LeafHeader : RefCounted<LeafHeader> {
   enum Flag : uint8_t {
     kIsValue = 1,    // the header of a ValueLeaf (leaf.h), not of a tensor
-    kInStorage = 2,  // is located in the allocation of its storage
+    kInStorage = 2,  // the header is in the allocation of its storage
     kBorrowed = 4,   // a MutableTensor is open
   };
   DType dtype;
@@ -101,21 +100,21 @@ class Tensor {
     if (header_ != nullptr) header_->Unref();
   }
 
-  // Allocates a tensor of zeros. error InvalidArgument or ResourceExhausted as ByteSize (shape.h);
-  // ResourceExhausted also: out of memory. O(bytes).
+  // Allocates a tensor of zeros. Errors: those of ByteSize (shape.h). error ResourceExhausted: also
+  // out of memory. O(bytes).
   static absl::StatusOr<Tensor> Zeros(DType dtype, ShapeRef shape);
   // Like Zeros, but the bytes are uninitialized: write all of them before reading any.
   static absl::StatusOr<Tensor> Uninitialized(DType dtype, ShapeRef shape);
 
   // Like Zeros, but every element is 1.
   static absl::StatusOr<Tensor> Ones(DType dtype, ShapeRef shape);
-  // Like Zeros, but every element is `value`, whose type decides the dtype: Full({2, 3}, 0.5f) is
-  // f32[2, 3].
+  // Like Zeros, but every element is `value`, whose type determines the dtype: Full({2, 3}, 0.5f)
+  // is f32[2, 3].
   template <typename T>
   static absl::StatusOr<Tensor> Full(const Shape& shape, T value);
 
-  // Copies `values`, which are in row-major order.
-  // error InvalidArgument: the number of values is not the shape's element count; or as Zeros.
+  // Returns a tensor with a copy of `values`, in row-major order. error InvalidArgument: their
+  // count is not the shape's element count. Other errors: those of Zeros.
   template <typename T>
   static absl::StatusOr<Tensor> From(const Shape& shape, absl::Span<const T> values);
   template <typename T>
@@ -129,7 +128,7 @@ class Tensor {
 
   // Returns a view of `buffer` from byte `offset` on. The address must be a multiple of the element
   // size (of 4 for c64, of 1 for types narrower than a byte). Shares the bytes. O(1).
-  // error InvalidArgument: outside the buffer, or misaligned; or as Zeros.
+  // error InvalidArgument: outside the buffer, or misaligned. Other errors: those of Zeros.
   static absl::StatusOr<Tensor> FromBuffer(DType dtype, ShapeRef shape, const Buffer& buffer,
                                            int64_t offset = 0);
 
@@ -152,9 +151,9 @@ class Tensor {
   }
   absl::Span<const std::byte> bytes() && = delete;  // would dangle
 
-  // The elements as values of T, which must be the dtype's C++ type (kDTypeOf<T> == dtype()). A
-  // wrong T and an index out of bounds are programming errors: they terminate the program with a
-  // message. If the dtype comes from outside, compare dtype() first.
+  // These access elements as values of T, which must be the dtype's C++ type (kDTypeOf<T> ==
+  // dtype()). A wrong T or an index out of bounds is a programming error and terminates the program
+  // with a message. For a tensor from a file, check dtype() first.
   //
   // Returns all elements in row-major order. Valid as long as raw_data().
   template <typename T>
@@ -177,7 +176,7 @@ class Tensor {
   }
 
   // Returns the same bytes under another shape. O(1); O(bytes) if the tensor is borrowed, as it is
-  // copied. error InvalidArgument: another element count; or as Zeros.
+  // copied. error InvalidArgument: another element count. Other errors: those of Zeros.
   absl::StatusOr<Tensor> Reshape(ShapeRef shape) const;
 
   // Returns a deep copy. error ResourceExhausted: out of memory. O(bytes).
@@ -185,14 +184,14 @@ class Tensor {
 
   // Opens the bytes for writing. Clones them first if they are shared or not writable.
   // error FailedPrecondition: already borrowed, or null. error ResourceExhausted: out of memory.
-  // O(1), or O(bytes) if it clones. The borrow is of the bytes and follows them when this tensor is
-  // moved. After this tensor is assigned to or destroyed, the borrow writes unused bytes.
+  // O(1), or O(bytes) if it clones. The borrow stays valid when this tensor is moved. After this
+  // tensor is assigned to or destroyed, the borrow writes bytes that no tensor uses.
   absl::StatusOr<MutableTensor> Mutate() &;
 
   // Returns whether the bytes of the two tensors overlap in memory.
   bool SharesBytesWith(const Tensor& other) const;
 
-  // Compares dtype, shape and bytes (so NaN equals itself, 0 and -0 differ). Null equals null.
+  // Compares dtype, shape and bytes: NaN equals itself, and 0 and -0 differ. Null equals null.
   // O(bytes); O(1) if the generations are equal.
   friend bool operator==(const Tensor& a, const Tensor& b);
 
@@ -223,7 +222,7 @@ class Tensor {
   internal::LeafHeader* header_ = nullptr;
 };
 
-// An open write to one tensor. Closes when destroyed, and the bytes get a new generation.
+// A borrow of one tensor for writing. Closes when destroyed; the bytes then get a new generation.
 // Move-only: a moved-from borrow is closed, and a borrow that is assigned to closes first.
 class MutableTensor {
  public:
@@ -282,24 +281,24 @@ class MutableTensor {
   std::atomic<int64_t>* open_borrows_;
 };
 
-// The single steps of a write, for the library's bulk operations.
+// The steps of a write, for the library's bulk operations.
 struct TensorAccess {
   // Makes `tensor` the sole holder of writable bytes, cloning them if needed, and sets their
   // generation. After an error nothing has changed.
   // error FailedPrecondition: a borrow is open. error ResourceExhausted: out of memory.
   static absl::Status MakeWritable(Tensor* tensor, uint64_t generation);
-  // Like MakeWritable, for a tensor that will be written completely: where MakeWritable clones, the
-  // new bytes are uninitialized and `*old` is the previous tensor; otherwise `*old` is null.
+  // Like MakeWritable, for a tensor that will be written completely: where MakeWritable would
+  // clone, the new bytes are uninitialized and `*old` is the previous tensor; otherwise `*old` is
+  // null.
   static absl::Status MakeOverwritable(Tensor* tensor, uint64_t generation, Tensor* old);
-  // error InvalidArgument: the tensor's dtype is not `wanted`.
-  // error FailedPrecondition: the tensor is null.
+  // error InvalidArgument: the dtype is not `wanted`. error FailedPrecondition: the tensor is null.
   static absl::Status CheckDType(const Tensor& tensor, DType wanted);
   // Returns whether a MutableTensor of it is open.
   static bool IsBorrowed(const Tensor& tensor) {
     return tensor.header_->Has(internal::LeafHeader::kBorrowed);
   }
-  // Returns the bytes of a tensor that MakeWritable was called on, or that was just made; or their
-  // begin, without computing their number, for loops over many leaves.
+  // Return the bytes of a tensor that is new or was made writable. `data` returns only the address,
+  // which is faster in loops over many leaves.
   static absl::Span<std::byte> bytes(Tensor* tensor) {
     return absl::MakeSpan(tensor->header_->data, static_cast<size_t>(tensor->byte_size()));
   }
@@ -313,7 +312,8 @@ struct TensorAccess {
   // Returns whether `buffer` is writable and all its holders are tensors among `leaves`, each held
   // once. O(leaves).
   static bool IsWritableWithout(const Buffer& buffer, absl::Span<const Leaf> leaves);
-  // Sets a new generation of this tensor alone without writing its bytes. Errors as MakeWritable.
+  // Assigns a new generation to this tensor alone, without writing its bytes.
+  // Errors: those of MakeWritable.
   static absl::Status Restamp(Tensor* tensor);
 };
 

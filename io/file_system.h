@@ -1,4 +1,4 @@
-// FileSystem: the operations of the operating system on files.
+// FileSystem: an interface to the file operations of the operating system.
 //
 //   FileSystem& files = FileSystem::Posix();
 //   std::unique_ptr<WritableFile> file = files.Create("model.leaf.tmp").value();
@@ -8,15 +8,14 @@
 //   LEAFSTORE_RETURN_IF_ERROR(files.Rename("model.leaf.tmp", "model.leaf"));
 //   LEAFSTORE_RETURN_IF_ERROR(files.SyncDirectory("."));
 //
-// It is an interface, so tests can make any call fail and programs can provide other storage. Every
-// file that the library reads or writes goes through it.
+// The library reads and writes all files through it, so tests can make any call fail and programs
+// can provide other storage.
 //
-// Each call completes or fails: implementations continue interrupted and short reads and writes.
-// Errors name the path.
+// Each call completes or fails: implementations resume interrupted and short reads and writes.
 //
-// Errors. NotFound, PermissionDenied, AlreadyExists, FailedPrecondition (a component of the path is
-// not a directory) and others as in absl::ErrnoToStatus; ResourceExhausted: no space, or over a
-// quota or the size limit of a file; DataLoss: the file ends before the requested bytes.
+// Errors name the path. NotFound, PermissionDenied, AlreadyExists, FailedPrecondition (a component
+// of the path is not a directory) and others: as absl::ErrnoToStatus. ResourceExhausted: no space,
+// or over a quota or the size limit of a file. DataLoss: the file ends before the requested bytes.
 //
 // Threads: a FileSystem and a ReadableFile are thread-safe; a WritableFile must be used by one
 // thread at a time.
@@ -49,9 +48,9 @@ class WritableFile {
   // Writes `bytes` at `offset`. Bytes that were never written are zero. error ResourceExhausted: no
   // space; the message has the offset and the size.
   virtual absl::Status WriteAt(int64_t offset, absl::Span<const std::byte> bytes) = 0;
-  // Hints that the file will be synced and not read soon. Aligned writes (kDirectAlignment) may
-  // then bypass the page cache if the file system supports it: at the speed of the disk, and
-  // without evicting other data.
+  // Hints that the file will be synced and not read soon. If the file system supports it, aligned
+  // writes (kDirectAlignment) may then bypass the page cache: they run at the speed of the disk and
+  // evict no other data.
   virtual void PreferDirect() {}
   // Waits until all writes are on disk.
   virtual absl::Status Sync() = 0;
@@ -59,20 +58,20 @@ class WritableFile {
   virtual absl::Status Close() = 0;
 };
 
-// A file open for reading. It stays the same file if another one is renamed to its path.
+// A file open for reading. Renaming another file to its path does not affect it.
 class ReadableFile {
  public:
   virtual ~ReadableFile() = default;
 
-  // Returns the size when the file was opened.
+  // Returns the size of the file when it was opened.
   virtual int64_t size() const = 0;
-  // Fills `out` with bytes from `offset` on. error DataLoss: the file ends before.
+  // Fills `out` with the bytes from `offset` on. error DataLoss: the file is too short.
   virtual absl::Status ReadAt(int64_t offset, absl::Span<std::byte> out) const = 0;
   // Maps the file for reading (see Buffer::MapOpenFile). The mapping may outlive this object.
   virtual absl::StatusOr<Buffer> Map() const = 0;
-  // Brings [offset, offset + bytes.size()) of a mapping into memory. error DataLoss: the file was
-  // truncated since it was opened, so reading these bytes would raise SIGBUS. Other errors: the
-  // bytes cannot be read. The default implementation is for mappings that are always in memory.
+  // Brings [offset, offset + bytes.size()) of a mapping into memory. error DataLoss: the file has
+  // been truncated since it was opened, so reading these bytes would raise SIGBUS. Other errors:
+  // the bytes cannot be read. The default implementation is for mappings that are always in memory.
   virtual absl::Status MakeResident(int64_t /*offset*/,
                                     absl::Span<const std::byte> /*bytes*/) const {
     return absl::OkStatus();
@@ -96,15 +95,15 @@ class FileSystem {
   // such an operation, checks first and then renames.
   virtual absl::Status RenameNew(const std::string& from, const std::string& to);
   virtual absl::Status Remove(const std::string& path) = 0;
-  // Returns whether a regular file exists. error: Open's, except NotFound.
+  // Returns whether a regular file exists. Errors: those of Open, except NotFound.
   absl::StatusOr<bool> Exists(const std::string& path);
   // Waits until the entries of the directory are on disk.
   virtual absl::Status SyncDirectory(const std::string& path) = 0;
   // Creates a directory; OK if it exists. error NotFound: the parent does not exist.
   virtual absl::Status CreateDirectory(const std::string& path) = 0;
-  // Locks the file `path`, which is created if it does not exist. Returns an object that holds the
-  // lock until it is destroyed or the process ends, in whatever way. error FailedPrecondition: this
-  // or another process already holds the lock.
+  // Locks the file `path`, and creates it if needed. The lock is held until the returned object is
+  // destroyed or the process ends for any reason. error FailedPrecondition: this or another process
+  // already holds the lock.
   virtual absl::StatusOr<std::shared_ptr<void>> Lock(const std::string& path) = 0;
   // Returns the names in a directory, without "." and "..", sorted.
   virtual absl::StatusOr<std::vector<std::string>> List(const std::string& path) = 0;

@@ -87,16 +87,6 @@ class Counter {
   LeafDiff diff_;
 };
 
-void CompareElements(const Tensor& a, const Tensor& b, Counter* counter) {
-  std::array<double, kElementBlock> x;
-  std::array<double, kElementBlock> y;
-  internal::ForEachBlock(a.element_count(), [&](int64_t begin, size_t size) {
-    ReadElements(a, begin, absl::MakeSpan(x.data(), size));
-    ReadElements(b, begin, absl::MakeSpan(y.data(), size));
-    for (size_t i = 0; i < size; ++i) counter->Compare(x[i], y[i]);
-  });
-}
-
 // Compares two tensors of the same dtype and shape.
 std::optional<LeafDiff> CompareNumbers(const Tensor& a, const Tensor& b,
                                        const DiffOptions& options) {
@@ -108,22 +98,27 @@ std::optional<LeafDiff> CompareNumbers(const Tensor& a, const Tensor& b,
     for (size_t i = 0; i < x.size(); ++i) counter.Compare(x[i], y[i]);
   };
   // A double is not exact for the integers, and has only the magnitude of a complex number.
-  if (!internal::VisitType<int64_t, uint64_t, std::complex<float>>(a.dtype(), compare)) {
-    CompareElements(a, b, &counter);
+  if (internal::VisitType<int64_t, uint64_t, std::complex<float>>(a.dtype(), compare)) {
+    return std::move(counter).Result(a.shape());
   }
+  internal::ForEachBlock(a.element_count(), [&](int64_t begin, size_t size) {
+    std::array<double, kElementBlock> x;
+    std::array<double, kElementBlock> y;
+    ReadElements(a, begin, absl::MakeSpan(x.data(), size));
+    ReadElements(b, begin, absl::MakeSpan(y.data(), size));
+    for (size_t i = 0; i < size; ++i) counter.Compare(x[i], y[i]);
+  });
   return std::move(counter).Result(a.shape());
 }
 
-// Returns how two leaves differ, without the path and the specs.
-std::optional<LeafDiff> CompareLeaves(const Leaf& a, const Leaf& b, const DiffOptions& options) {
-  if (a.is_tensor() != b.is_tensor()) return LeafDiff{.what = LeafDiff::What::kKind};
-  if (a.is_value()) {
-    if (a.value() == b.value()) return std::nullopt;
-    return LeafDiff{.what = LeafDiff::What::kValue};
-  }
-  if (a.tensor().dtype() != b.tensor().dtype()) return LeafDiff{.what = LeafDiff::What::kDType};
-  if (a.tensor().shape() != b.tensor().shape()) return LeafDiff{.what = LeafDiff::What::kShape};
-  return CompareNumbers(a.tensor(), b.tensor(), options);
+// Returns what differs first between the specs of two leaves; if they are the same, what is to be
+// compared next.
+LeafDiff::What CompareSpecs(const Leaf& a, const Leaf& b) {
+  if (a.is_tensor() != b.is_tensor()) return LeafDiff::What::kKind;
+  if (a.is_value()) return LeafDiff::What::kValue;
+  if (a.tensor().dtype() != b.tensor().dtype()) return LeafDiff::What::kDType;
+  if (a.tensor().shape() != b.tensor().shape()) return LeafDiff::What::kShape;
+  return LeafDiff::What::kNumbers;
 }
 
 void AddLeaf(const ParamStore& store, uint32_t place, const Leaf& a, const Leaf& b,
@@ -192,9 +187,15 @@ std::string StoreDiff::ToString(size_t max) const {
 }
 
 std::optional<LeafDiff> DiffLeaves(const Leaf& a, const Leaf& b, const DiffOptions& options) {
-  std::optional<LeafDiff> different = CompareLeaves(a, b, options);
+  const LeafDiff::What what = CompareSpecs(a, b);
+  const bool values = what == LeafDiff::What::kValue;
+  std::optional<LeafDiff> different;
+  if (what == LeafDiff::What::kNumbers) {
+    different = CompareNumbers(a.tensor(), b.tensor(), options);
+  } else if (!values || a.value() != b.value()) {
+    different.emplace().what = what;
+  }
   if (!different) return different;
-  const bool values = different->what == LeafDiff::What::kValue;
   different->a = values ? a.value().ToString() : a.spec().ToString();
   different->b = values ? b.value().ToString() : b.spec().ToString();
   return different;

@@ -55,6 +55,21 @@ absl::StatusOr<ParamStore> MapLeaves(
   return ParamStore::FromParts(store.layout(), store.slots(), std::move(leaves));
 }
 
+// Checks that the stores of an UpdateEach are alike, and that each written one occurs once.
+absl::Status CheckStores(absl::Span<ParamStore* const> writable,
+                         absl::Span<const ParamStore* const> readable) {
+  for (size_t i = 0; i < writable.size(); ++i) {
+    const ParamStore* store = writable[i] != nullptr ? writable[i] : readable[i];
+    LEAFSTORE_RETURN_IF_ERROR(CheckAlike(*writable[0], *store));
+    for (size_t j = 0; j < writable.size(); ++j) {
+      if (j == i || writable[j] != store) continue;
+      return absl::InvalidArgumentError(absl::StrCat(
+          "update: expected each written store to be passed once, found argument ", i, " twice"));
+    }
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status CheckAlike(const ParamStore& a, const ParamStore& b) {
@@ -104,16 +119,8 @@ namespace internal {
 
 absl::StatusOr<Update> OpenUpdate(DType dtype, absl::Span<ParamStore* const> writable,
                                   absl::Span<const ParamStore* const> readable) {
+  LEAFSTORE_RETURN_IF_ERROR(CheckStores(writable, readable));
   const ParamStore& params = *writable[0];
-  for (size_t i = 0; i < writable.size(); ++i) {
-    const ParamStore* store = writable[i] != nullptr ? writable[i] : readable[i];
-    LEAFSTORE_RETURN_IF_ERROR(CheckAlike(params, *store));
-    for (size_t j = 0; j < writable.size(); ++j) {
-      if (j == i || writable[j] != store) continue;
-      return absl::InvalidArgumentError(absl::StrCat(
-          "update: expected each written store to be passed once, found argument ", i, " twice"));
-    }
-  }
   Update update;
   for (size_t i = 0; i < writable.size(); ++i) {
     if (writable[i] == nullptr) {

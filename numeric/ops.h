@@ -13,27 +13,26 @@
 //       },
 //       &momentum, grads));
 //
-// Results have the Layout and slots of the store they are made from, so they can be zipped with it.
-// Static leaves are passed on unchanged and shared; with two stores, those of the first.
+// A result has the Layout and slots of its input, so the two can be zipped. It shares the static
+// leaves of its input, or of the first of two inputs.
 //
 // By position. Zip and UpdateEach require stores with the same Layout and slots. Comparing these is
 // O(1) for groups of one partition and for complete stores; dtypes and shapes are compared by
 // fingerprint, O(1) after the first time. No string is made or hashed unless an error occurs.
 //
-// Errors name the path, what was expected and what was found: InvalidArgument: the stores do not
-// match; FailedPrecondition: a borrow is open; ResourceExhausted: out of memory. A failed call
+// Errors name the path, what was expected and what was found. InvalidArgument: the stores do not
+// match. FailedPrecondition: a borrow is open. ResourceExhausted: out of memory. A failed call
 // changes nothing.
 //
-// Determinism. All results have the same bits on every machine and instruction set, and for a pack
-// and its store.
+// Determinism. Results have the same bits on every machine, with every instruction set, packed or
+// not.
 //
-// Threads: const arguments may be used in other threads meanwhile.
+// Threads: other threads may use const arguments during a call.
 #ifndef LEAFSTORE_NUMERIC_OPS_H_
 #define LEAFSTORE_NUMERIC_OPS_H_
 
 #include <array>
 #include <cstddef>
-#include <cstdint>
 #include <utility>
 #include <vector>
 
@@ -57,12 +56,12 @@ absl::Status CheckAlike(const ParamStore& a, const ParamStore& b);
 // Returns a store with the same leaves and all elements zero. O(bytes).
 absl::StatusOr<ParamStore> ZerosLike(const ParamStore& store);
 
-// Applies `fn` to each tensor, in order. Its errors are returned with the path before the message.
-// `fn` may return any dtype and shape, but not null (error InvalidArgument).
+// Applies `fn` to each tensor, in order. `fn` may return any dtype and shape, but not null (error
+// InvalidArgument). Errors of `fn` are returned, prefixed with the path.
 absl::StatusOr<ParamStore> Map(const ParamStore& store,
                                absl::FunctionRef<absl::StatusOr<Tensor>(const Tensor&)> fn);
-// Applies `fn` to each pair of tensors with the same place. error InvalidArgument: Layouts or slots
-// differ; or one leaf is a tensor and the other is static.
+// Like Map, but applies `fn` to each pair of tensors at the same place. error InvalidArgument: the
+// Layouts or slots differ; or one leaf is a tensor and the other is static.
 absl::StatusOr<ParamStore> Zip(
     const ParamStore& a, const ParamStore& b,
     absl::FunctionRef<absl::StatusOr<Tensor>(const Tensor&, const Tensor&)> fn);
@@ -72,9 +71,8 @@ absl::StatusOr<ParamStore> Zip(
 // shared unchanged.
 //   to floating   rounded once, to nearest, ties to even; too large becomes infinite; NaN stays NaN
 //   to integer    truncated towards zero; clamped to the range of the type; NaN becomes 0
-// (the saturating rule of WebAssembly's trunc_sat and of Rust's `as`, so that no result depends on
-// the machine).
-// error InvalidArgument: any other `to`.
+// These are the saturating conversions of WebAssembly's trunc_sat and of Rust's `as`, so results do
+// not depend on the machine. error InvalidArgument: any other `to`.
 absl::StatusOr<ParamStore> Cast(const ParamStore& store, DType to);
 // Converts one tensor of any dtype but c64, by the same rules; bools are 0 and 1. With Map, this
 // converts all tensors of a store. error InvalidArgument: any other `to`, or a c64 tensor.
@@ -82,27 +80,27 @@ absl::StatusOr<Tensor> CastTensor(const Tensor& tensor, DType to);
 
 // Returns the L2 norm of all floating and complex elements together; integers, bools and static
 // leaves do not count. Squares are summed in double, in blocks of 1024 elements by 8 lanes, then by
-// leaf in the order of places: a fixed order, so the same bits everywhere. NaN or infinite if an
-// element is (or if the square of an f64 overflows). O(bytes). error FailedPrecondition: a borrow
-// is open.
+// leaf in the order of places: a fixed order, so the result has the same bits everywhere. NaN or
+// infinite if an element is (or if the square of an f64 overflows). O(bytes).
+// error FailedPrecondition: a borrow is open.
 absl::StatusOr<double> GlobalNorm(const ParamStore& store);
 absl::StatusOr<double> GlobalNorm(const Packed& packed);
 // Like GlobalNorm above, for all groups together. Their sums are added in the order of the groups.
 absl::StatusOr<double> GlobalNorm(const Groups& groups);
 
-// Returns the factor that scales gradients of the L2 norm `norm` to a norm of at most `max_norm`:
-// min(1, max_norm / (norm + 1e-6)), as in torch.nn.utils.clip_grad_norm_. As the grad_scale of a
-// step (optim/), it clips the gradients while they are read, without writing them.
+// Returns the factor that scales gradients with L2 norm `norm` to a norm of at most `max_norm`:
+// min(1, max_norm / (norm + 1e-6)), as in torch.nn.utils.clip_grad_norm_. Used as the grad_scale
+// of a step (optim/), it clips the gradients while they are read, without writing them.
 // error InvalidArgument: `max_norm` is not positive, or `norm` is negative.
-// error FailedPrecondition: `norm` is NaN or infinite. No step is possible with such gradients; a
-// training loop may leave the step out.
+// error FailedPrecondition: `norm` is NaN or infinite. Such gradients cannot be used; a training
+// loop may skip the step.
 absl::StatusOr<double> ClipScale(double norm, double max_norm);
 
 // Scales everything that GlobalNorm counts by ClipScale if that is below 1, and returns the norm
 // before scaling. f64 is multiplied in double; f32, c64, f16 and bf16 in float. If nothing has to
 // be scaled, nothing is written and no generation changes. O(bytes).
-// error InvalidArgument: `max_norm` is not positive; or a tensor that must be scaled has an 8, 6 or
-//       4 bit type: names the path.
+// error InvalidArgument: `max_norm` is not positive; or a tensor that must be scaled has an 8-, 6-
+//       or 4-bit type: names the path.
 // error FailedPrecondition: the norm is NaN or infinite, or a borrow is open.
 absl::StatusOr<double> ClipByGlobalNorm(ParamStore* store, double max_norm);
 absl::StatusOr<double> ClipByGlobalNorm(Packed* packed, double max_norm);
@@ -116,8 +114,9 @@ struct Update {
   std::vector<size_t> counts;    // for each of these tensors, its elements
 };
 
-// Checks and opens the stores, before anything is written. One of writable[i] and readable[i] is
-// null. error InvalidArgument: a store that is written occurs twice, or the stores are not alike.
+// Checks and opens the stores, before anything is written. For each i, either writable[i] or
+// readable[i] is null. error InvalidArgument: a store that is written occurs twice, or the stores
+// are not alike.
 absl::StatusOr<Update> OpenUpdate(DType dtype, absl::Span<ParamStore* const> writable,
                                   absl::Span<const ParamStore* const> readable);
 
@@ -141,11 +140,10 @@ absl::Span<const T> SpanFor(const ParamStore&, std::byte* data, size_t count) {
 // elements of all stores at that place: an absl::Span<T> for a store passed by pointer (it is
 // written, like `params`), an absl::Span<const T> for a store passed by reference. All stores must
 // be alike (CheckAlike), and a written store may occur only once. Other dtypes and static leaves
-// are not changed and keep their generations; written leaves get new generations in all written
-// stores.
+// are unchanged and keep their generations; written leaves get new ones in all written stores.
 // error InvalidArgument, FailedPrecondition: as above. error ResourceExhausted: out of memory to
-// clone shared bytes. After an error no element has changed. Costs about 20 ns per tensor plus
-// `fn`, and clones what a snapshot shares.
+// clone shared bytes. After an error no element has changed. Costs about 20 ns per tensor in
+// addition to `fn`, and the cloning of bytes that a snapshot shares.
 template <typename T, typename Fn, typename... Others>
 absl::Status UpdateEach(ParamStore* params, Fn&& fn, Others&&... others) {
   const std::array writable = {params, internal::Writable(others)...};

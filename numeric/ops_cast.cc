@@ -1,12 +1,9 @@
 // Cast: converts one dtype to another. Elements are read as double, which is exact except for
 // 64-bit integers; these have their own functions. The pairs of floating types that training
 // converts often are converted directly.
-#include <algorithm>
-#include <array>
 #include <bit>
 #include <cmath>
 #include <limits>
-#include <utility>
 
 #include "absl/strings/str_cat.h"
 

@@ -1,6 +1,5 @@
 // GlobalNorm and ClipByGlobalNorm.
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
@@ -52,8 +51,7 @@ double Squares(const Leaf& leaf) {
   return Squares(tensor.dtype(), tensor.raw_data(), tensor.element_count());
 }
 
-// Returns the factor in the type in which the elements of x are multiplied: double for f64,
-// otherwise float.
+// Multiplies f64 in double, all other types in float.
 template <typename T>
 void ScaleAs(std::byte* data, int64_t count, double factor) {
   T* x = reinterpret_cast<T*>(data);

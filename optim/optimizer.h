@@ -1,4 +1,4 @@
-// Optimizer: steps one group of parameters by one rule, and owns the state of that rule.
+// Optimizer: updates one group of parameters by one rule, and owns the state of that rule.
 //
 //   Optimizer adamw = Optimizer::Create(AdamW{.weight_decay = 0.1}, group).value();
 //   for (...) LEAFSTORE_RETURN_IF_ERROR(adamw.Step(&group, grads, {.lr = lr}));
@@ -6,21 +6,20 @@
 //   ... later, for the same group
 //   LEAFSTORE_RETURN_IF_ERROR(adamw.LoadState(state));   // as if never interrupted
 //
-// Group. A ParamStore, or a Packed (pack/pack.h), whose state is then packed in the same way. An
-// optimizer is made for the group's Layout, slots, dtypes and shapes. Tensors must be f32 or f64;
+// Group. A ParamStore, or a Packed (pack/pack.h), for which the state is packed in the same way. An
+// optimizer is bound to the group's Layout, slots, dtypes and shapes. Tensors must be f32 or f64;
 // others are error InvalidArgument and belong in another group (for f16 and bf16, train an f32
 // copy: see Cast in numeric/ops.h). The group may contain static leaves: a step skips them.
 //
 // State. For each tensor, the moments of its rule (rules.h), initially zero, in the dtype of the
 // parameter, and its step count. Each is a ParamStore on the Layout and slots of the group, with
-// the group's static leaves: so a Grouping that splits the parameters splits the moments, and they
-// are saved with the same TreeDef. The optimizer owns its state: no step writes to the stores that
-// state() returned.
+// the group's static leaves; so a Grouping that splits the parameters also splits the moments, and
+// they are saved with the same TreeDef. The optimizer owns its state: no step writes to the stores
+// that state() returned.
 //
-// Gradients must be on the Layout of the parameters, either with the same slots (then they are
-// matched by position) or with more (then by slot, so that the gradients of the full model serve
-// every group). Leaves that are not needed are ignored. A step builds and hashes no strings, except
-// for an error.
+// Gradients must be on the Layout of the parameters. With the same slots, they are matched by
+// position; with more, by slot, so the gradients of the full model can be passed for every group.
+// Leaves that are not needed are ignored. A step builds and hashes no strings, except for an error.
 //
 // Cost. A step reads and writes each byte of parameters, gradients and state once. Shared bytes
 // (after a snapshot), packed or not, are read in place and the results written to new memory:
@@ -30,8 +29,8 @@
 // Results. The kernels exist for several instruction sets, selected at run time. All compute the
 // same bits, packed or not, at any alignment.
 //
-// Errors name the path, expected and found, of every mismatched leaf. After an error parameters and
-// state are unchanged.
+// Errors name the path of every mismatched leaf, what was expected and what was found. After an
+// error, parameters and state are unchanged.
 //
 // Threads: const calls are thread-safe. Different optimizers may step concurrently.
 #ifndef LEAFSTORE_OPTIM_OPTIMIZER_H_
@@ -59,7 +58,7 @@ namespace leafstore {
 // need to live only during the call.
 class PerGroup {
  public:
-  // No scalar for any group.
+  // Has no scalar for any group.
   PerGroup() = default;
   PerGroup(double all) : all_(all) {}  // NOLINT: {.lr = 1e-3}
   PerGroup(std::initializer_list<std::pair<absl::string_view, double>> by_name)
@@ -97,13 +96,13 @@ class Optimizer {
   ~Optimizer();
 
   const Rule& rule() const;
-  // The group that this optimizer is for.
+  // Describe the group that this optimizer is for.
   const Layout& layout() const;
   const SlotSet& slots() const;
   bool packed() const;
 
-  // Makes one step, which writes `params`.
-  // error InvalidArgument: a field of `options` is out of range, or set for named groups; `params`
+  // Makes one step: updates `params` and the state.
+  // error InvalidArgument: a field of `options` is out of range, or set by group name; `params`
   //       differs in Layout, slots, dtypes or shapes from the group that this optimizer is for; or
   //       gradients are on another Layout, missing, or of another dtype or shape (names all paths).
   // error FailedPrecondition: a borrow of `params` or `grads` is open; or only one of `params` and
@@ -119,8 +118,8 @@ class Optimizer {
   int64_t StepCountOf(Slot slot) const;
 
   // Returns all state, in the order of MomentNames, then "step". The stores share their bytes with
-  // this optimizer: O(leaves), and the next step puts the moments in new memory. Throws
-  // std::bad_alloc or absl::BadStatusOrAccess without memory for the handles.
+  // this optimizer: O(leaves), and the next step writes the moments to new memory. Throws
+  // std::bad_alloc or absl::BadStatusOrAccess if there is no memory for the handles.
   std::vector<NamedStore> state() const;
 
   // Replaces the state with that of another optimizer of an equal group, as if its steps had been
@@ -138,9 +137,9 @@ class Optimizer {
   // Switches to another group, for example after a new partition. Leaves in both groups keep their
   // state and step count. Returns the state of leaves that left the group, in stores like those of
   // state() (none if no leaf left), for another optimizer to adopt. A leaf new to the group takes
-  // its state and step count from `adopt` if it is there, and otherwise begins with zeros and step
-  // count 0. `adopt` may hold the states of several optimizers one after the other, each ended by
-  // its "step"; of a leaf in several, the first counts. States with other moments, stores with
+  // its state and step count from `adopt` if present, and otherwise begins with zeros and step
+  // count 0. `adopt` may be the states of several optimizers one after the other, each ended by its
+  // "step"; if several have a leaf, the first is used. States with other moments, stores with
   // other names, and leaves that are not needed are ignored. Leaves are matched by slot, or by path
   // if the Layouts differ.
   // error InvalidArgument: as Create; or state to keep or adopt differs in dtype or shape from the

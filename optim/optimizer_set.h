@@ -8,8 +8,8 @@
 //   LEAFSTORE_RETURN_IF_ERROR(optimizers.Step(
 //       &groups, grads, {.lr = {{"no_decay", 2e-3}, {"weights", 1e-3}}, .grad_scale = scale}));
 //
-// A group whose name has no rule is frozen: steps ignore it. A group must stay packed, or not
-// packed, as it was when the set was made.
+// A group without a rule is frozen: steps ignore it. A group that is packed when the set is created
+// must stay packed, and one that is not must stay so.
 //
 // Gradients are either a store of the full model (or at least of the trained part), from which each
 // group takes its own by slot, or Groups of the same Grouping.
@@ -19,10 +19,10 @@
 // can move between Adam and AdamW. A leaf that was frozen begins with zeros and step count 0.
 // Regroup returns the state of leaves that are frozen now.
 //
-// Errors are those of Optimizer, prefixed with the name of the group. Every call, including a step
-// of several groups, changes all or nothing.
+// Errors are those of Optimizer, prefixed with the name of the group. Every call, also a step of
+// several groups, succeeds completely or changes nothing.
 //
-// Threads: as Optimizer.
+// Threads: see Optimizer.
 #ifndef LEAFSTORE_OPTIM_OPTIMIZER_SET_H_
 #define LEAFSTORE_OPTIM_OPTIMIZER_SET_H_
 
@@ -48,10 +48,10 @@ namespace leafstore {
 
 class OptimizerSet {
  public:
-  // No optimizers, for no groups.
+  // Creates a set without groups.
   OptimizerSet() = default;
 
-  // Creates an optimizer for each group with a rule; `rules` are by the name of their group.
+  // Creates an optimizer for each group with a rule. `rules` maps names of groups to rules.
   // error InvalidArgument: as CheckRule and Optimizer::Create; or a group does not have the leaves
   //       that its Grouping assigns to it.
   // error NotFound: a rule names a group that does not exist; with suggestions.
@@ -73,7 +73,7 @@ class OptimizerSet {
   absl::Status Step(Groups* groups, const ParamStore& grads, const StepOptions& options) {
     return Step(groups, &grads, nullptr, options);
   }
-  // Like Step, with gradients in groups of the same Grouping; those of frozen groups are ignored.
+  // Like Step above, but with gradients in groups of the same Grouping. Frozen groups are ignored.
   absl::Status Step(Groups* groups, const Groups& grads, const StepOptions& options) {
     return Step(groups, nullptr, &grads, options);
   }
@@ -87,15 +87,15 @@ class OptimizerSet {
   // Like LoadState above, but moves `state`: it is empty afterwards, or unchanged after an error.
   absl::Status LoadState(std::vector<NamedStore>&& state);
 
-  // Switches this set and `groups` (Groups::Regroup) to another Grouping; the rules stay. State of
-  // leaves that no optimizer here has is taken from `adopt`: the results of earlier Regroups, one
-  // after the other, or the state() of another set. Returns the state of leaves that are in
-  // no group with a rule now, named as state() names it. O(leaves); packed: O(bytes).
-  // Errors as Create (but a rule without a group is not an error: it is unused), as Groups::Regroup
-  // and as Optimizer::Regroup; `groups` is then unchanged.
+  // Switches this set and `groups` (Groups::Regroup) to another Grouping, with the same rules.
+  // State that no optimizer here has is taken from `adopt`: the results of earlier Regroups, one
+  // after the other, or the state() of another set. Returns the state of leaves that are now in no
+  // group with a rule, named as by state(). O(leaves); packed: O(bytes).
+  // Errors: those of Create (but a rule without a group is unused, not an error), Groups::Regroup
+  // and Optimizer::Regroup; `groups` is then unchanged.
   absl::StatusOr<std::vector<NamedStore>> Regroup(const Grouping& grouping, Groups* groups,
                                                   const std::vector<NamedStore>& adopt = {});
-  // Like Regroup above, with the Grouping that these filters make. Errors also as
+  // Like Regroup above, but first compiles a Grouping from these filters. Errors: also those of
   // Grouping::Compile. O(nodes * filters) in addition.
   absl::StatusOr<std::vector<NamedStore>> Regroup(std::vector<NamedFilter> filters, Groups* groups,
                                                   const std::vector<NamedStore>& adopt = {});

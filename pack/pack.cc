@@ -4,12 +4,10 @@
 #include <cstring>
 #include <mutex>
 #include <optional>
-#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 
-#include "leafstore/core/buffer.h"
 #include "leafstore/core/internal/fatal.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/store/internal/fit_reporter.h"

@@ -6,10 +6,10 @@
 //   plan.PlaceOf(slot);        // which packed leaf has a slot of the Layout
 //
 // The leaves are in the order of their slots, each at the next multiple of kPackAlignment. The
-// bytes between the end of a leaf and the next leaf are its gap. A place counts the packed leaves
-// only.
+// bytes between the end of a leaf and the next leaf are its gap. A place is an index among the
+// packed leaves.
 //
-// Packs made like one another (parameters, gradients, moments) share one PackLayout, so an element
+// Packs made by CreateLike and ZerosLike (gradients, moments) share the PackLayout, so an element
 // has the same offset in all of them and one loop over the buffers updates all.
 //
 // Threads: immutable and cheap to copy; calls are thread-safe.
@@ -21,7 +21,6 @@
 #include <memory>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 
@@ -40,14 +39,14 @@ inline constexpr int64_t kPackAlignment = 64;
 
 class PackLayout {
  public:
-  // Lays out the tensors of `dtype` in `store`, of which there may be none.
+  // Lays out the tensors of `dtype` in `store`; there may be none.
   // error ResourceExhausted: their bytes exceed 2^63 - 1. O(leaves).
   static absl::StatusOr<PackLayout> Create(const ParamStore& store, DType dtype);
 
   DType dtype() const { return rep_->dtype; }
   // Returns the number of packed leaves.
   uint32_t size() const { return static_cast<uint32_t>(rep_->offsets.size()); }
-  // Returns the bytes of the buffer, including gaps.
+  // Returns the size of the buffer in bytes, including gaps.
   int64_t byte_size() const { return rep_->byte_size; }
 
   const Layout& layout() const { return rep_->layout; }
@@ -56,7 +55,7 @@ class PackLayout {
   // Returns the place of a slot; kNoPlace if it is not packed. O(1).
   uint32_t PlaceOf(Slot slot) const { return rep_->slots.PlaceOf(slot); }
 
-  // Return, for one packed leaf: its offset in the buffer in bytes; its bytes without the gap; its
+  // Return, for one packed leaf: its offset and its size (without the gap) in bytes; its
   // shape, which is valid while this PackLayout or a copy of it lives. O(1).
   int64_t offset(uint32_t place) const { return rep_->offsets[place]; }
   // Like offset, but terminates with a message if no such place exists.

@@ -35,8 +35,7 @@ absl::StatusOr<Map> DecodeMap(const proto::Strings& key_column, const Values& va
                               absl::string_view column) {
   LEAFSTORE_ASSIGN_OR_RETURN(const auto keys, DecodeStrings(key_column, column));
   if (keys.size() != static_cast<size_t>(values.size())) {
-    return WrongMessage(column, absl::StrCat(keys.size(), " values, as keys"),
-                        static_cast<uint64_t>(values.size()));
+    return WrongMessage(column, absl::StrCat(keys.size(), " values, as keys"), values.size());
   }
   Map map;
   for (size_t i = 0; i < keys.size(); ++i) {
@@ -115,9 +114,9 @@ void EncodeSegments(const ManifestItem::Segments& segments, proto::Segments* out
   out->mutable_bases()->Assign(segments.bases.begin(), segments.bases.end());
 }
 
-absl::StatusOr<ManifestItem::Segments> DecodeSegments(const proto::Segments& in, uint32_t tensors,
-                                                      absl::string_view where) {
-  constexpr uint64_t kMostSize = std::numeric_limits<int64_t>::max();
+// Checks that each column has an entry per tensor, or is optional and empty.
+absl::Status CheckSegmentColumns(const proto::Segments& in, uint32_t tensors,
+                                 absl::string_view where) {
   const struct {
     absl::string_view name;
     size_t size;
@@ -132,6 +131,13 @@ absl::StatusOr<ManifestItem::Segments> DecodeSegments(const proto::Segments& in,
     return WrongMessage(absl::StrCat(where, ", column ", column.name),
                         absl::StrCat(tensors, " entries, one per tensor"), column.size);
   }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ManifestItem::Segments> DecodeSegments(const proto::Segments& in, uint32_t tensors,
+                                                      absl::string_view where) {
+  constexpr uint64_t kMostSize = std::numeric_limits<int64_t>::max();
+  LEAFSTORE_RETURN_IF_ERROR(CheckSegmentColumns(in, tensors, where));
   ManifestItem::Segments out;
   out.offsets.reserve(tensors);
   for (const uint64_t offset : in.offsets()) {

@@ -16,7 +16,6 @@
 #include "leafstore/proto/treedef.pb.h"
 
 namespace leafstore {
-namespace internal {
 namespace {
 
 // Returns the leaf at `place` and removes its bytes from the front of `*data`.
@@ -28,14 +27,13 @@ absl::StatusOr<Leaf> DecodeLeaf(const LeafColumns& leaves, uint32_t place,
   const auto size = static_cast<size_t>(tensor.byte_size());
   if (size > 0) std::memcpy(TensorAccess::bytes(&tensor).data(), data->data(), size);
   if (tensor.dtype() == DType::kBool && !AreBools(tensor.bytes())) {
-    return WrongMessage("store, data", "bools to be 0 or 1", "another value");
+    return internal::WrongMessage("store, data", "bools to be 0 or 1", "another value");
   }
   data->remove_prefix(size);
   return Leaf(std::move(tensor));
 }
 
 }  // namespace
-}  // namespace internal
 
 absl::StatusOr<std::string> EncodeParamStore(const ParamStore& store) {
   LEAFSTORE_RETURN_IF_ERROR(store.CheckNoBorrow("encode"));
@@ -72,7 +70,7 @@ absl::StatusOr<ParamStore> DecodeParamStore(absl::string_view bytes) {
   std::vector<Leaf> leaves;
   leaves.reserve(spec.leaves.size());
   for (uint32_t place = 0; place < spec.leaves.size(); ++place) {
-    LEAFSTORE_ASSIGN_OR_RETURN(Leaf leaf, internal::DecodeLeaf(spec.leaves, place, &data));
+    LEAFSTORE_ASSIGN_OR_RETURN(Leaf leaf, DecodeLeaf(spec.leaves, place, &data));
     leaves.push_back(std::move(leaf));
   }
   return ParamStore::Create(std::move(spec.layout), std::move(spec.slots), std::move(leaves));

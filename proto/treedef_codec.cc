@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <string>
 #include <utility>
 #include <vector>
 
@@ -189,19 +188,14 @@ class TreeDefDecoder {
   }
 
   absl::Status CheckUsed() const {
-    LEAFSTORE_RETURN_IF_ERROR(child_counts_.CheckUsed());
-    LEAFSTORE_RETURN_IF_ERROR(keys_.CheckUsed());
-    LEAFSTORE_RETURN_IF_ERROR(int_key_dicts_.CheckUsed());
-    LEAFSTORE_RETURN_IF_ERROR(int_keys_.CheckUsed());
+    LEAFSTORE_RETURN_IF_ERROR(CheckAllUsed(child_counts_, keys_, int_key_dicts_, int_keys_));
     if (!in_.type_names().empty()) {
       LEAFSTORE_RETURN_IF_ERROR(type_names_.CheckUsed());
       if (!any_type_name_) {
-        return type_names_.Wrong("none where all are 0", absl::StrCat(in_.type_names_size()));
+        return type_names_.Wrong("none where all are 0", in_.type_names_size());
       }
     }
-    LEAFSTORE_RETURN_IF_ERROR(alias_targets_.CheckUsed());
-    LEAFSTORE_RETURN_IF_ERROR(tag_nodes_.CheckUsed());
-    return tag_strings_.CheckUsed();
+    return CheckAllUsed(alias_targets_, tag_nodes_, tag_strings_);
   }
 
   // A structure has exactly one message: its strings are those of the TreeDef, in their order.
@@ -209,7 +203,7 @@ class TreeDefDecoder {
     if (def.string_count() != strings_.size()) {
       return WrongMessage("treedef, column strings",
                           absl::StrCat(def.string_count(), " different strings, all in use"),
-                          static_cast<uint64_t>(strings_.size()));
+                          strings_.size());
     }
     for (uint32_t id = 0; id < def.string_count(); ++id) {
       if (def.string(id) != strings_[id]) {
@@ -222,24 +216,21 @@ class TreeDefDecoder {
 
   // A column of this message.
   template <typename T>
-  struct Of : Column<google::protobuf::RepeatedField<T>> {
-    Of(const google::protobuf::RepeatedField<T>& values, absl::string_view name)
-        : Column<google::protobuf::RepeatedField<T>>(values, "treedef", name) {}
-  };
+  using Of = Column<google::protobuf::RepeatedField<T>>;
 
   const proto::TreeDef& in_;
   TreeDefBuilder builder_;
   std::vector<absl::string_view> strings_;
   std::vector<Open> open_;
   bool any_type_name_ = false;
-  Of<uint32_t> child_counts_{in_.child_counts(), "child_counts"};
-  Of<uint32_t> keys_{in_.keys(), "keys"};
-  Of<uint32_t> int_key_dicts_{in_.int_key_dicts(), "int_key_dicts"};
-  Of<int64_t> int_keys_{in_.int_keys(), "int_keys"};
-  Of<uint32_t> type_names_{in_.type_names(), "type_names"};
-  Of<uint32_t> alias_targets_{in_.alias_targets(), "alias_targets"};
-  Of<uint32_t> tag_nodes_{in_.tag_nodes(), "tag_nodes"};
-  Of<uint32_t> tag_strings_{in_.tag_strings(), "tag_strings"};
+  Of<uint32_t> child_counts_{in_.child_counts(), "treedef", "child_counts"};
+  Of<uint32_t> keys_{in_.keys(), "treedef", "keys"};
+  Of<uint32_t> int_key_dicts_{in_.int_key_dicts(), "treedef", "int_key_dicts"};
+  Of<int64_t> int_keys_{in_.int_keys(), "treedef", "int_keys"};
+  Of<uint32_t> type_names_{in_.type_names(), "treedef", "type_names"};
+  Of<uint32_t> alias_targets_{in_.alias_targets(), "treedef", "alias_targets"};
+  Of<uint32_t> tag_nodes_{in_.tag_nodes(), "treedef", "tag_nodes"};
+  Of<uint32_t> tag_strings_{in_.tag_strings(), "treedef", "tag_strings"};
 };
 
 }  // namespace

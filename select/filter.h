@@ -7,8 +7,8 @@
 // Filters are evaluated on every node from the root down, including containers but never aliases. A
 // node has a path, kind, type name and tags; a leaf also has a dtype, shape and size. Grouping
 // (grouping.h) defines the effect of a match. Since containers are included,
-// filters::Not(DTypeIs(kF32)) matches the root and so matches everything; LeavesOnly(f) evaluates f
-// on leaves only.
+// filters::Not(DTypeIs(kF32)) matches the root, and so selects everything; LeavesOnly(f) evaluates
+// f on leaves only.
 //
 // Filters need only the structure and the spec of each leaf, so a file is filtered by its manifest
 // or header before any tensor is read. Only a Callable may look at bytes: for a filter with one,
@@ -41,9 +41,9 @@
 // the glob `weights:0` is written `glob:weights:0`, or in quotes.
 //
 // Errors. A Filter made from a bad pattern holds the error, with the column in the pattern
-// (1-based, in bytes). status() returns it, as do all filters composed from this one and every use
-// of them. Parse returns it directly. Filters may be nested up to 1000 levels deep, otherwise they
-// hold error ResourceExhausted; a chain `a or b or ...` of any length is one level.
+// (1-based, in bytes). status() returns it, and so does every use of this filter or of one composed
+// from it. Parse returns it directly. A Filter nested more than 1000 levels deep holds error
+// ResourceExhausted; a chain `a or b or ...` of any length is one level.
 //
 // Threads: immutable, cheap to copy; thread-safe if the functions of Callables are.
 #ifndef LEAFSTORE_SELECT_FILTER_H_
@@ -151,11 +151,11 @@ Filter HasChild(absl::string_view name);
 Filter IsStatic();
 Filter IsTensor();
 Filter IsLeaf();
-// Matches leaves that `filter` matches.
+// Matches the leaves that `filter` matches.
 Filter LeavesOnly(Filter filter);
 
-// Has every filter. Those named by common words are only here, so that `using namespace leafstore`
-// does not import `All`.
+// Contains every filter. Those with common names, such as All, are only here, so that `using
+// namespace leafstore` does not import them.
 namespace filters {
 
 using leafstore::ByteSizeIs;

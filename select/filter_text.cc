@@ -1,8 +1,5 @@
 // Filter::Parse.
-#include <algorithm>
 #include <limits>
-#include <optional>
-#include <string>
 #include <utility>
 #include <vector>
 

@@ -46,16 +46,6 @@ Grouping::Grouping() {
   rep_ = *kEmpty;
 }
 
-void Grouping::AddFingerprints(const LeafSpecs& leaves, Rep* rep) {
-  rep->group_fingerprints.assign(rep->names.size(), 0);
-  for (uint32_t place = 0; place < leaves.size(); ++place) {
-    const Slot slot = leaves.slot(place);
-    const uint64_t hash = internal::SpecHash(slot, leaves.spec(place));
-    rep->group_fingerprints[rep->group_of_slot[slot]] += hash;
-    rep->spec_fingerprint += hash;
-  }
-}
-
 absl::StatusOr<Grouping> Grouping::Evaluate(const LeafSpecs& leaves, std::vector<Filter> filters,
                                             std::optional<std::vector<std::string>> names,
                                             const GroupingOptions& options) {
@@ -67,7 +57,13 @@ absl::StatusOr<Grouping> Grouping::Evaluate(const LeafSpecs& leaves, std::vector
   rep->names = std::move(compiled.names);
   rep->slots = leaves.slots();
   rep->group_of_slot = std::move(compiled.group_of_slot);
-  AddFingerprints(leaves, rep.get());
+  rep->group_fingerprints.assign(rep->names.size(), 0);
+  for (uint32_t place = 0; place < leaves.size(); ++place) {
+    const Slot slot = leaves.slot(place);
+    const uint64_t hash = internal::SpecHash(slot, leaves.spec(place));
+    rep->group_fingerprints[rep->group_of_slot[slot]] += hash;
+    rep->spec_fingerprint += hash;
+  }
   rep->compiled = std::make_shared<const CompiledGroups>(std::move(compiled));
   return Grouping(std::move(rep));
 }
@@ -124,13 +120,12 @@ absl::StatusOr<Grouping> Grouping::Create(Layout layout, std::vector<uint32_t> g
 
 SlotSet Grouping::SlotsOf(uint32_t group) const {
   if (rep_->compiled != nullptr) return rep_->compiled->groups[group];
-  const absl::Span<const Slot> slots = rep_->slots_by_group.of(group);
-  return SlotSet::FromSorted(rep_->layout.size(), std::vector<Slot>(slots.begin(), slots.end()));
+  return rep_->slots_by_group.SlotsOf(group, rep_->layout.size());
 }
 
 uint32_t Grouping::SizeOf(uint32_t group) const {
   if (rep_->compiled != nullptr) return rep_->compiled->groups[group].size();
-  return static_cast<uint32_t>(rep_->slots_by_group.of(group).size());
+  return rep_->slots_by_group.SizeOf(group);
 }
 
 std::optional<uint32_t> Grouping::Find(absl::string_view name) const {

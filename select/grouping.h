@@ -9,14 +9,14 @@
 //
 // Rule (that of Inox). A leaf belongs to the group of its outermost ancestor-or-self that any
 // filter matches; on that node the first matching filter wins; below a matched node no filter is
-// evaluated. So the depth of a match takes precedence over the order of filters, and a filter that
-// matches the root gets every leaf. Leaves without such an ancestor belong to Rest(), which must
-// come last; without a Rest() they are an error. With `first_match` (the rule of Flax NNX), filters
-// are evaluated on leaves only, and a leaf belongs to the first filter that matches it.
+// evaluated. So a match nearer to the root precedes the order of filters, and a filter that matches
+// the root gets every leaf. Leaves without such an ancestor belong to Rest(), which must come last;
+// without a Rest() they are an error. With `first_match` (the rule of Flax NNX), filters are
+// evaluated on leaves only, and a leaf belongs to the first filter that matches it.
 //
 // Groups are indexed in the order given. Names are nonempty UTF-8 and unique. Filters without names
-// make groups named by index, "0", "1" and so on, followed by the rest. A node without leaves and
-// an alias are in no group.
+// make groups named by index, "0", "1" and so on, followed by the rest. Aliases and nodes without
+// leaves are in no group.
 //
 // A Grouping can also be created from a group index for each slot, as saved in a checkpoint. Each
 // slot is in one group or in none.
@@ -25,8 +25,8 @@
 // store with the Layout, slots, dtypes and shapes of the original one, which is checked in O(1). A
 // Grouping created from indices checks the Layout and slots only.
 //
-// Memory: up to 13 bytes per slot. If created from indices, also the name and 4 bytes per group, as
-// a file may choose any number of groups.
+// Memory: up to 13 bytes per slot. If created from indices, also the name and 4 bytes per group; a
+// file may declare any number of groups.
 //
 // Threads: immutable and cheap to copy; calls are thread-safe.
 #ifndef LEAFSTORE_SELECT_GROUPING_H_
@@ -60,10 +60,12 @@ struct CompiledGroups;
 // The slots of each group, ascending.
 struct GroupedSlots {
   std::vector<Slot> slots;       // of the first group, then of the next
-  std::vector<uint32_t> begins;  // by group: of its slots; then the end of the last
+  std::vector<uint32_t> begins;  // by group: its first index in `slots`; then the end
 
-  absl::Span<const Slot> of(size_t group) const {
-    return absl::MakeConstSpan(slots).subspan(begins[group], begins[group + 1] - begins[group]);
+  uint32_t SizeOf(size_t group) const { return begins[group + 1] - begins[group]; }
+  SlotSet SlotsOf(size_t group, uint32_t universe) const {
+    const auto begin = slots.begin() + begins[group];
+    return SlotSet::FromSorted(universe, std::vector<Slot>(begin, begin + SizeOf(group)));
   }
 };
 }  // namespace internal
@@ -81,21 +83,21 @@ struct NamedFilter {
 inline std::optional<Filter> Rest() { return std::nullopt; }
 
 struct GroupingOptions {
-  // Whether a leaf belongs to the first filter that matches it, not to that of its outermost
-  // matching ancestor.
+  // Assigns a leaf to the first filter that matches it, not to that of its outermost matching
+  // ancestor.
   bool first_match = false;
-  // Whether a filter's group may be empty. If not, error InvalidArgument: names each such filter,
-  // and the filters that its leaves belong to, or suggestions for a glob that matches nothing.
+  // Whether a filter's group may be empty. If not, that is error InvalidArgument: names each such
+  // filter, and the filters that its leaves belong to, or suggestions for a glob without matches.
   // Unset: true for filters without names, false for named ones.
   std::optional<bool> allow_empty = {};
   // Makes leaves in the rest error InvalidArgument, which names their paths.
   bool exhaustive = false;
-  // The leaf count that each group must have, by index; -1 for any. Empty: any counts. Another
-  // count is error InvalidArgument: names the group, both counts, and paths of the group.
+  // The leaf count that each group must have, by index; -1 for any. Empty: not checked.
+  // Another count is error InvalidArgument: names the group, both counts, and paths of it.
   std::vector<int64_t> expected_counts = {};
 };
 
-// The reason why a leaf is in its group.
+// Why a leaf is in its group.
 struct Explanation {
   uint32_t group = 0;            // kNoGroup: in none
   std::optional<size_t> filter;  // the index of the filter that matched it; none: the rest
@@ -125,8 +127,8 @@ class Grouping {
   static absl::StatusOr<Grouping> Create(Layout layout, std::vector<uint32_t> group_of_slot,
                                          std::vector<std::string> names);
 
-  // References returned here, by names() and by name() are valid while this Grouping or a copy
-  // lives.
+  // References that layout(), names() and name() return are valid while this Grouping or a copy of
+  // it lives.
   const Layout& layout() const& { return rep_->layout; }
   const Layout& layout() && = delete;  // would dangle
   uint32_t group_count() const { return static_cast<uint32_t>(rep_->names.size()); }
@@ -149,7 +151,7 @@ class Grouping {
   }
   // Returns the group with this name. O(groups).
   std::optional<uint32_t> Find(absl::string_view name) const;
-  // Like Find, but returns an error. NotFound: no group has the name; with suggestions.
+  // Like Find, but an unknown name is error NotFound, with suggestions.
   absl::StatusOr<uint32_t> Get(absl::string_view name) const;
 
   // Returns the group whose filter matched the root and so contains every leaf, which is seldom
@@ -161,11 +163,11 @@ class Grouping {
   // InvalidArgument: as ParamStore::Get. O(length).
   absl::StatusOr<Explanation> Explain(absl::string_view path_text) const;
 
-  // Splits a store into its groups. From an rvalue the handles are moved without touching reference
-  // counts, and the store is empty afterwards. From a const store they are copied and share their
-  // bytes; O(1) each.
-  // error FailedPrecondition: a borrow is open, or the store differs from the compiled one, or (if
-  // created from indices) in its Layout or slots; the store is then unchanged.
+  // Splits a store into its groups. From an rvalue, moves the handles without touching reference
+  // counts; the store is empty afterwards. From a const store, copies the handles, O(1) each; the
+  // bytes are shared.
+  // error FailedPrecondition: a borrow is open; or the store differs from the compiled one (if
+  // created from indices: in Layout or slots). The store is then unchanged.
   absl::StatusOr<Groups> Split(ParamStore&& store) const;
   absl::StatusOr<Groups> Split(const ParamStore& store) const;
   // Returns a summary such as "bias: 12 leaves, rest: 40 leaves, in no group: 3".
@@ -192,7 +194,6 @@ class Grouping {
                                            std::optional<std::vector<std::string>> names,
                                            const GroupingOptions& options);
   bool Equals(const Grouping& other) const;
-  static void AddFingerprints(const LeafSpecs& leaves, Rep* rep);
   absl::Status CheckStore(const ParamStore& store) const;
   template <typename Store>
   absl::StatusOr<Groups> SplitStore(Store&& store) const;

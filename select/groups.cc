@@ -1,9 +1,8 @@
 #include "leafstore/select/groups.h"
 
-#include <utility>
-
 #include "absl/strings/str_cat.h"
 
+#include "leafstore/core/error_reason.h"
 #include "leafstore/core/internal/fatal.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/store/merge.h"
@@ -12,8 +11,33 @@ namespace leafstore {
 namespace {
 
 absl::Status InGroup(absl::string_view name, const absl::Status& status) {
-  if (status.ok()) return status;
-  return absl::Status(status.code(), absl::StrCat("group '", name, "': ", status.message()));
+  return WithContext(status, absl::StrCat("group '", name, "'"));
+}
+
+// Merges the leaves of all groups, moved from groups that are not const.
+template <typename AnyGroup>
+absl::StatusOr<ParamStore> MergeAll(const Grouping& grouping, absl::Span<AnyGroup> groups) {
+  std::vector<ParamStore> views(groups.size());  // of packs
+  std::vector<internal::MergeInput> inputs;
+  for (size_t i = 0; i < groups.size(); ++i) {
+    AnyGroup& group = groups[i];
+    LEAFSTORE_RETURN_IF_ERROR(group.CheckSlots());
+    if (group.packed()) {
+      absl::StatusOr<ParamStore> view = group.Snapshot();
+      if (!view.ok()) return InGroup(group.name(), view.status());
+      views[i] = *std::move(view);
+      inputs.emplace_back(std::move(views[i]));
+    } else {
+      LEAFSTORE_RETURN_IF_ERROR(InGroup(group.name(), group.store().CheckNoBorrow("merge")));
+      inputs.emplace_back(std::move(group.store()));
+    }
+    if (!(inputs.back().group->layout() == grouping.layout())) {
+      return InGroup(group.name(),
+                     absl::InvalidArgumentError(
+                         "expected a store on the grouping's Layout, found a different one"));
+    }
+  }
+  return internal::MergeInputs(LeafSpecs(grouping.layout(), grouping.slots()), inputs);
 }
 
 }  // namespace
@@ -104,36 +128,6 @@ const Leaf* Groups::FindSlot(Slot slot) const {
   if (group == kNoGroup || groups_[group].packed()) return nullptr;
   return groups_[group].store().FindSlot(slot);
 }
-
-namespace {
-
-// Merges the leaves of all groups, moved from groups that are not const.
-template <typename AnyGroup>
-absl::StatusOr<ParamStore> MergeAll(const Grouping& grouping, absl::Span<AnyGroup> groups) {
-  std::vector<ParamStore> views(groups.size());  // of packs
-  std::vector<internal::MergeInput> inputs;
-  for (size_t i = 0; i < groups.size(); ++i) {
-    AnyGroup& group = groups[i];
-    LEAFSTORE_RETURN_IF_ERROR(group.CheckSlots());
-    if (group.packed()) {
-      absl::StatusOr<ParamStore> view = group.Snapshot();
-      if (!view.ok()) return InGroup(group.name(), view.status());
-      views[i] = *std::move(view);
-      inputs.emplace_back(std::move(views[i]));
-    } else {
-      LEAFSTORE_RETURN_IF_ERROR(InGroup(group.name(), group.store().CheckNoBorrow("merge")));
-      inputs.emplace_back(std::move(group.store()));
-    }
-    if (!(inputs.back().group->layout() == grouping.layout())) {
-      return InGroup(group.name(),
-                     absl::InvalidArgumentError(
-                         "expected a store on the grouping's Layout, found a different one"));
-    }
-  }
-  return internal::MergeInputs(LeafSpecs(grouping.layout(), grouping.slots()), inputs);
-}
-
-}  // namespace
 
 absl::StatusOr<ParamStore> Groups::Merge() const& {
   return MergeAll(grouping_, absl::MakeConstSpan(groups_));

@@ -4,21 +4,14 @@
 
 #include "leafstore/core/status_macros.h"
 #include "leafstore/select/grouping.h"
-#include "leafstore/select/internal/leaf_source.h"
+#include "leafstore/select/internal/leaf_matches.h"
 #include "leafstore/store/internal/fit_reporter.h"
 #include "leafstore/store/merge.h"
 
 namespace leafstore {
 namespace {
 
-using internal::LeafSource;
-
-// The leaf of the source at places[i] replaces the one in slots[i] of the store's Layout. `slots`
-// is ascending.
-struct Matches {
-  std::vector<uint32_t> places;
-  std::vector<Slot> slots;
-};
+using internal::LeafMatches;
 
 // Returns the slots of the store whose leaves are to be replaced.
 absl::StatusOr<SlotSet> SelectedSlots(const ParamStore& store, const RestoreOptions& options) {
@@ -32,10 +25,10 @@ absl::StatusOr<SlotSet> SelectedSlots(const ParamStore& store, const RestoreOpti
 // Determines which leaf of a source replaces which of a store, and all mismatches.
 class Matcher {
  public:
-  Matcher(const LeafSource& source, const ParamStore& store, const RestoreOptions& options)
-      : part_(source.leaves), store_(store), options_(options), used_(source.leaves.size()) {}
+  Matcher(const LeafSpecs& source, const ParamStore& store, const RestoreOptions& options)
+      : part_(source), store_(store), options_(options), used_(source.size()) {}
 
-  absl::StatusOr<Matches> Run(RestoreReport* report) {
+  absl::StatusOr<LeafMatches> Run() {
     LEAFSTORE_ASSIGN_OR_RETURN(const SlotSet selected, SelectedSlots(store_, options_));
     if (options_.renames.empty() && options_.by == AlignBy::kPath) {
       places_ = Align(store_, part_).TakePlaces();
@@ -44,7 +37,22 @@ class Matcher {
       FindByName();
       FindAliases();
     }
-    Matches matches;
+    LeafMatches matches = Select(selected);
+    AddUnexpected();
+    FitReport& misfits = reporter_.report();
+    matches.report.restored = static_cast<uint32_t>(matches.places.size());
+    if (options_.allow_missing) matches.report.missing = std::exchange(misfits.missing, {});
+    if (options_.allow_unexpected || options_.filter) {
+      matches.report.unexpected = std::exchange(misfits.unexpected, {});
+    }
+    LEAFSTORE_RETURN_IF_ERROR(misfits.ToStatus("the leaves do not fit the store"));
+    return matches;
+  }
+
+ private:
+  // Returns the matches in the selected slots. Reports leaves that are missing or differ.
+  LeafMatches Select(const SlotSet& selected) {
+    LeafMatches matches;
     for (uint32_t place = 0; place < store_.size(); ++place) {
       const uint32_t from = places_[place];
       if (from != kNoPlace) used_[from] = true;
@@ -58,18 +66,9 @@ class Matcher {
       matches.places.push_back(from);
       matches.slots.push_back(slot);
     }
-    AddUnexpected();
-    FitReport& misfits = reporter_.report();
-    report->restored = static_cast<uint32_t>(matches.places.size());
-    if (options_.allow_missing) report->missing = std::exchange(misfits.missing, {});
-    if (options_.allow_unexpected || options_.filter) {
-      report->unexpected = std::exchange(misfits.unexpected, {});
-    }
-    LEAFSTORE_RETURN_IF_ERROR(misfits.ToStatus("the leaves do not fit the store"));
     return matches;
   }
 
- private:
   // Computes the new names. As replacements are in dotted form, a renamed leaf without a match at
   // its new path gets the path of the store's leaf with the same dotted form.
   absl::Status Rename() {
@@ -141,22 +140,21 @@ class Matcher {
 
 namespace internal {
 
-absl::StatusOr<RestoreReport> LoadInto(const LeafSource& source, ParamStore* store,
-                                       const RestoreOptions& options) {
-  if (absl::Status status = store->CheckNoBorrow("load into"); !status.ok()) {
-    return source.named(status);
-  }
-  RestoreReport report;
-  absl::StatusOr<Matches> matches = Matcher(source, *store, options).Run(&report);
-  if (!matches.ok()) return source.named(matches.status());
-  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Leaf> leaves, source.load(matches->places));
+absl::StatusOr<LeafMatches> MatchLeaves(const LeafSpecs& source, const ParamStore& store,
+                                        const RestoreOptions& options) {
+  LEAFSTORE_RETURN_IF_ERROR(store.CheckNoBorrow("load into"));
+  return Matcher(source, store, options).Run();
+}
+
+absl::StatusOr<RestoreReport> ReplaceLeaves(LeafMatches matches, std::vector<Leaf> leaves,
+                                            ParamStore* store) {
+  const Layout& layout = store->layout();
   LEAFSTORE_ASSIGN_OR_RETURN(
       ParamStore group,
-      ParamStore::Create(store->layout(),
-                         SlotSet::FromSorted(store->layout().size(), std::move(matches->slots)),
+      ParamStore::Create(layout, SlotSet::FromSorted(layout.size(), std::move(matches.slots)),
                          std::move(leaves)));
   LEAFSTORE_RETURN_IF_ERROR(Update(store, std::move(group)));
-  return report;
+  return std::move(matches.report);
 }
 
 }  // namespace internal
@@ -164,14 +162,11 @@ absl::StatusOr<RestoreReport> LoadInto(const LeafSource& source, ParamStore* sto
 absl::StatusOr<RestoreReport> LoadInto(const ParamStore& from, ParamStore* store,
                                        const RestoreOptions& options) {
   LEAFSTORE_RETURN_IF_ERROR(from.CheckNoBorrow("load from"));
-  const auto load = [&from](absl::Span<const uint32_t> places) {
-    std::vector<Leaf> leaves;
-    leaves.reserve(places.size());
-    for (const uint32_t place : places) leaves.push_back(from.leaf(place));
-    return absl::StatusOr<std::vector<Leaf>>(std::move(leaves));
-  };
-  return internal::LoadInto({from, load, [](const absl::Status& status) { return status; }}, store,
-                            options);
+  LEAFSTORE_ASSIGN_OR_RETURN(LeafMatches matches, internal::MatchLeaves(from, *store, options));
+  std::vector<Leaf> leaves;
+  leaves.reserve(matches.places.size());
+  for (const uint32_t place : matches.places) leaves.push_back(from.leaf(place));
+  return internal::ReplaceLeaves(std::move(matches), std::move(leaves), store);
 }
 
 }  // namespace leafstore

@@ -31,14 +31,14 @@ struct RestoreOptions {
   bool allow_missing = false;
   // Skip leaves of the source that the store does not have.
   bool allow_unexpected = false;
-  // Replace only the leaves of the store that a Partition by this filter puts into its first group;
-  // it matches paths after `renames`. Other leaves of both are ignored.
+  // Replace only the leaves of the store that this filter selects, as the first group of a
+  // Partition. It is evaluated on the store's paths. Other leaves of both are ignored.
   std::optional<Filter> filter = std::nullopt;
   // How leaves of the source are matched with those of the store. kDotted applies to leaves without
   // a match at their own path.
   AlignBy by = AlignBy::kPath;
   // Rename the source's leaves first (rename_map.h). A renamed leaf is matched by its new path, or
-  // else by the dotted form of its new path.
+  // else by the dotted form of that.
   std::vector<RenameRule> renames = {};
   // Accept rules of `renames` that match no leaf of the source.
   bool allow_unused_renames = false;

@@ -1,7 +1,6 @@
 #include "leafstore/select/partition.h"
 
 #include <optional>
-#include <utility>
 
 #include "leafstore/core/status_macros.h"
 #include "leafstore/select/internal/group_compiler.h"
@@ -19,24 +18,20 @@ absl::StatusOr<std::vector<ParamStore>> PartitionUnnamed(Store&& store, std::vec
   return internal::SplitLeaves(std::forward<Store>(store), compiled.groups);
 }
 
-template <typename Store>
-absl::StatusOr<Groups> PartitionNamed(Store&& store, std::vector<NamedFilter> filters,
-                                      const GroupingOptions& options) {
-  LEAFSTORE_ASSIGN_OR_RETURN(const Grouping grouping,
-                             Grouping::Compile(store, std::move(filters), options));
-  return grouping.Split(std::forward<Store>(store));
-}
-
 }  // namespace
 
 absl::StatusOr<Groups> Partition(ParamStore&& store, std::vector<NamedFilter> filters,
                                  const GroupingOptions& options) {
-  return PartitionNamed(std::move(store), std::move(filters), options);
+  LEAFSTORE_ASSIGN_OR_RETURN(const Grouping grouping,
+                             Grouping::Compile(store, std::move(filters), options));
+  return grouping.Split(std::move(store));
 }
 
 absl::StatusOr<Groups> Partition(const ParamStore& store, std::vector<NamedFilter> filters,
                                  const GroupingOptions& options) {
-  return PartitionNamed(store, std::move(filters), options);
+  LEAFSTORE_ASSIGN_OR_RETURN(const Grouping grouping,
+                             Grouping::Compile(store, std::move(filters), options));
+  return grouping.Split(store);
 }
 
 absl::StatusOr<std::vector<ParamStore>> Partition(ParamStore&& store, std::vector<Filter> filters,

@@ -1,13 +1,13 @@
 #include "leafstore/select/rename_map.h"
 
 #include <algorithm>
-#include <utility>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 
+#include "leafstore/core/error_reason.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/select/internal/glob_suggestions.h"
 #include "leafstore/select/internal/rename_rule.h"
@@ -79,9 +79,8 @@ class Renamer {
       if (!captures) continue;
       absl::StatusOr<std::string> to = compiled_[rule].Rename(path, *captures, &room_);
       if (!to.ok()) {
-        return absl::Status(to.status().code(),
-                            absl::StrCat(RuleForMessage(rule), ", of ", ForMessage(from), ": ",
-                                         to.status().message()));
+        return WithContext(to.status(),
+                           absl::StrCat(RuleForMessage(rule), ", of ", ForMessage(from)));
       }
       used_[rule] = true;
       return RenamedPath{from, *std::move(to), rule};
@@ -167,12 +166,10 @@ absl::StatusOr<RenameMap> RenameMap::Create(absl::Span<const RenameRule> rules) 
       return absl::ResourceExhaustedError(absl::StrCat("rename ", number, ": expected at most ",
                                                        kMaxRuleSize, " bytes, found ", size));
     }
-    absl::StatusOr<CompiledRename> compiled = CompiledRename::Parse(rule.pattern, rule.replacement);
-    if (!compiled.ok()) {
-      return absl::Status(compiled.status().code(),
-                          absl::StrCat("rename ", number, ": ", compiled.status().message()));
-    }
-    rep->compiled.push_back(*std::move(compiled));
+    LEAFSTORE_ASSIGN_OR_RETURN(CompiledRename compiled,
+                               WithContext(CompiledRename::Parse(rule.pattern, rule.replacement),
+                                           absl::StrCat("rename ", number)));
+    rep->compiled.push_back(std::move(compiled));
   }
   rep->rules.assign(rules.begin(), rules.end());
   return RenameMap(std::move(rep));

@@ -19,12 +19,12 @@
 //   **.lm_head.w -> head.weight          or not at all, for one leaf at any depth.
 //
 // Matching is lazy: earlier wildcards match as little as possible. A backslash makes the next
-// character literal. Keys matched by `*` and `**` keep their kind. Any other integer key is an
-// index, or an item if it replaces an integer item. Any other name is an item or an attribute, like
-// the name at its position in the old path, or else the last name before that. LoadInto matches new
-// paths by dotted form as well.
+// character literal. Keys matched by `*` and `**` keep their kind. Another integer key becomes an
+// index, or an item if it replaces an integer item. Another name becomes an item or an attribute,
+// like the name at the same position of the old path, or else like the last name before it.
+// LoadInto also matches new paths by dotted form.
 //
-// Rules may be untrusted: their number and length, the text of the new paths, and the work of
+// Rules may be untrusted: their count and length, the text of the new paths, and the work of
 // matching are limited.
 //
 // Threads: immutable, cheap to copy; all calls are thread-safe.
@@ -63,20 +63,20 @@ class RenameMap {
   static constexpr size_t kMaxRules = 10'000;
   // The limit of a pattern and of a replacement, in bytes.
   static constexpr size_t kMaxRuleSize = 4096;
-  // The limit of characters and keys examined in one call.
+  // The limit of characters and keys that one call examines.
   static constexpr uint64_t kMaxSteps = uint64_t{1} << 30;
 
   // Creates a map without rules, which leaves every path unchanged.
   RenameMap();
   // Creates a map of these rules. error InvalidArgument: a bad pattern or replacement; names the
-  // rule and the column (1-based, in bytes). error ResourceExhausted: a limit.
+  // rule and the column (1-based, in bytes). error ResourceExhausted: over a limit.
   static absl::StatusOr<RenameMap> Create(absl::Span<const RenameRule> rules);
 
   const std::vector<RenameRule>& rules() const;
 
   // Returns the new path of each leaf, by place. error InvalidArgument: two leaves would have the
   // same path (names up to ten); a key would be empty; a rule applies to no leaf (unless allowed),
-  // with the rules that took precedence or with suggestions. error ResourceExhausted: a limit.
+  // with the rules that took precedence or with suggestions. error ResourceExhausted: over a limit.
   // O(rules * text).
   absl::StatusOr<std::vector<RenamedPath>> Apply(const LeafSpecs& leaves,
                                                  bool allow_unused_rules = false) const;

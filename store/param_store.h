@@ -1,4 +1,4 @@
-// ParamStore: a compact dictionary from path to leaf, of a complete model or a group of it.
+// ParamStore: a compact dictionary from path to leaf, for a complete model or a group of it.
 //
 //   ParamStore params = ParamStore::Create(def, leaves).value();
 //   const Leaf* bias = params.Find(".head.bias");              // null if it does not exist
@@ -20,13 +20,13 @@
 // is move-only, so that sharing is always explicit.
 //
 // Borrows. While a MutableTensor or MutableLeaves of this store is open, operations that read or
-// move all leaves (Snapshot, Partition, Merge, Set, Insert, Erase, a second borrow of the same
-// leaf) return error FailedPrecondition. The store must outlive its borrows; it may be moved
-// meanwhile.
+// move all leaves or change one (Snapshot, Partition, Merge, Set, Insert, Erase, a second borrow of
+// the same leaf) return error FailedPrecondition. The store must outlive its borrows; it may be
+// moved meanwhile.
 //
 // Generations. Every leaf has one (tensor.h). Set and closing a borrow assign a new, larger one.
 //
-// A moved-from store may only be assigned to or destroyed, unless the function that accepts it
+// A moved-from store may only be assigned to or destroyed, unless the function that took it
 // documents that it is empty afterwards.
 //
 // Threads: const calls on one store are thread-safe. A snapshot may be read on any thread while
@@ -62,7 +62,7 @@ struct ParamStoreAccess;
 
 class ParamStore {
  public:
-  // Creates an empty dictionary.
+  // Creates an empty store.
   ParamStore();
   ParamStore(ParamStore&&) noexcept = default;
   ParamStore& operator=(ParamStore&&) noexcept = default;
@@ -73,11 +73,11 @@ class ParamStore {
   // error InvalidArgument: the number of leaves is not def.leaf_count(), or one is null.
   static absl::StatusOr<ParamStore> Create(const TreeDef& def, std::vector<Leaf> leaves);
   // Like Create above, but for some slots of a Layout, in their order. error InvalidArgument: as
-  // above, or the slots are those of a Layout of another size.
+  // above, or the universe of `slots` is not the size of `layout`.
   static absl::StatusOr<ParamStore> Create(Layout layout, SlotSet slots, std::vector<Leaf> leaves);
   // Like Create, but for parts that are known to fit, which is checked in debug builds only.
   static ParamStore FromParts(Layout layout, SlotSet slots, std::vector<Leaf> leaves);
-  // Creates a dictionary without a given structure (see layout.h).
+  // Creates a store from paths alone, without a structure (see layout.h).
   // error AlreadyExists: a path occurs twice.
   // error InvalidArgument, ResourceExhausted: as Layout::Create; or a leaf is null.
   // error FailedPrecondition: a leaf is being written.
@@ -109,11 +109,11 @@ class ParamStore {
     return place == kNoPlace ? nullptr : &array_.get()->leaves[place];
   }
   const Leaf* FindSlot(Slot slot) && = delete;
-  // Like Find, but returns an error. NotFound: no such leaf, with suggestions. InvalidArgument: not
-  // a canonical path.
+  // Like Find, but a missing leaf is error NotFound, with suggestions, and a path that is not
+  // canonical is error InvalidArgument.
   absl::StatusOr<const Leaf*> Get(absl::string_view path_text) const&;
   absl::StatusOr<const Leaf*> Get(absl::string_view path_text) && = delete;
-  // Returns the leaf with a dotted form. error InvalidArgument: two leaves have it; names both.
+  // Returns the leaf with this dotted form. error InvalidArgument: two leaves have it; names both.
   // error NotFound: no leaf has it.
   absl::StatusOr<const Leaf*> GetDotted(absl::string_view dotted) const&;
   absl::StatusOr<const Leaf*> GetDotted(absl::string_view dotted) && = delete;
@@ -129,7 +129,7 @@ class ParamStore {
   absl::Status Set(absl::string_view path_text, Leaf leaf);
   absl::Status SetAt(uint32_t place, Leaf leaf);
 
-  // Adds a new leaf. If its path is not in the Layout, the store gets a Layout of paths alone.
+  // Adds a leaf. If its path is not in the Layout, the store gets a new Layout of paths alone.
   // error AlreadyExists: the path has a leaf. error FailedPrecondition: the new leaf or a leaf of
   // this store is being written. error InvalidArgument, ResourceExhausted: as Layout::Create.
   // O(leaves); for many leaves use FromEntries.
@@ -156,13 +156,13 @@ class ParamStore {
   // Returns the leaves in some of this store's slots, as a store on the same Layout. From a const
   // store the leaves are shared; from an rvalue they are moved, the others are released, and the
   // store is empty afterwards. O(slots), and for an rvalue O(leaves).
-  // error NotFound: a slot is not in this store. error InvalidArgument: the slots are those of a
-  // Layout of another size. error FailedPrecondition: a borrow is open.
+  // error NotFound: a slot is not in this store. error InvalidArgument: the universe of `slots`
+  // is not the size of the Layout. error FailedPrecondition: a borrow is open.
   absl::StatusOr<ParamStore> Select(const SlotSet& slots) const&;
   absl::StatusOr<ParamStore> Select(const SlotSet& slots) &&;
 
-  // Checks that no borrow is open. error FailedPrecondition: one is open; `what` names the
-  // operation.
+  // Checks that no borrow is open. error FailedPrecondition: one is open; the message names the
+  // operation `what`.
   absl::Status CheckNoBorrow(absl::string_view what) const;
 
   // Returns a fingerprint of the leaves' kinds, dtypes and shapes, seeded per process. Stores of
@@ -216,10 +216,10 @@ class MutableLeaves {
   // error InvalidArgument: the leaf is static. error ResourceExhausted: out of memory. O(1), or
   // O(bytes) if it clones.
   absl::StatusOr<std::byte*> raw_data(uint32_t place);
-  // Returns the old bytes of the tensor at `place`, valid until this closes, and the destination of
-  // the new ones. The caller must write the full tensor, as the step of an optimizer does. Both are
-  // the same buffer unless the bytes are shared; then nothing is copied, and bytes not written are
-  // undefined. Call at most once per place. Errors as raw_data. O(1).
+  // Returns the old bytes of the tensor at `place`, valid until this closes, and where to write the
+  // new ones: in place, or if the bytes are shared, to uninitialized memory, as nothing is copied.
+  // The caller must write the full tensor, as the step of an optimizer does. Call at most once per
+  // place. Errors: those of raw_data. O(1).
   struct Overwrite {
     const std::byte* from;
     std::byte* to;
@@ -227,7 +227,8 @@ class MutableLeaves {
   absl::StatusOr<Overwrite> overwrite(uint32_t place);
   // Reverts each overwrite() that allocated a new buffer. Call only before anything was written.
   void RevertOverwrites();
-  // Returns the elements. Errors as raw_data. error InvalidArgument: T is not the dtype's C++ type.
+  // Returns the elements. error InvalidArgument: T is not the dtype's C++ type. Other errors: those
+  // of raw_data.
   template <typename T>
   absl::StatusOr<absl::Span<T>> GetSpan(uint32_t place) {
     const Leaf& at = leaf(place);
@@ -253,8 +254,8 @@ class MutableLeaves {
 };
 
 // A part of an optimizer's state: "exp_avg", "exp_avg_sq" and "momentum_buffer" have tensors shaped
-// like the parameters; "step" has an int for each. An OptimizerSet prefixes the name of the group:
-// "bias/step".
+// like the parameters; "step" has an int for each tensor. An OptimizerSet prefixes the name of the
+// group: "bias/step".
 struct NamedStore {
   std::string name;
   ParamStore store;

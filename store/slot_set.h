@@ -1,7 +1,7 @@
 // SlotSet: the slots of a Layout that a store holds, and the place of each in the store.
 //
 // A slot is the index of a leaf in its Layout; a place is its index in one store. They are the same
-// for a store of the complete Layout; a group has some of the slots, in order.
+// in a store with all slots of the Layout; a group has some of the slots, in order.
 //
 //   SlotSet set = SlotSet::Create(100'000, {7, 4711}).value();
 //   set.PlaceOf(4711);   // 1, O(1)
@@ -63,12 +63,12 @@ class SlotSet {
   }
   bool Contains(Slot slot) const { return PlaceOf(slot) != kNoPlace; }
 
-  // Returns the slots at some places, which must be strictly ascending and below size(). If these
+  // Returns the slots at `places`, which must be strictly ascending and below size(). If these
   // are all places, the result shares this set's data, so that comparing the two stays O(1).
   // O(places + universe / 64).
   SlotSet AtPlaces(absl::Span<const uint32_t> places) const;
 
-  // O(1) if both share their data or hold all slots.
+  // Compares universe and slots. O(1) if both share their data or hold all slots.
   friend bool operator==(const SlotSet& a, const SlotSet& b) { return a.Equals(b); }
 
  private:

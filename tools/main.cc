@@ -1,16 +1,11 @@
 // leafstore: shows model parameters, and converts them between formats, from the command line.
 #include <csignal>
 #include <cstddef>
-#include <string>
-#include <vector>
 
 #include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
-#include <CLI/CLI.hpp>
 
 #include "leafstore/checkpoint/internal/format.h"
 #include "leafstore/core/internal/suggest.h"
-#include "leafstore/tools/commands/command_words.h"
 #include "leafstore/tools/commands/commands.h"
 #include "leafstore/tools/files/output_files.h"
 

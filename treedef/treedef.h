@@ -2,30 +2,30 @@
 //
 //   Flattened flat = Flatten(model).value();            // store/flatten.h
 //   TreeDef def = flat.def;
-//   def.leaf_count();                                  // the number of leaves
+//   def.leaf_count();                                  // leaves have indices below this
 //   def.PathText(def.node_of_leaf(0)).value();         // ".layers[0]['w']"
 //   NodeId node = def.Find(".layers[0]").value();
 //   for (NodeId child = def.first_child(node); child != def.end(node); child = def.end(child)) ...
 //
 // Nodes are numbered in preorder: the root is 0, and a subtree is the range [node, end(node)). The
-// children of a dict or struct are sorted by key (bytes or integer), so moving a field in a source
-// file changes nothing. Leaves are numbered in the order of their nodes; the leaves below a node
+// children of a dict or struct are sorted by key (bytes or integer), so the order of fields in the
+// source does not matter. Leaves are numbered in the order of their nodes; the leaves below a node
 // are the range [leaf_begin(node), leaf_begin(end(node))).
 //
-// Kinds. A leaf has one value; none has no value and no children; dict (string or int64 keys, never
-// both), list, tuple, struct (with a type name that its author gave, or none) and custom (a user's
-// own container: a type name, and children by position) hold children. An alias is a further
+// Kinds. A leaf has one value; none has neither value nor children. Containers are dict (string or
+// int64 keys, never both), list, tuple, struct (with a type name if its author declared one) and
+// custom (a user's own container: a type name, and children by position). An alias is a further
 // occurrence of a tied node: the first occurrence in preorder owns the node, and alias_target()
 // returns it. An alias has no leaves of its own, and never points to an ancestor or another alias.
 //
 // Identity. A TreeDef is immutable, cheap to copy, and interned: while one is alive, making an
 // equal one returns the same object. So equality compares two pointers, and everything derived from
-// a TreeDef (paths, an index) is made once. hash() is XXH3-64 over canonical bytes
+// a TreeDef (paths, an index) is computed once. hash() is XXH3-64 over canonical bytes
 // (docs/format.md), the same on every machine and in every version.
 //
 // A TreeDef that was moved from may only be assigned to or destroyed.
 //
-// Depth. Nothing here recurses: a million levels work like two. Path text is made on demand.
+// Depth. Nothing here recurses, so a million levels are fine. Path text is made on demand.
 //
 // Threads: immutable; all calls are thread-safe.
 #ifndef LEAFSTORE_TREEDEF_TREEDEF_H_
@@ -60,13 +60,13 @@ const TreeDefRep& RepOf(const TreeDef& def);
 
 class TreeDef {
  public:
-  // The structure of None: one node, no leaves.
+  // Creates the structure of none: one node, no leaves.
   TreeDef();
 
   uint32_t node_count() const { return static_cast<uint32_t>(columns().kinds.size()); }
   uint32_t leaf_count() const { return static_cast<uint32_t>(columns().leaf_nodes.size()); }
 
-  // These describe `node`, which must be less than node_count(). All O(1).
+  // These describe `node`, which must be below node_count(). All O(1).
   NodeKind kind(NodeId node) const { return columns().kinds[node]; }
   // Returns its key in its parent; for the root Index(0), which is part of no path. Valid while
   // this TreeDef or a copy of it lives.
@@ -112,21 +112,21 @@ class TreeDef {
   // Returns the node at `path`. An alias on the way is followed to its owner; the node found is
   // never below an alias, but may be one. Searches the sorted keys: O(depth * log children). error
   // NotFound: no such node; the message names the deepest node that exists, with suggestions.
-  // Errors of Path::Parse, for text.
+  // For text, also the errors of Path::Parse.
   absl::StatusOr<NodeId> Find(const Path& path) const;
   absl::StatusOr<NodeId> Find(absl::string_view path_text) const;
   // Returns the node whose dotted form is `dotted`. Follows aliases as Find does.
   // error InvalidArgument: two nodes have that form; the message names both by their canonical
   // text. error NotFound: no node has it; the message names the deepest node that exists, with
   // suggestions. error ResourceExhausted: longer than Path::kMaxTextSize. O(length * log children)
-  // unless it can be read in several ways.
+  // unless the text is ambiguous.
   absl::StatusOr<NodeId> FindDotted(absl::string_view dotted) const;
-  // Like FindDotted, but returns the nodes whose dotted form is `dotted`, at most two of them, and
-  // makes no error message, which is costly.
+  // Returns the nodes whose dotted form is `dotted`, but at most two of them. Cheaper than
+  // FindDotted, as it makes no error message.
   std::vector<NodeId> NodesOfDotted(absl::string_view dotted) const;
   // Returns the child of `node` by `key`, or kNoNode. Does not follow aliases. O(log children).
   NodeId FindChild(NodeId node, const KeyRef& key) const;
-  // Like FindChild, but returns an error. NotFound: no such child; with suggestions.
+  // Like FindChild, but a missing child is error NotFound, with suggestions.
   absl::StatusOr<NodeId> GetChild(NodeId node, const KeyRef& key) const;
   // Returns the node itself, or the node that it points to if it is an alias.
   NodeId Resolve(NodeId node) const {
@@ -134,9 +134,9 @@ class TreeDef {
   }
 
   // Returns the structure below `node` as an independent TreeDef, and the index that each of its
-  // leaves has here. If the owner of an alias is outside, the first such alias inside owns a copy
-  // of the owner's structure, with the tags of both. No node is copied twice, so the cut never has
-  // more nodes than this TreeDef. O(nodes of the cut).
+  // leaves has here. If the owner of an alias is outside, the first such alias inside becomes
+  // the owner of a copy of its structure, with the tags of both. No node is copied twice, so the
+  // cut never has more nodes than this TreeDef. O(nodes of the cut).
   struct Cut;
   Cut Subtree(NodeId node) const;
 
@@ -158,8 +158,8 @@ class TreeDef {
   // Returns the id of the type name; kNoString for a node without one.
   uint32_t type_name_string(NodeId node) const;
 
-  // Returns the bytes of this structure in memory, including its strings, but without the indices
-  // that lookups have built.
+  // Returns the memory of this structure in bytes, with its strings, but without the indices that
+  // lookups have built.
   size_t memory_bytes() const;
 
  private:

@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "leafstore/core/status_macros.h"
-#include "leafstore/select/internal/leaf_source.h"
+#include "leafstore/select/internal/leaf_matches.h"
 #include "leafstore/treedef/treedef.h"
 
 namespace leafstore::internal {
@@ -30,12 +30,6 @@ absl::StatusOr<ChosenLeaves> AtPlaces(const StoredLeaves& stored,
         absl::StrCat("expected ascending places below ", count, ", found ", places[i]));
   }
   return ChosenLeaves{places, stored.layout(), stored.slots().AtPlaces(places)};
-}
-
-std::vector<uint32_t> AllPlaces(const StoredLeaves& stored) {
-  std::vector<uint32_t> places(stored.slots().size());
-  std::iota(places.begin(), places.end(), 0);
-  return places;
 }
 
 absl::StatusOr<ChosenLeaves> Subtree(const StoredLeaves& stored, absl::string_view path) {
@@ -90,7 +84,8 @@ absl::StatusOr<ParamStore> LoadChosen(const StoredLeaves& stored, const LoadOpti
   } else if (options.places.has_value()) {
     chosen = AtPlaces(stored, *options.places);
   } else {
-    chosen->places = AllPlaces(stored);
+    chosen->places.resize(stored.slots().size());
+    std::iota(chosen->places.begin(), chosen->places.end(), 0);
   }
   if (!chosen.ok()) return stored.Named(chosen.status());
   LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Leaf> leaves, stored.Load(chosen->places));
@@ -127,9 +122,11 @@ absl::StatusOr<Grouping> CompileGrouping(const StoredLeaves& stored,
 absl::StatusOr<RestoreReport> LoadInto(const StoredLeaves& stored, ParamStore* store,
                                        const RestoreOptions& options) {
   const auto spec = [&stored](uint32_t place) { return stored.spec(place); };
-  const auto load = [&stored](absl::Span<const uint32_t> places) { return stored.Load(places); };
-  const auto named = [&stored](const absl::Status& status) { return stored.Named(status); };
-  return LoadInto(LeafSource{{stored.layout(), stored.slots(), spec}, load, named}, store, options);
+  absl::StatusOr<LeafMatches> matches =
+      MatchLeaves(LeafSpecs(stored.layout(), stored.slots(), spec), *store, options);
+  if (!matches.ok()) return stored.Named(matches.status());
+  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Leaf> leaves, stored.Load(matches->places));
+  return ReplaceLeaves(*std::move(matches), std::move(leaves), store);
 }
 
 }  // namespace leafstore::internal

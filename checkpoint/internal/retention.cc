@@ -1,11 +1,11 @@
+#include "leafstore/checkpoint/internal/retention.h"
+
 #include <algorithm>
 #include <cmath>
 #include <optional>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/string_view.h"
-
-#include "leafstore/checkpoint/internal/step_files.h"
 
 namespace leafstore::internal {
 namespace {

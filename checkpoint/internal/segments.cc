@@ -12,7 +12,7 @@ namespace leafstore::internal {
 namespace {
 
 absl::Status Wrong(const ManifestItem& item, uint32_t tensor, absl::string_view expected,
-                   absl::string_view found) {
+                   const absl::AlphaNum& found) {
   return absl::DataLossError(
       absl::StrCat(TensorForMessage(item, tensor), ": expected ", expected, ", found ", found));
 }
@@ -50,14 +50,14 @@ absl::Status Explain(const ManifestItem& item, uint32_t tensor, int64_t end) {
     const std::string expected = item.segments.codec(tensor) == kCodecNone ? absl::StrCat(size)
                                  : size == 0                               ? "no"
                                                                            : "some";
-    return Wrong(item, tensor, absl::StrCat(expected, " stored bytes"), absl::StrCat(stored));
+    return Wrong(item, tensor, absl::StrCat(expected, " stored bytes"), stored);
   }
   if (stored == 0 && offset != 0) {
-    return Wrong(item, tensor, "no offset without stored bytes", absl::StrCat(offset));
+    return Wrong(item, tensor, "no offset without stored bytes", offset);
   }
   if (stored == 0) {
     return Wrong(item, tensor, "the checksum of no bytes",
-                 absl::StrCat(absl::Hex(item.segments.checksums[tensor], absl::kZeroPad16)));
+                 absl::Hex(item.segments.checksums[tensor], absl::kZeroPad16));
   }
   if (!IsInside(offset, stored, end)) {
     return Wrong(item, tensor, absl::StrCat("bytes from ", kPreambleSize, " to ", end),
@@ -65,7 +65,7 @@ absl::Status Explain(const ManifestItem& item, uint32_t tensor, int64_t end) {
   }
   return Wrong(item, tensor,
                absl::StrCat("an offset that is a multiple of ", SegmentAlignmentFor(stored)),
-               absl::StrCat(offset));
+               offset);
 }
 
 absl::Status CheckApart(const Manifest& manifest) {

@@ -1,11 +1,8 @@
 #include "leafstore/checkpoint/internal/step_files.h"
 
 #include <algorithm>
-#include <string>
-#include <utility>
 
 #include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
@@ -20,12 +17,6 @@ namespace {
 constexpr absl::string_view kPrefix = "step-";
 constexpr absl::string_view kSuffix = ".leaf";
 constexpr absl::string_view kLockFile = "LOCK";
-
-// Returns whether this is the name of the temporary file of a step (see AtomicFile).
-bool IsUnfinished(absl::string_view name) {
-  const size_t end = name.find(".tmp-");
-  return end != absl::string_view::npos && StepOfFileName(name.substr(0, end)).has_value();
-}
 
 // Returns whether an error means that a checkpoint, or a base of it, is damaged or missing. A
 // checkpoint from a newer leafstore is not damaged.
@@ -70,10 +61,6 @@ std::optional<int64_t> StepOfFileName(absl::string_view name) {
   return step;
 }
 
-std::string StepFiles::PathTo(absl::string_view name) const {
-  return absl::StrCat(path_, "/", name);
-}
-
 absl::StatusOr<std::vector<int64_t>> StepFiles::Steps() const {
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<std::string> names, files_.List(path_));
   std::vector<int64_t> steps;
@@ -91,7 +78,9 @@ absl::StatusOr<std::shared_ptr<void>> StepFiles::CreateAndLock() const {
 absl::Status StepFiles::RemoveUnfinished() const {
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<std::string> names, files_.List(path_));
   for (const std::string& name : names) {
-    if (IsUnfinished(name)) LEAFSTORE_RETURN_IF_ERROR(files_.Remove(PathTo(name)));
+    const size_t end = name.find(".tmp-");  // as AtomicFile names it
+    if (end == std::string::npos || !StepOfFileName(name.substr(0, end))) continue;
+    LEAFSTORE_RETURN_IF_ERROR(files_.Remove(PathTo(name)));
   }
   return absl::OkStatus();
 }

@@ -1,5 +1,5 @@
 // StepFiles: the files of a managed directory, one checkpoint per step. Finds the newest or best
-// readable one, remembers what it has read of each, and applies the rules of retention.
+// readable one, and remembers what it has read of each.
 //
 // Threads: all calls are thread-safe.
 #ifndef LEAFSTORE_CHECKPOINT_INTERNAL_STEP_FILES_H_
@@ -16,34 +16,16 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 
+#include "leafstore/checkpoint/internal/retention.h"
 #include "leafstore/checkpoint/manager.h"
 #include "leafstore/checkpoint/reader.h"
-#include "leafstore/core/metadata.h"
 #include "leafstore/io/file_system.h"
 
 namespace leafstore::internal {
-
-// The properties of a checkpoint that retention depends on.
-struct StepRecord {
-  int64_t step = 0;
-  std::string file_name;
-  Metrics metrics;
-  std::vector<std::string> bases;  // names of the files that it needs
-  bool pinned = false;             // always kept
-  // Cannot be restored: counts for no rule, keeps none of its bases, and is kept itself.
-  bool damaged = false;
-};
-
-// Returns whether `a` is better than `b` by the metric; of equals, the newer one is better.
-bool IsBetter(const StepRecord& a, const StepRecord& b, const Retention& retention);
-
-// Returns for each checkpoint whether it is kept: by a rule, or because a kept one needs it, so
-// that all kept checkpoints remain intact. `checkpoints` are in ascending order. O(n log n).
-std::vector<bool> CheckpointsToKeep(absl::Span<const StepRecord> checkpoints,
-                                    const Retention& retention);
 
 // Returns the name of a step's file, such as "step-00000000000000000100.leaf". Names sort like
 // steps. `step` must not be negative.
@@ -90,7 +72,7 @@ class StepFiles {
   void Forget(int64_t step);
 
  private:
-  std::string PathTo(absl::string_view name) const;
+  std::string PathTo(absl::string_view name) const { return absl::StrCat(path_, "/", name); }
   // Opens the file of a step, with the manager's file system.
   absl::StatusOr<CheckpointReader> Open(int64_t step, ReadOptions options = {}) const;
   absl::StatusOr<std::vector<int64_t>> StepsToTry(const RestoreQuery& query) const;

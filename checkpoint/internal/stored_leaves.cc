@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <numeric>
 #include <optional>
 #include <utility>
 
@@ -197,25 +196,20 @@ std::vector<size_t> EndsOfRuns(const StoredLeaves& leaves, absl::Span<const uint
 
 }  // namespace
 
-std::vector<uint32_t> StoredLeaves::ByteOrder(absl::Span<const uint32_t> places) const {
-  std::vector<uint32_t> order(places.size());
-  std::iota(order.begin(), order.end(), 0);
-  return order;
-}
-
 absl::StatusOr<std::vector<Leaf>> StoredLeaves::Load(absl::Span<const uint32_t> places) const {
   const std::vector<uint32_t> order = ByteOrder(places);
-  std::vector<uint32_t> sorted;
-  sorted.reserve(places.size());
-  for (const uint32_t index : order) sorted.push_back(places[index]);
+  std::vector<uint32_t> reordered;
+  reordered.reserve(order.size());
+  for (const uint32_t index : order) reordered.push_back(places[index]);
+  const absl::Span<const uint32_t> sorted = order.empty() ? places : reordered;
   const std::vector<size_t> ends = EndsOfRuns(*this, sorted, verify_);
   std::vector<Leaf> out(places.size());
   std::vector<absl::Status> statuses(ends.size());
   const int threads = ThreadsFor(io_.threads, kBytesPerThread * static_cast<int64_t>(ends.size()));
   ParallelFor(ends.size(), threads, [&](size_t run) {
-    Loader loader(*this, absl::MakeConstSpan(sorted).subspan(0, ends[run]), verify_);
+    Loader loader(*this, sorted.subspan(0, ends[run]), verify_);
     for (size_t i = run == 0 ? 0 : ends[run - 1]; i < ends[run] && statuses[run].ok(); ++i) {
-      statuses[run] = loader.Load(i, &out[order[i]]);
+      statuses[run] = loader.Load(i, &out[order.empty() ? i : order[i]]);
     }
   });
   for (const absl::Status& status : statuses) LEAFSTORE_RETURN_IF_ERROR(status);

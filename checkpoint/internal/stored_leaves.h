@@ -1,8 +1,8 @@
-// StoredLeaves: leaves of a file, by place, and how they are loaded: as views of a mapping or as
-// tensors that own their bytes. The readers of all formats use it.
+// StoredLeaves: loads the leaves of a file by place, as views of a mapping or as tensors that own
+// their bytes. The readers of all formats use it.
 //
-// Small tensors that are close together in a file are read, or made resident, together. Threads
-// share the leaves that require reading bytes.
+// Small tensors that are close together in a file are read, or made resident, together. Several
+// threads read the bytes of different leaves.
 #ifndef LEAFSTORE_CHECKPOINT_INTERNAL_STORED_LEAVES_H_
 #define LEAFSTORE_CHECKPOINT_INTERNAL_STORED_LEAVES_H_
 
@@ -23,10 +23,10 @@
 
 namespace leafstore::internal {
 
-// Calls of the virtual functions come from many threads.
+// The virtual functions are called from many threads.
 class StoredLeaves {
  public:
-  // The leaves are on these slots of the Layout. All arguments must outlive this object.
+  // The leaves have these slots of the Layout. All arguments must outlive this object.
   StoredLeaves(const Layout& layout, const SlotSet& slots, const IoOptions& io, bool verify)
       : layout_(layout), slots_(slots), io_(io), verify_(verify) {}
   virtual ~StoredLeaves() = default;
@@ -36,19 +36,22 @@ class StoredLeaves {
   // Return the entry and the spec of a leaf. Called several times per leaf, so they must be cheap.
   virtual EntryInfo entry(uint32_t place) const = 0;
   virtual LeafSpec spec(uint32_t place) const { return entry(place).spec; }
-  // Returns the indices of `places` in the order of the leaves' bytes. By default the given order.
-  virtual std::vector<uint32_t> ByteOrder(absl::Span<const uint32_t> places) const;
+  // Returns the indices of `places` in the order of the leaves' bytes; by default none, which keeps
+  // the given order.
+  virtual std::vector<uint32_t> ByteOrder(absl::Span<const uint32_t> /*places*/) const {
+    return {};
+  }
   // Returns the file with this EntryInfo::base.
   virtual absl::StatusOr<const FileBytes*> FileOf(uint32_t base) const = 0;
   // Prefixes an error of a leaf with its name. `file` is null if it could not be opened.
   virtual absl::Status Named(uint32_t place, const FileBytes* file,
                              const absl::Status& status) const = 0;
-  // Prefixes an error of all leaves.
+  // Prefixes an error that concerns all leaves.
   virtual absl::Status Named(const absl::Status& status) const = 0;
 
   // Loads the leaves at these places, which may be unsorted and may repeat. With `verify`, checks
   // their checksums; bools are always checked, as a byte other than 0 and 1 is undefined behavior
-  // in C++. error: CheckpointReader::Load's, as Named returns them.
+  // in C++. Errors: those of CheckpointReader::Load, as Named returns them.
   absl::StatusOr<std::vector<Leaf>> Load(absl::Span<const uint32_t> places) const;
 
  private:

@@ -4,17 +4,6 @@
 #include "leafstore/core/status_macros.h"
 
 namespace leafstore::internal {
-namespace {
-
-// Tensors are hashed and copied in chunks of this size, so that each is in the cache when it is
-// copied.
-constexpr size_t kChunk = size_t{256} << 10;
-
-// The size of the smallest tensor that is compressed. For smaller ones, the frame header costs more
-// than it saves.
-constexpr size_t kSmallestCompressed = 256;
-
-}  // namespace
 
 absl::StatusOr<TensorWriter> TensorWriter::Create(std::optional<int> zstd_level) {
   LEAFSTORE_ASSIGN_OR_RETURN(ChecksumStream checksum, ChecksumStream::Create());
@@ -43,6 +32,11 @@ absl::StatusOr<StoredLocation> TensorWriter::Write(const Tensor& tensor, FileStr
 
 absl::StatusOr<uint8_t> TensorWriter::WriteContent(absl::Span<const std::byte> bytes,
                                                    FileStream* stream, Progress* progress) {
+  // Tensors are hashed and copied in chunks of this size, so that each is in the cache when it is
+  // copied.
+  constexpr size_t kChunk = size_t{256} << 10;
+  // For a smaller tensor, the frame header costs more than compression saves.
+  constexpr size_t kSmallestCompressed = 256;
   bool compress = compressor_.has_value() && bytes.size() >= kSmallestCompressed;
   for (bool is_first = true; !bytes.empty(); is_first = false) {
     absl::Span<const std::byte> chunk = bytes.subspan(0, compress ? kZstdFrameContent : kChunk);

@@ -1,14 +1,10 @@
 // Verify: checks every byte of a checkpoint file, and the bytes of its tensors in other files.
-#include <cstdint>
 #include <limits>
-#include <string>
-#include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 
 #include "leafstore/checkpoint/internal/checkpoint_file.h"
-#include "leafstore/checkpoint/internal/segments.h"
 #include "leafstore/core/error_reason.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/io/internal/parallel.h"

@@ -4,6 +4,7 @@
 #include <zstd_errors.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "absl/strings/str_cat.h"
 
@@ -22,18 +23,15 @@ absl::Status NoFrames(absl::string_view why) {
 
 absl::Status NoMemory() { return absl::ResourceExhaustedError("no memory for zstd"); }
 
-// Returns whether `stored` begins with the magic of a current frame. zstd may be built to read
-// legacy frames too.
-bool BeginsAsFrame(absl::Span<const std::byte> stored) {
-  constexpr std::byte kMagic[] = {std::byte{0x28}, std::byte{0xb5}, std::byte{0x2f},
-                                  std::byte{0xfd}};
-  return stored.size() >= 4 && std::equal(std::begin(kMagic), std::end(kMagic), stored.begin());
-}
-
 // Returns the size of the frame at the beginning of `stored`, which must have `content` bytes of
 // content. error DataLoss: not such a frame.
 absl::StatusOr<size_t> CheckFrame(absl::Span<const std::byte> stored, uint64_t content) {
-  if (!BeginsAsFrame(stored)) return NoFrames(absl::StrCat("none for ", content, " bytes"));
+  // Checked here, as zstd may be built to read legacy frames, which have another magic.
+  constexpr absl::string_view kMagic = "\x28\xb5\x2f\xfd";
+  if (stored.size() < kMagic.size() ||
+      std::memcmp(stored.data(), kMagic.data(), kMagic.size()) != 0) {
+    return NoFrames(absl::StrCat("none for ", content, " bytes"));
+  }
   const unsigned long long found = ZSTD_getFrameContentSize(stored.data(), stored.size());
   if (found == ZSTD_CONTENTSIZE_ERROR || found == ZSTD_CONTENTSIZE_UNKNOWN) {
     return NoFrames(absl::StrCat("none with its size for ", content, " bytes"));

@@ -1,14 +1,14 @@
-// Lazy: a value that is made by the first thread that calls Get; other threads wait for it.
+// Lazy: a value that the first call of Get makes; calls on other threads wait for it.
 //
 //   Lazy<PathTable> table;
 //   const PathTable& made = table.Get([&] { return TableOf(paths); });
 //
-// If making the value throws, or TryGet fails, the call reports that and the next call tries again.
-// Once the value exists, a call is one load.
+// If make() throws or returns an error, so does the call, and the next call tries again. Once the
+// value exists, a call costs one atomic load.
 //
-// Why not absl::call_once: a callback that throws leaves its flag locked forever; and waiting
-// happens inside Abseil's library, which ThreadSanitizer does not instrument, so it would report
-// races in the programs of leafstore's users.
+// Why not absl::call_once: a callback that throws leaves its flag locked forever; and threads wait
+// inside Abseil's library, which ThreadSanitizer does not instrument, so it would report false
+// races in programs that use leafstore.
 //
 // Threads: thread-safe.
 #ifndef LEAFSTORE_CORE_INTERNAL_LAZY_H_
@@ -30,7 +30,7 @@ class Lazy {
   Lazy(const Lazy&) = delete;
   Lazy& operator=(const Lazy&) = delete;
 
-  // Returns the value, which make() returns if none exists yet. make() must not call Get on this
+  // Returns the value; makes it with make() if none exists yet. make() must not call Get on this
   // object. Valid while this object lives.
   template <typename Make>
   const T& Get(const Make& make) {
@@ -43,7 +43,7 @@ class Lazy {
     return *value_;
   }
 
-  // Like Get, for a make() that returns an absl::StatusOr<T>. error: that of make().
+  // Like Get, for a make() that returns an absl::StatusOr<T>. Errors: those of make().
   template <typename Make>
   absl::StatusOr<const T*> TryGet(const Make& make) {
     if (const T* made = made_.load(std::memory_order_acquire)) return made;

@@ -10,16 +10,9 @@
 #include "leafstore/core/status_macros.h"
 
 namespace leafstore::internal {
-namespace {
-
-std::string TemporaryPath(const std::string& path) {
-  static std::atomic<uint64_t> next{0};
-  return absl::StrCat(path, ".tmp-", getpid(), "-", next.fetch_add(1, std::memory_order_relaxed));
-}
-
-}  // namespace
 
 absl::StatusOr<AtomicFile> AtomicFile::Create(const std::string& path, const IoOptions& options) {
+  static std::atomic<uint64_t> next{0};
   if (path.empty()) return absl::InvalidArgumentError("expected a path to save to, found ''");
   AtomicFile made;
   made.path_ = path;
@@ -29,7 +22,7 @@ absl::StatusOr<AtomicFile> AtomicFile::Create(const std::string& path, const IoO
   absl::StatusOr<std::unique_ptr<WritableFile>> created;
   int tried = 0;
   do {  // a crashed process with the same id may have left the name
-    name = TemporaryPath(path);
+    name = absl::StrCat(path, ".tmp-", getpid(), "-", next.fetch_add(1));
     created = made.files_->Create(name);
   } while (absl::IsAlreadyExists(created.status()) && ++tried < kMaxNames);
   if (!created.ok()) return created.status();

@@ -9,17 +9,6 @@
 #include <utility>
 
 namespace leafstore::internal {
-namespace {
-
-// Lets the thread that starts a task continue first: a SCHED_BATCH thread that wakes up does not
-// preempt a running thread, which it otherwise may, for milliseconds. Threads that it starts
-// inherit this. If the system refuses, only this benefit is lost.
-void LetOthersGoFirst() {
-  const sched_param no_priority{};
-  pthread_setschedparam(pthread_self(), SCHED_BATCH, &no_priority);
-}
-
-}  // namespace
 
 BackgroundWorker::~BackgroundWorker() {
   {
@@ -85,7 +74,11 @@ absl::Status BackgroundWorker::Wait(size_t left) {
 }
 
 void BackgroundWorker::Run() {
-  LetOthersGoFirst();
+  // Lets the thread that starts a task continue first: a SCHED_BATCH thread that wakes up does not
+  // preempt a running thread, which it otherwise may, for milliseconds. Threads that it starts
+  // inherit this. If the system refuses, only this benefit is lost.
+  const sched_param no_priority{};
+  pthread_setschedparam(pthread_self(), SCHED_BATCH, &no_priority);
   std::unique_lock<std::mutex> lock(mutex_);
   for (;;) {
     changed_.wait(lock, [this] { return !waiting_.empty() || stop_; });

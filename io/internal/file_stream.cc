@@ -9,14 +9,15 @@
 
 namespace leafstore::internal {
 
-absl::Status FileStream::Block::MakeOnce() {
+absl::Status FileStream::MakeBlock() {
   static_assert(kHugePage % kBlock == 0 && kBufferSize % kHugePage == 0);
-  if (data_ != nullptr) return absl::OkStatus();
-  LEAFSTORE_ASSIGN_OR_RETURN(buffer_, Buffer::AllocateUninitialized(kBufferSize + kHugePage));
-  const auto address = reinterpret_cast<uintptr_t>(buffer_.data());
-  data_ = buffer_.mutable_data() + (kHugePage - address % kHugePage) % kHugePage;
+  auto& [buffer, data] = blocks_[filling_];
+  if (data != nullptr) return absl::OkStatus();
+  LEAFSTORE_ASSIGN_OR_RETURN(buffer, Buffer::AllocateUninitialized(kBufferSize + kHugePage));
+  const auto address = reinterpret_cast<uintptr_t>(buffer.data());
+  data = buffer.mutable_data() + (kHugePage - address % kHugePage) % kHugePage;
 #ifdef MADV_HUGEPAGE
-  madvise(data_, kBufferSize, MADV_HUGEPAGE);  // only slower if refused
+  madvise(data, kBufferSize, MADV_HUGEPAGE);  // only slower if refused
 #endif
   return absl::OkStatus();
 }
@@ -24,12 +25,12 @@ absl::Status FileStream::Block::MakeOnce() {
 absl::Status FileStream::Append(absl::Span<const std::byte> bytes) {
   while (!bytes.empty()) {
     if (used_ == kBufferSize) LEAFSTORE_RETURN_IF_ERROR(Submit());
-    if (absl::Status made = blocks_[filling_].MakeOnce(); !made.ok()) {
+    if (absl::Status made = MakeBlock(); !made.ok()) {
       worker_.Wait().IgnoreError();  // now only the caller uses the file
       return made;
     }
     const size_t size = std::min(bytes.size(), kBufferSize - used_);
-    std::memcpy(blocks_[filling_].data() + used_, bytes.data(), size);
+    std::memcpy(blocks_[filling_].data + used_, bytes.data(), size);
     used_ += size;
     bytes.remove_prefix(size);
   }
@@ -44,8 +45,7 @@ absl::Status FileStream::PadTo(int64_t alignment) {
 
 absl::Status FileStream::Submit() {
   LEAFSTORE_RETURN_IF_ERROR(worker_.Wait(kBuffers - 2));
-  const absl::Span<const std::byte> full =
-      absl::MakeConstSpan(blocks_[filling_].data(), kBufferSize);
+  const absl::Span<const std::byte> full = absl::MakeConstSpan(blocks_[filling_].data, kBufferSize);
   worker_.Start([this, full, begin = begin_] { return file_->WriteAt(begin, full); });
   begin_ += static_cast<int64_t>(kBufferSize);
   used_ = 0;
@@ -57,7 +57,7 @@ absl::Status FileStream::Flush() {
   LEAFSTORE_RETURN_IF_ERROR(worker_.Wait());
   if (used_ == 0) return absl::OkStatus();
   LEAFSTORE_RETURN_IF_ERROR(
-      file_->WriteAt(begin_, absl::MakeConstSpan(blocks_[filling_].data(), used_)));
+      file_->WriteAt(begin_, absl::MakeConstSpan(blocks_[filling_].data, used_)));
   begin_ += static_cast<int64_t>(used_);
   used_ = 0;
   return absl::OkStatus();

@@ -1,16 +1,16 @@
-// FileStream: appends bytes to a file, in large writes at multiples of 4096, while the next bytes
-// are collected.
+// FileStream: appends bytes to a file through buffers, in large writes at multiples of 4096 that
+// run in the background.
 //
 //   FileStream stream(file.get());
 //   LEAFSTORE_RETURN_IF_ERROR(stream.Append(bytes));
 //   LEAFSTORE_RETURN_IF_ERROR(stream.PadTo(64));
 //   LEAFSTORE_RETURN_IF_ERROR(stream.Flush());
 //
-// A thread of the stream writes full buffers while the caller computes checksums and fills the next
-// one. With kBuffers buffers the disk does not wait, even if the caller is briefly descheduled. A
-// file that fits into one buffer is written without a thread.
+// The stream's thread writes full buffers while the caller computes checksums and fills the next
+// one. kBuffers buffers keep the disk busy even if the caller is briefly descheduled. A file that
+// fits into one buffer is written without a thread.
 //
-// Memory: kBuffers of kBufferSize, each allocated when it is first needed, in huge pages if the
+// Memory: kBuffers buffers of kBufferSize, each allocated at its first use, in huge pages if the
 // system has them: a direct write pins a few of these faster than thousands of small pages.
 //
 // Alignment. Every write except the last begins and ends at a multiple of 4096 bytes of the file,
@@ -50,8 +50,8 @@ class FileStream {
   // Returns the number of bytes appended so far.
   int64_t position() const { return begin_ + static_cast<int64_t>(used_); }
 
-  // After an error of any of these calls, nothing more may be appended. An error of a write may be
-  // reported by a later call, at the latest by Flush.
+  // After any of these calls fails, append nothing more. A later call, at the latest Flush, may
+  // report the error of an earlier write.
   absl::Status Append(absl::Span<const std::byte> bytes);
   // Appends zeros up to a multiple of `alignment`, a power of two of at most kBlock.
   absl::Status PadTo(int64_t alignment);
@@ -61,16 +61,13 @@ class FileStream {
  private:
   static constexpr size_t kHugePage = size_t{2} << 20;
 
-  // Memory at a multiple of kHugePage, and so of kBlock.
-  class Block {
-   public:
-    absl::Status MakeOnce();
-    std::byte* data() const { return data_; }
-
-   private:
-    Buffer buffer_;
-    std::byte* data_ = nullptr;
+  // A buffer whose memory is at a multiple of kHugePage, and so of kBlock.
+  struct Block {
+    Buffer buffer;
+    std::byte* data = nullptr;
   };
+  // Allocates the memory of the current block, unless it has it.
+  absl::Status MakeBlock();
 
   // Starts writing the current buffer, which is full, and continues with the next one when that is
   // free.

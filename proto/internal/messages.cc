@@ -9,11 +9,8 @@
 #include <cstddef>
 #include <limits>
 
-#include "absl/strings/str_cat.h"
-
 #include "leafstore/core/path.h"
-#include "leafstore/core/status_macros.h"
-#include "leafstore/proto/manifest.pb.h"
+#include "leafstore/proto/param_store.pb.h"
 #include "leafstore/proto/treedef.pb.h"
 
 namespace leafstore::internal {
@@ -47,13 +44,6 @@ bool LengthsFit(const google::protobuf::Descriptor& type,
   return in->ConsumedEntireMessage();
 }
 
-bool LengthsFit(const google::protobuf::Message& message, absl::string_view bytes) {
-  google::protobuf::io::CodedInputStream in(reinterpret_cast<const uint8_t*>(bytes.data()),
-                                            static_cast<int>(bytes.size()));
-  in.PushLimit(static_cast<int>(bytes.size()));
-  return LengthsFit(*message.GetDescriptor(), &in);
-}
-
 }  // namespace
 
 absl::StatusOr<std::string> Serialize(const google::protobuf::Message& message,
@@ -79,21 +69,19 @@ absl::Status ParseMessage(absl::string_view bytes, absl::string_view what,
   if (bytes.size() > static_cast<size_t>(std::numeric_limits<int32_t>::max())) {
     return WrongMessage(what, "at most 2147483647 bytes", bytes.size());
   }
-  if (!LengthsFit(*message, bytes) ||
-      !message->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
-    return absl::DataLossError(absl::StrCat(what, ": its ", bytes.size(),
-                                            " bytes are not a protobuf message of this kind"));
+  const auto size = static_cast<int>(bytes.size());
+  google::protobuf::io::CodedInputStream in(reinterpret_cast<const uint8_t*>(bytes.data()), size);
+  in.PushLimit(size);
+  if (!LengthsFit(*message->GetDescriptor(), &in) || !message->ParseFromArray(bytes.data(), size)) {
+    return absl::DataLossError(
+        absl::StrCat(what, ": its ", size, " bytes are not a protobuf message of this kind"));
   }
   return absl::OkStatus();
 }
 
 absl::Status WrongMessage(absl::string_view where, absl::string_view expected,
-                          absl::string_view found) {
+                          const absl::AlphaNum& found) {
   return absl::DataLossError(absl::StrCat(where, ": expected ", expected, ", found ", found));
-}
-
-absl::Status WrongMessage(absl::string_view where, absl::string_view expected, uint64_t found) {
-  return WrongMessage(where, expected, absl::StrCat(found));
 }
 
 absl::Status AsDataLoss(const absl::Status& status, absl::string_view where) {
@@ -130,20 +118,18 @@ void AddString(absl::string_view text, proto::Strings* out) {
 absl::StatusOr<std::vector<absl::string_view>> DecodeStrings(const proto::Strings& in,
                                                              absl::string_view where) {
   absl::string_view rest = in.bytes();
+  const auto wrong = [&](const absl::AlphaNum& found) {
+    return WrongMessage(where, absl::StrCat("strings of ", in.bytes().size(), " bytes together"),
+                        found);
+  };
   std::vector<absl::string_view> strings;
   strings.reserve(static_cast<size_t>(in.sizes_size()));
   for (const uint32_t size : in.sizes()) {
-    if (size > rest.size()) {
-      return WrongMessage(where, absl::StrCat("strings of ", in.bytes().size(), " bytes together"),
-                          "more");
-    }
+    if (size > rest.size()) return wrong("more");
     strings.push_back(rest.substr(0, size));
     rest.remove_prefix(size);
   }
-  if (!rest.empty()) {
-    return WrongMessage(where, absl::StrCat("strings of ", in.bytes().size(), " bytes together"),
-                        in.bytes().size() - rest.size());
-  }
+  if (!rest.empty()) return wrong(in.bytes().size() - rest.size());
   return strings;
 }
 

@@ -49,8 +49,7 @@ absl::Status ParseMessage(absl::string_view bytes, absl::string_view what,
 
 // Returns DataLoss with "<where>: expected <expected>, found <found>".
 absl::Status WrongMessage(absl::string_view where, absl::string_view expected,
-                          absl::string_view found);
-absl::Status WrongMessage(absl::string_view where, absl::string_view expected, uint64_t found);
+                          const absl::AlphaNum& found);
 // Converts InvalidArgument to DataLoss, with `where` before the message. Returns other errors
 // unchanged.
 absl::Status AsDataLoss(const absl::Status& status, absl::string_view where);
@@ -81,9 +80,9 @@ class Column {
   }
   absl::Status CheckUsed() const {
     if (next_ == size_) return absl::OkStatus();
-    return Wrong(absl::StrCat(next_, " entries"), absl::StrCat(size_));
+    return Wrong(absl::StrCat(next_, " entries"), size_);
   }
-  absl::Status Wrong(absl::string_view expected, absl::string_view found) const {
+  absl::Status Wrong(absl::string_view expected, const absl::AlphaNum& found) const {
     return WrongMessage(absl::StrCat(where_, ", column ", name_), expected, found);
   }
 
@@ -94,6 +93,14 @@ class Column {
   const absl::string_view name_;
   int next_ = 0;
 };
+
+// Returns the first error of their CheckUsed.
+template <typename... Columns>
+absl::Status CheckAllUsed(const Columns&... columns) {
+  absl::Status status;
+  (void)((status = columns.CheckUsed()).ok() && ...);
+  return status;
+}
 
 void AddString(absl::string_view text, proto::Strings* out);
 // Returns views of the strings, valid as long as the message.

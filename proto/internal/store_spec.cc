@@ -3,7 +3,6 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <string>
 #include <utility>
 #include <vector>
 
@@ -11,9 +10,7 @@
 
 #include "leafstore/core/status_macros.h"
 #include "leafstore/proto/internal/messages.h"
-#include "leafstore/proto/manifest.pb.h"
 #include "leafstore/proto/param_store.pb.h"
-#include "leafstore/proto/store_spec.pb.h"
 #include "leafstore/proto/treedef.pb.h"
 
 namespace leafstore::internal {
@@ -67,22 +64,16 @@ class ValueDecoder {
         return Add<absl::string_view>(
             &texts_, out, [](absl::string_view text) { return Value(Bytes{std::string(text)}); });
     }
-    return kinds_.Wrong("a kind from 1 to 5", absl::StrCat(kind));
+    return kinds_.Wrong("a kind from 1 to 5", kind);
   }
 
-  absl::Status CheckUsed() const {
-    LEAFSTORE_RETURN_IF_ERROR(kinds_.CheckUsed());
-    LEAFSTORE_RETURN_IF_ERROR(bools_.CheckUsed());
-    LEAFSTORE_RETURN_IF_ERROR(ints_.CheckUsed());
-    LEAFSTORE_RETURN_IF_ERROR(floats_.CheckUsed());
-    return texts_.CheckUsed();
-  }
+  absl::Status CheckUsed() const { return CheckAllUsed(kinds_, bools_, ints_, floats_, texts_); }
 
  private:
   absl::Status AddBool(LeafColumns* out) {
     uint8_t value = 0;
     if (!bools_.Next(&value)) return bools_.TooShort();
-    if (value > 1) return bools_.Wrong("0 or 1 for a bool", absl::StrCat(value));
+    if (value > 1) return bools_.Wrong("0 or 1 for a bool", value);
     out->AddValue(Value(value == 1));
     return absl::OkStatus();
   }
@@ -171,7 +162,7 @@ class TensorDecoder {
     LEAFSTORE_RETURN_IF_ERROR(ranks_.CheckUsed());
     if (dim_ == dims_.size()) return absl::OkStatus();
     return WrongMessage(absl::StrCat(where_, ", column dims"), absl::StrCat(dim_, " extents"),
-                        static_cast<uint64_t>(dims_.size()));
+                        dims_.size());
   }
 
  private:

@@ -1,4 +1,4 @@
-// StoreSpec: a ParamStore without the bytes of its tensors (proto/store_spec.proto), for formats
+// StoreSpec: a ParamStore without the bytes of its tensors (proto/param_store.proto), for formats
 // that store tensors in their own way and have room for metadata.
 //
 //   std::string bytes = EncodeStoreSpec(StoreSpec::Of(store)).value();

@@ -207,8 +207,11 @@ absl::StatusOr<CompiledGroups> CompileGroups(const LeafSpecs& leaves, std::vecto
   for (const Filter& filter : filters) LEAFSTORE_RETURN_IF_ERROR(filter.status());
   CompiledGroups out{.named = names.has_value(), .first_match = options.first_match};
   LEAFSTORE_ASSIGN_OR_RETURN(out.def, leaves.layout().def());
-  if (names) out.names = *std::move(names);
-  for (size_t i = 0; !out.named && i <= filters.size(); ++i) out.names.push_back(absl::StrCat(i));
+  if (names) {
+    out.names = *std::move(names);
+  } else {
+    for (size_t i = 0; i <= filters.size(); ++i) out.names.push_back(absl::StrCat(i));
+  }
   const uint32_t rest =
       out.names.size() > filters.size() ? static_cast<uint32_t>(filters.size()) : kNoGroup;
   out.filters = std::move(filters);
@@ -216,14 +219,13 @@ absl::StatusOr<CompiledGroups> CompileGroups(const LeafSpecs& leaves, std::vecto
   const uint32_t universe = leaves.layout().size();
   const size_t count = out.names.size();
   const GroupedSlots grouped = SlotsByGroup(leaves.slots(), out.group_of_slot, count);
-  const auto slots_of = [&](size_t group) {
-    const absl::Span<const Slot> slots = grouped.of(group);
-    return SlotSet::FromSorted(universe, std::vector<Slot>(slots.begin(), slots.end()));
-  };
-  for (size_t group = 0; group < count; ++group) out.groups.push_back(slots_of(group));
-  LEAFSTORE_RETURN_IF_ERROR(CheckNoneLeft(leaves.layout(), slots_of(count)));
+  for (size_t group = 0; group < count; ++group) {
+    out.groups.push_back(grouped.SlotsOf(group, universe));
+  }
+  LEAFSTORE_RETURN_IF_ERROR(CheckNoneLeft(leaves.layout(), grouped.SlotsOf(count, universe)));
   LEAFSTORE_RETURN_IF_ERROR(CheckOptions(out, leaves, options));
-  for (Slot slot = 0; !leaves.slots().is_all() && slot < universe; ++slot) {
+  if (leaves.slots().is_all()) return out;
+  for (Slot slot = 0; slot < universe; ++slot) {
     if (!leaves.slots().Contains(slot)) out.group_of_slot[slot] = kNoGroup;
   }
   return out;

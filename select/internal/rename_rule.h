@@ -3,7 +3,6 @@
 #define LEAFSTORE_SELECT_INTERNAL_RENAME_RULE_H_
 
 #include <cstddef>
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>

@@ -1,3 +1,5 @@
+#include "leafstore/checkpoint/internal/retention.h"
+
 #include <limits>
 #include <string>
 #include <utility>
@@ -6,8 +8,6 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-
-#include "leafstore/checkpoint/internal/step_files.h"
 
 namespace leafstore {
 

@@ -44,8 +44,7 @@ struct ReadLeaf {
 absl::StatusOr<std::vector<ChosenLeaf>> Choose(const Input& input, const CatOptions& options) {
   const absl::string_view no_slice =
       options.slice.empty() ? "" : "expected one slice, found --slice as well";
-  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<ChosenLeaf> leaves,
-                             ChooseLeaves(input, options.paths, no_slice));
+  LEAFSTORE_ASSIGN_OR_RETURN(auto leaves, ChooseLeaves(input, options.paths, no_slice));
   if (options.slice.empty()) return leaves;
   absl::StatusOr<Slice> slice = Slice::Parse(options.slice);
   if (!slice.ok()) {
@@ -81,7 +80,7 @@ absl::Status CheckSlices(const Source& source, const std::vector<ChosenLeaf>& le
 absl::StatusOr<ReadLeaf> Read(const ChosenLeaf& chosen) {
   const SourceItem& item = *chosen.item;
   LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore loaded,
-                             FileError(item.file, item.Load({chosen.place})));
+                             FileError(item.file, item.load(std::vector{chosen.place})));
   ReadLeaf read{chosen, loaded.leaf(0), {}};
   if (read.leaf.is_value()) return read;
   read.view = TensorView::Of(read.leaf.tensor());

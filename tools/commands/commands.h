@@ -14,18 +14,12 @@
 #ifndef LEAFSTORE_TOOLS_COMMANDS_COMMANDS_H_
 #define LEAFSTORE_TOOLS_COMMANDS_COMMANDS_H_
 
-#include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
-#include <string>
 #include <utility>
-#include <vector>
 
 #include "absl/status/status.h"
-#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/string_view.h"
 #include <CLI/CLI.hpp>
 
 #include "leafstore/core/status_macros.h"
@@ -33,10 +27,8 @@
 #include "leafstore/tools/commands/options.h"
 #include "leafstore/tools/present/errors.h"
 #include "leafstore/tools/present/json.h"
-#include "leafstore/tools/present/output.h"
 #include "leafstore/tools/present/table.h"
 #include "leafstore/tools/present/text.h"
-#include "leafstore/tools/source/source.h"
 
 namespace leafstore::tools {
 

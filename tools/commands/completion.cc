@@ -19,23 +19,16 @@ that is named before, its items (--item) and the paths of its leaves, a key at a
 
 Exit codes: 0 success; 1 the output cannot be written; 2 usage.)";
 
-// Returns the word for the value of an option, which the script tests; the option must have one.
+// By ValueWords: the word for a kind of value, which the script for bash tests; the action of zsh.
+constexpr const char* kBashKinds[] = {"any", "file", "item", "path"};
+constexpr const char* kZshActions[] = {" ", "_files", "_leafstore_items", "_leafstore_paths"};
+
+// The option must have a value.
 std::string BashKind(const OptionWords& option) {
   if (!option.choices.empty()) return absl::StrCat("words ", absl::StrJoin(option.choices, " "));
-  switch (*option.kind) {
-    case ValueWords::kAny:
-      return "any";
-    case ValueWords::kFile:
-      return "file";
-    case ValueWords::kItem:
-      return "item";
-    case ValueWords::kPath:
-      return "path";
-  }
-  return "";
+  return kBashKinds[static_cast<size_t>(*option.kind)];
 }
 
-// Returns a case of a shell function, which prints `answer`.
 std::string BashCase(absl::string_view pattern, absl::string_view answer) {
   return absl::StrCat("    ", pattern, ") echo '", answer, "' ;;\n");
 }
@@ -44,7 +37,6 @@ std::string BashFunction(absl::string_view name, absl::string_view word, absl::s
   return absl::StrCat(name, "() {\n  case ", word, " in\n", cases, "  esac\n}\n");
 }
 
-// Returns shell functions with the options and positionals of each subcommand.
 std::string BashTables(const std::vector<CommandWords>& commands) {
   std::vector<std::string> names;
   std::string options, values, positionals;
@@ -135,17 +127,7 @@ std::string ZshQuoted(std::string text) {
 
 std::string ZshAction(const OptionWords& option) {
   if (!option.choices.empty()) return absl::StrCat("(", absl::StrJoin(option.choices, " "), ")");
-  switch (*option.kind) {
-    case ValueWords::kAny:
-      return " ";
-    case ValueWords::kFile:
-      return "_files";
-    case ValueWords::kItem:
-      return "_leafstore_items";
-    case ValueWords::kPath:
-      return "_leafstore_paths";
-  }
-  return "";
+  return kZshActions[static_cast<size_t>(*option.kind)];
 }
 
 std::string ZshEntries(const CommandWords& command, absl::string_view indent) {
@@ -270,10 +252,7 @@ void AddCompletionCommand(CLI::App* program, CommandRun* run) {
   CLI::App* command =
       program->add_subcommand("completion", "Prints a completion script for a shell.");
   command->footer(kCompletionHelp);
-  WithChoices(command->add_option("SHELL", *shell, "bash or zsh"), {"bash", "zsh"})
-      ->required()
-      ->type_name("")
-      ->check(OneOf({"bash", "zsh"}));
+  OneOf(AddFile(command, "SHELL", shell.get(), "bash or zsh"), {"bash", "zsh"});
   command->callback([=] {
     run->function = [program, shell] {
       const std::vector<CommandWords> commands = CommandsOf(*program);
@@ -287,10 +266,8 @@ void AddCompleteWordsCommand(CLI::App* program, CommandRun* run) {
   const auto [command, arguments] = AddCommand(
       program, run, "complete-words", "For the scripts of `completion`.", 0, "", CompleteWords);
   command->group("");
-  command->add_option("WHAT", arguments->what, "items or paths")
-      ->required()
-      ->check(OneOf({"items", "paths"}));
-  command->add_option("FILE", arguments->file, "the file to read")->required();
+  OneOf(AddFile(command, "WHAT", &arguments->what, "items or paths"), {"items", "paths"});
+  AddFile(command, "FILE", &arguments->file, "the file to read");
   command->add_option("PREFIX", arguments->prefix, "the beginning of the words");
 }
 

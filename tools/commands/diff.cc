@@ -36,13 +36,6 @@ first, max_abs, max_rel (null: infinite, or only NaN differ).
 
 Exit codes, as for diff(1): 0 equal; 1 different; 2 trouble (a file, an option, the output).)";
 
-absl::StatusOr<ItemDiffOptions> ParseOptions(const DiffArguments& arguments) {
-  ItemDiffOptions options = arguments.compare;
-  LEAFSTORE_ASSIGN_OR_RETURN(options.match, ParseMatch(arguments.match));
-  LEAFSTORE_ASSIGN_OR_RETURN(options.ignore, ParseMatch(arguments.ignore, "--ignore"));
-  return options;
-}
-
 struct SourceDiff {
   std::vector<std::string> only_in_a;  // items
   std::vector<std::string> only_in_b;
@@ -53,13 +46,6 @@ struct SourceDiff {
            std::all_of(items.begin(), items.end(), [](const ItemDiff& one) { return one.same(); });
   }
 };
-
-const SourceItem* FindItem(const SourceItems& items, const std::string& name) {
-  for (const SourceItem* item : items) {
-    if (item->name == name) return item;
-  }
-  return nullptr;
-}
 
 absl::StatusOr<SourceDiff> DiffSources(const Source& a, const Source& b, const InputOptions& choice,
                                        const ItemDiffOptions& options) {
@@ -72,7 +58,7 @@ absl::StatusOr<SourceDiff> DiffSources(const Source& a, const Source& b, const I
   SourceDiff diff;
   const bool only = items_a.size() == 1 && items_b.size() == 1;
   for (const SourceItem* item : items_a) {
-    const SourceItem* other = only ? items_b[0] : FindItem(items_b, item->name);
+    const SourceItem* other = only ? items_b[0] : b.FindItem(item->name);
     if (other == nullptr) {
       diff.only_in_a.push_back(item->name);
       continue;
@@ -81,9 +67,7 @@ absl::StatusOr<SourceDiff> DiffSources(const Source& a, const Source& b, const I
     diff.items.push_back(std::move(one));
   }
   for (const SourceItem* item : items_b) {
-    if (!only && FindItem(items_a, item->name) == nullptr) {
-      diff.only_in_b.push_back(item->name);
-    }
+    if (!only && a.FindItem(item->name) == nullptr) diff.only_in_b.push_back(item->name);
   }
   return diff;
 }
@@ -211,7 +195,9 @@ void PrintAsJson(const SourceDiff& diff, const Source& a, const Source& b, Outpu
 }
 
 absl::Status Diff(const DiffArguments& arguments) {
-  LEAFSTORE_ASSIGN_OR_RETURN(const ItemDiffOptions options, ParseOptions(arguments));
+  ItemDiffOptions options = arguments.compare;
+  LEAFSTORE_ASSIGN_OR_RETURN(options.match, ParseMatch(arguments.match));
+  LEAFSTORE_ASSIGN_OR_RETURN(options.ignore, ParseMatch(arguments.ignore, "--ignore"));
   DiffArguments second = arguments;
   second.name = arguments.second;
   LEAFSTORE_ASSIGN_OR_RETURN(const SourcePtr a, Open(arguments));
@@ -238,8 +224,8 @@ void AddDiffCommand(CLI::App* program, CommandRun* run) {
   AddFile(command, "A", &arguments->name, "one file (for a run, DIR@STEP)");
   AddFile(command, "B", &arguments->second, "the other file; the expected values, for --rtol");
   AddInput(command, {kItem, kMatch}, arguments);
-  AddRepeated(command, "--ignore", &arguments->ignore,
-              "without the leaves that a glob matches; may be repeated", "GLOB");
+  AddValue(command, "--ignore", &arguments->ignore, "GLOB",
+           "without the leaves that a glob matches; may be repeated");
   AddValue(command, "--rtol", &arguments->compare.diff.rtol, "R", "relative tolerance; default: 0")
       ->check(NumberOfAtLeast(0));
   AddValue(command, "--atol", &arguments->compare.diff.atol, "A", "absolute tolerance; default: 0")

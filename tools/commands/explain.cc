@@ -103,8 +103,7 @@ absl::Status Explain(const ExplainOptions& options) {
   LEAFSTORE_ASSIGN_OR_RETURN(
       const std::vector<ChosenLeaf> leaves,
       ChooseLeaves(input, options.paths, "expected a path, found one with a slice"));
-  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<ExplainedItem> items,
-                             FileError(source.file, ExplainItems(input, leaves)));
+  LEAFSTORE_ASSIGN_OR_RETURN(const auto items, FileError(source.file, ExplainItems(input, leaves)));
   const auto print_text = [&](Output* out) {
     PrintTitle(source, out);
     for (const ExplainedItem& one : items) PrintItem(one, input.groups, out);

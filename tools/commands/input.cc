@@ -5,21 +5,19 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 
 #include "leafstore/core/internal/utf8.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/select/internal/glob_suggestions.h"
 #include "leafstore/tools/present/errors.h"
 #include "leafstore/tools/present/text.h"
-#include "leafstore/tools/source/item_rows.h"
 
 namespace leafstore::tools {
 namespace {
 
-using Items = absl::Span<const SourceItem* const>;
-
 // Returns the end of a message about a glob that matches nothing: "" or "; did you mean ...?".
-std::string NearGlob(Items items, const internal::GlobPattern& glob) {
+std::string NearGlob(const SourceItems& items, const internal::GlobPattern& glob) {
   for (const SourceItem* item : items) {
     internal::GlobSuggestions names;
     if (const absl::StatusOr<TreeDef> def = item->layout.def(); def.ok()) {
@@ -36,7 +34,7 @@ std::string NearGlob(Items items, const internal::GlobPattern& glob) {
 }
 
 // Returns the count of leaves that each group receives.
-absl::StatusOr<std::vector<uint64_t>> CountLeaves(Items items,
+absl::StatusOr<std::vector<uint64_t>> CountLeaves(const SourceItems& items,
                                                   const std::vector<NamedFilter>& groups) {
   std::vector<uint64_t> counts(groups.size());
   for (const SourceItem* item : items) {
@@ -82,7 +80,7 @@ std::vector<uint32_t> PlacesIn(const SourceItem& item, const std::string& text) 
   return rows.places();
 }
 
-std::vector<ChosenLeaf> FindIn(Items items, const std::string& text) {
+std::vector<ChosenLeaf> FindIn(const SourceItems& items, const std::string& text) {
   std::vector<ChosenLeaf> leaves;
   for (const SourceItem* item : items) {
     for (const uint32_t place : PlacesIn(*item, text)) leaves.push_back({item, place, {}});
@@ -90,7 +88,7 @@ std::vector<ChosenLeaf> FindIn(Items items, const std::string& text) {
   return leaves;
 }
 
-absl::Status NotFound(Items items, const std::string& text) {
+absl::Status NotFound(const SourceItems& items, const std::string& text) {
   const std::string why = absl::StrCat("no leaf '", text, "'");
   const absl::StatusOr<internal::GlobPattern> glob = internal::GlobPattern::Parse(text);
   if (glob.ok() && !glob->wildcards().empty()) {
@@ -114,7 +112,8 @@ absl::Status NotFound(Items items, const std::string& text) {
   return UsageError(status.message());
 }
 
-absl::StatusOr<std::vector<ChosenLeaf>> FindLeaves(Items items, const std::string& text) {
+absl::StatusOr<std::vector<ChosenLeaf>> FindLeaves(const SourceItems& items,
+                                                   const std::string& text) {
   if (text.empty()) {
     return UsageError("expected a path, found ''; without any path, all leaves are printed");
   }
@@ -146,6 +145,25 @@ absl::Status KeepMatched(const Input& input, std::vector<ChosenLeaf>* leaves) {
   });
   return leaves->empty() ? UsageError("--match matches none of the named leaves")
                          : absl::OkStatus();
+}
+
+absl::StatusOr<ModelItem> LoadItem(const ItemRows& rows, Progress* progress) {
+  const SourceItem& item = rows.item();
+  ModelItem loaded;
+  loaded.name = item.name;
+  loaded.options = {item.grouping, item.metadata};
+  if (item.save_options) {
+    LEAFSTORE_ASSIGN_OR_RETURN(loaded.options, item.save_options());
+  }
+  std::vector<Leaf> leaves(rows.places().size());
+  LEAFSTORE_RETURN_IF_ERROR(ForEachLeaf({{&item, rows.places()}}, /*threads=*/1, progress,
+                                        [&](size_t i, absl::Span<const Leaf> found) {
+                                          leaves[i] = found[0];
+                                          return absl::OkStatus();
+                                        }));
+  loaded.store =
+      ParamStore::FromParts(item.layout, item.slots.AtPlaces(rows.places()), std::move(leaves));
+  return loaded;
 }
 
 }  // namespace
@@ -196,9 +214,8 @@ absl::StatusOr<SourceItems> ChooseItems(const Source& source, const InputOptions
   return items;
 }
 
-absl::StatusOr<std::vector<internal::GlobPattern>> ParseMatch(const std::vector<std::string>& texts,
-                                                              absl::string_view option) {
-  std::vector<internal::GlobPattern> globs;
+absl::StatusOr<Globs> ParseMatch(const std::vector<std::string>& texts, absl::string_view option) {
+  Globs globs;
   for (const std::string& text : texts) {
     absl::StatusOr<internal::GlobPattern> glob = internal::GlobPattern::Parse(text);
     if (!glob.ok()) return UsageError(option, " '", text, "': ", glob.status().message());
@@ -234,8 +251,8 @@ absl::StatusOr<std::vector<NamedFilter>> ParseGroups(const std::vector<std::stri
   return groups;
 }
 
-absl::Status CheckMatch(Items items, const std::vector<internal::GlobPattern>& globs,
-                        absl::string_view option, bool leaves_only) {
+absl::Status CheckMatch(const SourceItems& items, const Globs& globs, absl::string_view option,
+                        bool leaves_only) {
   std::vector<std::string> wrong;
   for (const internal::GlobPattern& glob : globs) {
     bool any_leaf = false;
@@ -253,7 +270,8 @@ absl::Status CheckMatch(Items items, const std::vector<internal::GlobPattern>& g
   return wrong.empty() ? absl::OkStatus() : UsageErrors(absl::StrJoin(wrong, "\n"));
 }
 
-absl::Status CheckGroups(Items items, const std::vector<NamedFilter>& groups, bool own_leaves) {
+absl::Status CheckGroups(const SourceItems& items, const std::vector<NamedFilter>& groups,
+                         bool own_leaves) {
   if (groups.empty()) return absl::OkStatus();
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<uint64_t> counts, CountLeaves(items, groups));
   std::vector<std::string> wrong;
@@ -290,6 +308,43 @@ absl::StatusOr<std::vector<ChosenLeaf>> ChooseLeaves(const Input& input,
   }
   LEAFSTORE_RETURN_IF_ERROR(KeepMatched(input, &leaves));
   return leaves;
+}
+
+absl::Status NoteDamage(const Source& source, const SourceItem& item,
+                        absl::Span<const uint32_t> places) {
+  if (!item.has_checksums) return absl::OkStatus();
+  LEAFSTORE_ASSIGN_OR_RETURN(const SourcePtr verifying, OpenSource({.name = source.file}));
+  LEAFSTORE_ASSIGN_OR_RETURN(const SourceItem* verified, verifying->item(item.name));
+  for (const uint32_t place : places) {
+    const absl::Status status = verified->load(std::vector{place}).status();
+    if (!absl::IsDataLoss(status)) continue;
+    absl::string_view what = status.message();
+    absl::ConsumePrefix(&what, absl::StrCat(source.file, ": "));
+    Note(source.file, ": warning: ", what,
+         "; it is written unchanged (--no-verify), and the copy will look intact");
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Model> LoadModel(const Source& source, const SourceItems& items,
+                                const Globs& match) {
+  Model model;
+  if (source.format == SourceFormat::kLeaf) model.metadata = source.metadata;
+  model.metrics = source.metrics;
+  std::vector<ItemRows> rows;
+  int64_t total = 0;
+  for (const SourceItem* item : items) {
+    total += rows.emplace_back(*item, match).ListedTotals().bytes;
+  }
+  Progress progress("reading", total);
+  for (const ItemRows& one : rows) {
+    if (!source.verifies) {
+      LEAFSTORE_RETURN_IF_ERROR(NoteDamage(source, one.item(), one.places()));
+    }
+    LEAFSTORE_ASSIGN_OR_RETURN(ModelItem item, FileError(source.file, LoadItem(one, &progress)));
+    model.items.push_back(std::move(item));
+  }
+  return model;
 }
 
 std::string PrintableName(const ChosenLeaf& leaf) {

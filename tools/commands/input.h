@@ -18,22 +18,18 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "absl/types/span.h"
 
 #include "leafstore/select/grouping.h"
-#include "leafstore/select/internal/glob.h"
 #include "leafstore/tools/commands/options.h"
 #include "leafstore/tools/present/slice.h"
-#include "leafstore/tools/source/source.h"
+#include "leafstore/tools/source/item_rows.h"
 
 namespace leafstore::tools {
-
-using SourceItems = std::vector<const SourceItem*>;
 
 struct Input {
   SourcePtr source;
   SourceItems items;
-  std::vector<internal::GlobPattern> match;
+  Globs match;
   std::vector<NamedFilter> groups;  // without the rest
 };
 
@@ -57,23 +53,22 @@ absl::StatusOr<SourcePtr> Open(const InputOptions& options, bool verify = true,
 absl::StatusOr<SourceItems> ChooseItems(const Source& source, const InputOptions& options);
 
 // Parses globs. error: a UsageError, with the column in the glob.
-absl::StatusOr<std::vector<internal::GlobPattern>> ParseMatch(const std::vector<std::string>& texts,
-                                                              absl::string_view option = "--match");
+absl::StatusOr<Globs> ParseMatch(const std::vector<std::string>& texts,
+                                 absl::string_view option = "--match");
 
 // Parses texts NAME=FILTER of --group. error: a UsageError, with the column in the filter.
 absl::StatusOr<std::vector<NamedFilter>> ParseGroups(const std::vector<std::string>& texts);
 
 // Checks that each glob matches a leaf of at least one item, or an alias unless `leaves_only`.
 // error: a UsageError that names the option and the globs, with suggestions. O(nodes * globs).
-absl::Status CheckMatch(absl::Span<const SourceItem* const> items,
-                        const std::vector<internal::GlobPattern>& globs,
+absl::Status CheckMatch(const SourceItems& items, const Globs& globs,
                         absl::string_view option = "--match", bool leaves_only = false);
 
 // Checks that each filter matches a leaf, or a node above one, of at least one item, and if
 // `own_leaves` that its group receives one. error: a UsageError as above; as
 // SourceItem::CompileGrouping. O(nodes * filters).
-absl::Status CheckGroups(absl::Span<const SourceItem* const> items,
-                         const std::vector<NamedFilter>& groups, bool own_leaves = false);
+absl::Status CheckGroups(const SourceItems& items, const std::vector<NamedFilter>& groups,
+                         bool own_leaves = false);
 
 // A leaf that a PATH of the command line selects.
 struct ChosenLeaf {
@@ -92,6 +87,17 @@ struct ChosenLeaf {
 absl::StatusOr<std::vector<ChosenLeaf>> ChooseLeaves(const Input& input,
                                                      const std::vector<std::string>& paths,
                                                      absl::string_view no_slice);
+
+// Loads the leaves of these items that a glob of `match` matches; all leaves if it is empty. Shows
+// progress. Calls NoteDamage if the source does not verify. O(bytes) to verify. Errors: those of
+// SourceItem::load, prefixed with the file.
+absl::StatusOr<Model> LoadModel(const Source& source, const SourceItems& items,
+                                const Globs& match = {});
+
+// Reports damaged leaves on standard error, because a copy of them will look intact. Reads all
+// leaves: O(bytes).
+absl::Status NoteDamage(const Source& source, const SourceItem& item,
+                        absl::Span<const uint32_t> places);
 
 // Returns the dotted path, safe for a terminal.
 std::string PrintableName(const ChosenLeaf& leaf);

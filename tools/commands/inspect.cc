@@ -144,7 +144,7 @@ void PrintGroups(const ItemSummary& summary, Output* out) {
 void PrintItem(const ItemSummary& summary, bool verified, Output* out) {
   const SourceItem& item = summary.item();
   out->Write("\n", out->Styled(Style::kBold, Printable(item.name)), ": ",
-             TotalsText(summary.rows.ItemTotals()));
+             TotalsText(ItemRows(item).ListedTotals()));
   if (!item.slots.is_all()) {
     out->Write("; part of a structure of ", CountOf(item.layout.size(), "leaf", "leaves"));
   }
@@ -158,7 +158,6 @@ void PrintItem(const ItemSummary& summary, bool verified, Output* out) {
   if (summary.grouping) PrintGroups(summary, out);
 }
 
-// Prints what precedes the items.
 void PrintHead(const Source& source, Output* out) {
   out->Write(out->Styled(Style::kBold, Printable(source.file)), ": ", HumanBytes(source.file_size),
              ", ", source.description, ", ",
@@ -173,7 +172,6 @@ void PrintHead(const Source& source, Output* out) {
   }
 }
 
-// Adds the fields of a leaf.
 void AddEntry(const EntryInfo& entry, const ItemRows& rows, const Totals& totals, Json* json) {
   (*json)["kind"] = entry.value == nullptr ? "tensor" : "static";
   AddLeafFields(entry, json);
@@ -236,7 +234,7 @@ Json HeadOf(const ItemSummary& summary) {
   Json json = {{"name", item.name},
                {"metadata", ToJson(item.metadata)},
                {"structure_leaves", item.layout.size()},
-               {"totals", ToJson(summary.rows.ItemTotals())},
+               {"totals", ToJson(ItemRows(item).ListedTotals())},
                {"listed", ToJson(summary.rows.ListedTotals())}};
   if (!summary.grouping) return json;
   json["groups_saved"] = summary.groups_saved;

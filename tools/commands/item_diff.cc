@@ -8,7 +8,6 @@
 #include "leafstore/core/status_macros.h"
 #include "leafstore/store/align.h"
 #include "leafstore/tools/present/output.h"
-#include "leafstore/tools/source/for_each_leaf.h"
 #include "leafstore/tools/source/item_rows.h"
 #include "leafstore/treedef/diff.h"
 
@@ -58,8 +57,7 @@ void PairUp(const SourceItem& a, const SourceItem& b, AlignBy by, Pairs* pairs) 
 // Maps the dotted names of an item to the owners that they are tied to, empty for a leaf.
 using Names = std::map<std::string, std::string>;
 
-absl::StatusOr<Names> NamesOf(const SourceItem& item,
-                              const std::vector<internal::GlobPattern>& match) {
+absl::StatusOr<Names> NamesOf(const SourceItem& item, const Globs& match) {
   const ItemRows rows(item, match);
   Names names;
   for (const Row& row : rows.rows()) {

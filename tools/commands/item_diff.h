@@ -17,16 +17,15 @@
 
 #include "leafstore/core/path.h"
 #include "leafstore/numeric/diff.h"
-#include "leafstore/select/internal/glob.h"
-#include "leafstore/tools/source/source.h"
+#include "leafstore/tools/source/item_rows.h"
 
 namespace leafstore::tools {
 
 struct ItemDiffOptions {
   // Compares only leaves that one of these matches, at or above the leaf, and none that `ignore`
   // matches. Empty: all.
-  std::vector<internal::GlobPattern> match;
-  std::vector<internal::GlobPattern> ignore;
+  Globs match;
+  Globs ignore;
   DiffOptions diff;
   // Compares the structures too, if both items have one and all leaves are compared; otherwise the
   // tied names: one that the other side does not have at all is a leaf that its loader misses.
@@ -54,7 +53,7 @@ struct ItemDiff {
   }
 };
 
-// Compares two items. error: as SourceItem::Load, prefixed with the file. O(bytes).
+// Compares two items. error: as SourceItem::load, prefixed with the file. O(bytes).
 absl::StatusOr<ItemDiff> DiffItems(const SourceItem& a, const SourceItem& b,
                                    const ItemDiffOptions& options);
 

@@ -30,7 +30,6 @@ Metadata and metrics are those of the first file that has them.
 
 Exit codes: 0 success; 1 the parts do not fit together, or a file cannot be read; 2 usage.)";
 
-// The parts of an item.
 struct Parts {
   std::string name;
   std::vector<ParamStore> stores;
@@ -100,8 +99,7 @@ absl::StatusOr<bool> MergeParts(Parts part, const Source* like, Model* merged) {
     return false;
   }
   if (merged == nullptr) return true;
-  LEAFSTORE_ASSIGN_OR_RETURN(ParamStore store,
-                             MergeGroups(layout, std::move(part.stores), options));
+  LEAFSTORE_ASSIGN_OR_RETURN(auto store, MergeGroups(layout, std::move(part.stores), options));
   std::optional<Grouping>& grouping = part.options.grouping;
   if (grouping && !(grouping->layout() == layout)) grouping.reset();
   merged->items.push_back({part.name, std::move(store), std::move(part.options)});

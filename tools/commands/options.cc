@@ -1,8 +1,10 @@
 #include "leafstore/tools/commands/options.h"
 
 #include <algorithm>
+#include <map>
 
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_join.h"
 
 #include "leafstore/core/internal/suggest.h"
 
@@ -24,10 +26,51 @@ constexpr char kFilterHelp[] =
 tag:frozen, has:bias, static, tensor, leaf, all, re:REGEX, and, or, not, parentheses. A leaf belongs
 to the group of its outermost matching ancestor; leaves that no filter matches are the group `rest`.)";
 
-void AddThreads(CLI::App* command, InputOptions* options) {
-  AddValue(command, "--threads", &options->io.threads, "N",
-           "the number of threads that read and verify; 0: one per processor, up to eight")
-      ->check(WholeNumber(0, 1024));
+// The words of WithChoices.
+auto& known_choices = *new std::map<const CLI::Option*, std::vector<std::string>>();
+
+ValueWords KindOf(const std::string& type) {
+  for (const char* file : {"FILE", "OUT", "IN", "A", "B", "TEMPLATE"}) {
+    if (type == file) return ValueWords::kFile;
+  }
+  if (type == "NAME") return ValueWords::kItem;
+  return type == "GLOB" || type == "PATH" ? ValueWords::kPath : ValueWords::kAny;
+}
+
+OptionWords WordsOf(const CLI::Option& option) {
+  OptionWords words;
+  words.positional = option.get_positional();
+  words.description = option.get_description();
+  words.required = option.get_required();
+  words.repeated = option.get_expected_max() > 1;
+  if (words.positional) {
+    words.type = option.get_name(true);
+    words.names = {words.type};
+  } else {
+    for (const std::string& name : option.get_snames()) words.names.push_back("-" + name);
+    for (const std::string& name : option.get_lnames()) words.names.push_back("--" + name);
+    if (option.get_items_expected_max() > 0) words.type = option.get_type_name();
+  }
+  if (!words.type.empty()) words.kind = KindOf(words.type);
+  const auto choices = known_choices.find(&option);
+  if (choices != known_choices.end()) words.choices = choices->second;
+  return words;
+}
+
+CommandWords WordsOf(const CLI::App& app) {
+  CommandWords words;
+  words.description = app.get_description();
+  words.footer = app.get_footer();
+  for (const CLI::Option* option : app.get_options()) words.options.push_back(WordsOf(*option));
+  return words;
+}
+
+void AppendEntry(const std::string& name, const std::string& description, std::string* text) {
+  constexpr size_t kColumn = 30;
+  std::string line = absl::StrCat("  ", name);
+  line += line.size() + 2 > kColumn ? "\n" + std::string(kColumn, ' ')
+                                    : std::string(kColumn - line.size(), ' ');
+  absl::StrAppend(text, line, description, "\n");
 }
 
 void AddStep(CLI::App* command, InputOptions* options) {
@@ -40,10 +83,9 @@ void AddStep(CLI::App* command, InputOptions* options) {
                         {"lists", NameStyle::kLists},
                         {"flat", NameStyle::kFlat},
                         {"canonical", NameStyle::kCanonical}},
-                       &options->names,
+                       &options->names, "STYLE",
                        "how names in safetensors and npz become paths: split at dots, lists "
-                       "(numbers are positions), flat (one key), or canonical")
-      ->type_name("STYLE");
+                       "(numbers are positions), flat (one key), or canonical");
 }
 
 void AddForm(CLI::App* command, OutputForm* form) {
@@ -51,8 +93,7 @@ void AddForm(CLI::App* command, OutputForm* form) {
   AddChoice<ColorMode>(
       command, "--color",
       {{"auto", ColorMode::kAuto}, {"always", ColorMode::kAlways}, {"never", ColorMode::kNever}},
-      &form->color, "auto (on a terminal, unless NO_COLOR is set), always or never")
-      ->type_name("WHEN");
+      &form->color, "WHEN", "auto (on a terminal, unless NO_COLOR is set), always or never");
 }
 
 void AddOne(CLI::App* command, InputOption which, InputOptions* options) {
@@ -60,17 +101,16 @@ void AddOne(CLI::App* command, InputOption which, InputOptions* options) {
     case kStep:
       return AddStep(command, options);
     case kItem:
-      AddRepeated(command, "--item", &options->items, "only this item; may be repeated", "NAME");
+      AddValue(command, "--item", &options->items, "NAME", "only this item; may be repeated");
       return;
     case kMatch:
-      AddRepeated(command, "--match", &options->match,
-                  "only leaves that a glob matches; may be repeated", "GLOB");
+      AddValue(command, "--match", &options->match, "GLOB",
+               "only leaves that a glob matches; may be repeated");
       return;
     case kGroup:
-      AddRepeated(command, "--group", &options->groups,
-                  "a group of the leaves that a filter matches; may be repeated. Default: the "
-                  "groups that were saved",
-                  "NAME=FILTER");
+      AddValue(command, "--group", &options->groups, "NAME=FILTER",
+               "a group of the leaves that a filter matches; may be repeated. Default: the "
+               "groups that were saved");
       return;
     case kDepth:
       AddValue(command, "--depth", &options->depth, "N",
@@ -80,9 +120,12 @@ void AddOne(CLI::App* command, InputOption which, InputOptions* options) {
     case kReading:
       command->add_flag("--no-verify{false}", options->verify,
                         "also read tensors whose checksums are wrong");
-      return AddThreads(command, options);
+      [[fallthrough]];
     case kThreads:
-      return AddThreads(command, options);
+      AddValue(command, "--threads", &options->io.threads, "N",
+               "the number of threads that read and verify; 0: one per processor, up to eight")
+          ->check(WholeNumber(0, 1024));
+      return;
     case kForm:
       return AddForm(command, &options->form);
   }
@@ -94,8 +137,8 @@ void AddInput(CLI::App* command, std::initializer_list<InputOption> which, Input
   for (const InputOption one : which) AddOne(command, one, options);
 }
 
-CLI::Validator OneOf(std::vector<std::string> words) {
-  const auto check = [words = std::move(words)](const std::string& found) -> std::string {
+CLI::Option* OneOf(CLI::Option* option, const std::vector<std::string>& words) {
+  const auto check = [words](const std::string& found) -> std::string {
     if (std::find(words.begin(), words.end(), found) != words.end()) return "";
     std::string expected;
     for (size_t i = 0; i < words.size(); ++i) {
@@ -104,7 +147,7 @@ CLI::Validator OneOf(std::vector<std::string> words) {
     return absl::StrCat("expected ", expected, ", found '", found, "'",
                         internal::DidYouMean(found, words));
   };
-  return CLI::Validator(check, "");
+  return WithChoices(option, words)->check(CLI::Validator(check, ""));
 }
 
 CLI::Validator WholeNumber(int64_t least, int64_t most) {
@@ -129,14 +172,6 @@ CLI::Validator NumberOfAtLeast(double least) {
   return CLI::Validator(check, "");
 }
 
-CLI::Option* AddRepeated(CLI::App* command, const std::string& name,
-                         std::vector<std::string>* values, const std::string& description,
-                         const std::string& type_name) {
-  return command->add_option(name, *values, description)
-      ->type_name(type_name)
-      ->allow_extra_args(false);
-}
-
 void AddWriting(CLI::App* command, WriteOptions* options) {
   AddChoice<std::optional<SourceFormat>>(
       command, "--to",
@@ -144,8 +179,7 @@ void AddWriting(CLI::App* command, WriteOptions* options) {
        {"safetensors", SourceFormat::kSafetensors},
        {"npz", SourceFormat::kNpz},
        {"npy", SourceFormat::kNpy}},
-      &options->to, "leaf, safetensors, npz or npy; default: by the name of the file")
-      ->type_name("FORMAT");
+      &options->to, "FORMAT", "leaf, safetensors, npz or npy; default: by the name of the file");
   command->add_flag("--zstd", options->zstd, "for .leaf: compress tensors, where that helps");
   AddValue(command, "--zstd-level", &options->zstd_level, "N",
            "from 1 (fastest) to 22 (smallest files); default: 3")
@@ -158,10 +192,9 @@ void AddWriting(CLI::App* command, WriteOptions* options) {
       {{"auto", StructureSave::kAuto},
        {"always", StructureSave::kAlways},
        {"never", StructureSave::kNever}},
-      &options->structure,
+      &options->structure, "WHEN",
       "for .safetensors: keep structure, static leaves and ties in the metadata: auto (where "
-      "names alone do not restore them), always or never")
-      ->type_name("WHEN");
+      "names alone do not restore them), always or never");
   command->add_flag("--drop-static", options->drop_static,
                     "omit static leaves if the format cannot hold them");
   command->add_flag("--raw-bits", options->raw_bits,
@@ -174,6 +207,52 @@ std::string HelpText(int about, const std::string& own) {
   return absl::StrCat((about & kHelpFile) != 0 ? absl::StrCat(kFileHelp, "\n\n") : "",
                       (about & kHelpGlob) != 0 ? absl::StrCat(kGlobHelp, "\n\n") : "",
                       (about & kHelpFilter) != 0 ? absl::StrCat(kFilterHelp, "\n\n") : "", own);
+}
+
+std::vector<CommandWords> CommandsOf(const CLI::App& program) {
+  std::vector<CommandWords> commands = {WordsOf(program)};
+  for (const CLI::App* command : program.get_subcommands({})) {
+    if (command->get_group().empty()) continue;
+    commands.push_back(WordsOf(*command));
+    commands.back().name = command->get_name();
+  }
+  return commands;
+}
+
+std::string HelpOf(const CLI::App& program, const CLI::App& command) {
+  const bool is_program = &command == &program;
+  const CommandWords words = WordsOf(command);
+  std::string usage = is_program
+                          ? "Usage: leafstore [OPTIONS] SUBCOMMAND"
+                          : absl::StrCat("Usage: leafstore ", command.get_name(), " [OPTIONS]");
+  std::string positionals;
+  std::string options;
+  for (const OptionWords& option : words.options) {
+    const std::string name = absl::StrJoin(option.names, ", ");
+    if (option.positional) {
+      absl::StrAppend(&usage, " ", option.required ? "" : "[", name, option.repeated ? "..." : "",
+                      option.required ? "" : "]");
+      AppendEntry(name, option.description, &positionals);
+    } else {
+      AppendEntry(absl::StrCat(name, option.type.empty() ? "" : " ", option.type),
+                  absl::StrCat(option.description, option.required ? " (required)" : ""), &options);
+    }
+  }
+  std::string subcommands;
+  for (const CommandWords& one : CommandsOf(program)) {
+    if (is_program && !one.name.empty()) AppendEntry(one.name, one.description, &subcommands);
+  }
+  const auto section = [](absl::string_view title, const std::string& entries) {
+    return entries.empty() ? "" : absl::StrCat("\n", title, ":\n", entries);
+  };
+  return absl::StrCat(words.description, "\n", usage, "\n", section("Positionals", positionals),
+                      section("Options", options), section("Subcommands", subcommands), "\n",
+                      words.footer, "\n");
+}
+
+CLI::Option* WithChoices(CLI::Option* option, std::vector<std::string> choices) {
+  known_choices[option] = std::move(choices);
+  return option;
 }
 
 }  // namespace leafstore::tools

@@ -1,4 +1,5 @@
-// Options that several subcommands share, and validators of values.
+// Options that several subcommands share, validators of values, and what is declared, for --help,
+// completion scripts and the manual page.
 //
 //   AddFile(command, "FILE", &options->input.name, "the file to read");
 //   AddInput(command, {kStep, kItem, kMatch, kReading, kForm}, &options->input);
@@ -15,7 +16,6 @@
 
 #include <CLI/CLI.hpp>
 
-#include "leafstore/tools/commands/command_words.h"
 #include "leafstore/tools/files/model.h"
 #include "leafstore/tools/present/output.h"
 #include "leafstore/tools/source/source.h"
@@ -58,11 +58,14 @@ CLI::Option* AddFile(CLI::App* command, const std::string& name, T* value,
   return command->add_option(name, *value, description)->required()->type_name("");
 }
 
-// Declares an option with a value.
+// Declares an option with a value. With a vector of values it may be repeated, and accepts one each
+// time: the word after the value does not belong to it.
 template <typename T>
 CLI::Option* AddValue(CLI::App* command, const std::string& name, T* value,
                       const std::string& type_name, const std::string& description) {
-  return command->add_option(name, *value, description)->type_name(type_name);
+  return command->add_option(name, *value, description)
+      ->type_name(type_name)
+      ->allow_extra_args(false);
 }
 
 // Declares --to, --zstd, --zstd-level, --shard-size, --structure, --drop-static, --raw-bits,
@@ -70,16 +73,19 @@ CLI::Option* AddValue(CLI::App* command, const std::string& name, T* value,
 void AddWriting(CLI::App* command, WriteOptions* options);
 
 // Validators of values. Their errors have the usual form: expected ..., found '...'.
-CLI::Validator OneOf(std::vector<std::string> words);
 CLI::Validator WholeNumber(int64_t least, int64_t most = std::numeric_limits<uint32_t>::max());
 // NaN is an error.
 CLI::Validator NumberOfAtLeast(double least);
+
+// Registers words for the completion of an option; OneOf accepts only these. Return the option.
+CLI::Option* WithChoices(CLI::Option* option, std::vector<std::string> choices);
+CLI::Option* OneOf(CLI::Option* option, const std::vector<std::string>& words);
 
 // Declares an option that accepts one of these words, and stores the value beside the word.
 template <typename T>
 CLI::Option* AddChoice(CLI::App* command, const std::string& name,
                        std::vector<std::pair<std::string, T>> choices, T* value,
-                       const std::string& description) {
+                       const std::string& type_name, const std::string& description) {
   std::vector<std::string> words;
   for (const auto& [word, choice] : choices) words.push_back(word);
   const auto store = [choices = std::move(choices), value](const std::string& found) {
@@ -87,20 +93,42 @@ CLI::Option* AddChoice(CLI::App* command, const std::string& name,
       if (word == found) *value = choice;
     }
   };
-  CLI::Option* option = command->add_option_function<std::string>(name, store, description);
-  return WithChoices(option, words)->check(OneOf(words));
+  return OneOf(command->add_option_function<std::string>(name, store, description), words)
+      ->type_name(type_name);
 }
-
-// Declares an option that may be repeated and accepts one value each time: the word after the value
-// does not belong to it.
-CLI::Option* AddRepeated(CLI::App* command, const std::string& name,
-                         std::vector<std::string>* values, const std::string& description,
-                         const std::string& type_name);
 
 // Returns the end of a --help text: the meaning of FILE, GLOB and FILTER, as selected by `about`,
 // and `own`, the text of the subcommand.
 enum HelpAbout : uint8_t { kHelpFile = 1, kHelpGlob = 2, kHelpFilter = 4 };
 std::string HelpText(int about, const std::string& own);
+
+// What the value of an option names, for completion. It follows from the name of its type: FILE,
+// OUT and TEMPLATE are files, NAME is an item, GLOB and PATH are leaves.
+enum class ValueWords : uint8_t { kAny, kFile, kItem, kPath };
+
+struct OptionWords {
+  std::vector<std::string> names;  // including dashes; a positional has one name
+  std::string type;                // "GLOB"
+  std::string description;
+  std::optional<ValueWords> kind;  // of its value; none for a flag
+  std::vector<std::string> choices;
+  bool positional = false;
+  bool required = false;
+  bool repeated = false;
+};
+
+struct CommandWords {
+  std::string name;  // empty: the program
+  std::string description;
+  std::string footer;
+  std::vector<OptionWords> options;  // including positionals, in order
+};
+
+// Returns the program, then its visible subcommands in order.
+std::vector<CommandWords> CommandsOf(const CLI::App& program);
+
+// Returns the text of --help for `command`, which is `program` or one of its subcommands.
+std::string HelpOf(const CLI::App& program, const CLI::App& command);
 
 }  // namespace leafstore::tools
 

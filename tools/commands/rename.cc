@@ -73,7 +73,6 @@ absl::StatusOr<std::vector<RenamedItem>> RenameItems(const SourceItems& items,
   return UsageError("rule '", map.rules()[rule].pattern, "' matches no leaf");
 }
 
-// Returns the paths to show.
 std::vector<const RenamedPath*> ToShow(const RenamedItem& one, bool all) {
   std::vector<const RenamedPath*> shown;
   for (const RenamedPath& path : one.paths) {

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_replace.h"
 
@@ -64,18 +65,13 @@ absl::StatusOr<std::vector<std::string>> OutputNames(const std::string& pattern,
 // last.
 absl::StatusOr<Grouping> SavedGrouping(const SourceItem& item,
                                        const std::vector<std::string>& names) {
-  std::vector<uint32_t> index_of;  // of the item's own groups
-  if (item.grouping) {
-    for (const std::string& name : item.grouping->names()) {
-      index_of.push_back(
-          static_cast<uint32_t>(std::find(names.begin(), names.end(), name) - names.begin()));
-    }
-  }
+  absl::flat_hash_map<absl::string_view, uint32_t> index_of;
+  for (const std::string& name : names) index_of.emplace(name, index_of.size());
   std::vector<uint32_t> groups(item.layout.size(), kNoGroup);
   for (uint32_t place = 0; place < item.slots.size(); ++place) {
     const Slot slot = item.slots.SlotAt(place);
     const uint32_t own = item.grouping ? item.grouping->GroupOf(slot) : kNoGroup;
-    groups[slot] = own == kNoGroup ? static_cast<uint32_t>(names.size() - 1) : index_of[own];
+    groups[slot] = index_of[own == kNoGroup ? kRestName : item.grouping->name(own)];
   }
   return Grouping::Create(item.layout, std::move(groups), names);
 }
@@ -118,8 +114,7 @@ absl::Status Split(const SplitArguments& arguments) {
       OpenInput(arguments,
                 {.groups = true, .own_leaves = true, .allow_no_leaves = arguments.allow_empty}));
   const std::vector<std::string> groups = GroupNames(input.items, input.groups);
-  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<std::string> files,
-                             OutputNames(arguments.out, groups));
+  LEAFSTORE_ASSIGN_OR_RETURN(const auto files, OutputNames(arguments.out, groups));
   LEAFSTORE_ASSIGN_OR_RETURN(Model model, LoadModel(*input.source, input.items));
   LEAFSTORE_ASSIGN_OR_RETURN(
       std::vector<Model> parts,

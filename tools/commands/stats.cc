@@ -53,20 +53,19 @@ std::vector<size_t> RowsToShow(const ItemSummary& summary, const StatsArguments&
   const StatField* const key =  // the end: by path
       std::find_if(std::begin(kStatFields), std::end(kStatFields),
                    [&options](const StatField& field) { return field.name == options.sort; });
-  std::vector<std::pair<double, size_t>> rows;
+  std::vector<size_t> rows;
   for (size_t row = 0; row < summary.row_stats->size(); ++row) {
-    const TensorStats& stats = (*summary.row_stats)[row];
-    if (stats.tensors == 0) continue;
-    rows.emplace_back(key == std::end(kStatFields) ? 0 : key->of(stats), row);
+    if ((*summary.row_stats)[row].tensors > 0) rows.push_back(row);
   }
-  // NaN is last.
-  std::stable_sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) {
-    return a.first > b.first || (std::isnan(b.first) && !std::isnan(a.first));
-  });
+  if (key != std::end(kStatFields)) {
+    std::stable_sort(rows.begin(), rows.end(), [&summary, key](size_t a, size_t b) {
+      const double x = key->of((*summary.row_stats)[a]);
+      const double y = key->of((*summary.row_stats)[b]);
+      return x > y || (std::isnan(y) && !std::isnan(x));  // NaN is last
+    });
+  }
   if (options.top && rows.size() > *options.top) rows.resize(*options.top);
-  std::vector<size_t> shown;
-  for (const auto& [value, row] : rows) shown.push_back(row);
-  return shown;
+  return rows;
 }
 
 void PrintItem(const ItemSummary& summary, const StatsArguments& options, Output* out) {
@@ -129,8 +128,7 @@ absl::Status Stats(const StatsArguments& options) {
   summary.groups = input.groups;
   summary.path_text = options.form.json;
   const Source& source = *input.source;
-  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<ItemSummary> items,
-                             Summarize(source, input.items, summary));
+  LEAFSTORE_ASSIGN_OR_RETURN(const auto items, Summarize(source, input.items, summary));
   const auto print_text = [&](Output* out) {
     PrintTitle(source, out);
     for (const ItemSummary& item : items) PrintItem(item, options, out);
@@ -168,11 +166,9 @@ void AddStatsCommand(CLI::App* program, CommandRun* run) {
       ->needs(histogram);
   std::vector<std::string> keys = {kByPath};
   for (const StatField& field : kStatFields) keys.emplace_back(field.name);
-  WithChoices(command->add_option("--sort", options->sort,
-                                  "sort rows by this, the largest first, or by path"),
-              keys)
-      ->type_name("KEY")
-      ->check(OneOf(keys));
+  OneOf(AddValue(command, "--sort", &options->sort, "KEY",
+                 "sort rows by this, the largest first, or by path"),
+        keys);
   AddValue(command, "--top", &options->top, "N", "only the first N rows")->check(WholeNumber(0));
   AddInput(command, {kReading, kForm}, options);
 }

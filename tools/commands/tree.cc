@@ -96,8 +96,7 @@ absl::Status Tree(const InputOptions& options) {
   std::vector<ItemRows> items;
   for (const SourceItem* item : input.items) {
     const RowOptions listed = {input.match, options.depth, /*containers=*/true};
-    LEAFSTORE_ASSIGN_OR_RETURN(ItemRows rows,
-                               FileError(source.file, ItemRows::Create(*item, listed)));
+    LEAFSTORE_ASSIGN_OR_RETURN(auto rows, FileError(source.file, ItemRows::Create(*item, listed)));
     if (form.json) LEAFSTORE_RETURN_IF_ERROR(FileError(source.file, rows.CheckPathText()));
     items.push_back(std::move(rows));
   }

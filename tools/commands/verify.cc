@@ -51,7 +51,7 @@ Verified VerifyOne(const std::string& file, std::optional<int64_t> step, int thr
   verified.format = (*source)->format;
   verified.bytes = (*source)->file_size;
   for (const SourceItem& item : (*source)->items) {
-    verified.tensors += ItemRows(item).ItemTotals().tensors;
+    verified.tensors += ItemRows(item).ListedTotals().tensors;
   }
   verified.status = FileError((*source)->file, (*source)->verify());
   return verified;
@@ -86,7 +86,7 @@ absl::StatusOr<std::vector<Verified>> VerifyAll(const VerifyOptions& options,
   for (const std::string& name : options.files) {
     VerifyOptions named = options;
     named.name = name;
-    const absl::StatusOr<std::map<int64_t, std::string>> steps = NamedSteps(named);
+    const absl::StatusOr<Steps> steps = NamedSteps(named);
     if (ReasonOf(steps.status()) == ErrorReason::kUsage) return steps.status();
     std::vector<std::pair<std::optional<int64_t>, std::string>> files;
     if (steps.ok()) files.assign(steps->begin(), steps->end());

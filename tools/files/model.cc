@@ -6,7 +6,6 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
-#include "absl/strings/strip.h"
 
 #include "leafstore/checkpoint/checkpoint.h"
 #include "leafstore/core/error_reason.h"
@@ -17,27 +16,9 @@
 #include "leafstore/tools/present/errors.h"
 #include "leafstore/tools/present/json.h"
 #include "leafstore/tools/present/text.h"
-#include "leafstore/tools/source/for_each_leaf.h"
-#include "leafstore/tools/source/item_rows.h"
 
 namespace leafstore::tools {
 namespace {
-
-absl::StatusOr<ModelItem> LoadItem(const ItemRows& rows, Progress* progress) {
-  const SourceItem& item = rows.item();
-  ModelItem loaded;
-  loaded.name = item.name;
-  LEAFSTORE_ASSIGN_OR_RETURN(loaded.options, item.SavedWith());
-  std::vector<Leaf> leaves(rows.places().size());
-  LEAFSTORE_RETURN_IF_ERROR(ForEachLeaf({{&item, rows.places()}}, /*threads=*/1, progress,
-                                        [&](size_t i, absl::Span<const Leaf> found) {
-                                          leaves[i] = found[0];
-                                          return absl::OkStatus();
-                                        }));
-  loaded.store =
-      ParamStore::FromParts(item.layout, item.slots.AtPlaces(rows.places()), std::move(leaves));
-  return loaded;
-}
 
 // Parses "500M", "5G" or "1048576"; units of 1024, as in filters. error: a UsageError.
 absl::StatusOr<int64_t> ParseSize(absl::string_view text) {
@@ -83,43 +64,6 @@ absl::Status CheckOptions(SourceFormat format, const WriteOptions& options) {
 
 }  // namespace
 
-absl::Status NoteDamage(const Source& source, const SourceItem& item,
-                        absl::Span<const uint32_t> places) {
-  if (!item.has_checksums) return absl::OkStatus();
-  LEAFSTORE_ASSIGN_OR_RETURN(const SourcePtr verifying, OpenSource({.name = source.file}));
-  LEAFSTORE_ASSIGN_OR_RETURN(const SourceItem* verified, verifying->item(item.name));
-  for (const uint32_t place : places) {
-    const absl::Status status = verified->Load({place}).status();
-    if (!absl::IsDataLoss(status)) continue;
-    absl::string_view what = status.message();
-    absl::ConsumePrefix(&what, absl::StrCat(source.file, ": "));
-    Note(source.file, ": warning: ", what,
-         "; it is written unchanged (--no-verify), and the copy will look intact");
-  }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<Model> LoadModel(const Source& source, absl::Span<const SourceItem* const> items,
-                                const std::vector<internal::GlobPattern>& match) {
-  Model model;
-  if (source.format == SourceFormat::kLeaf) model.metadata = source.metadata;
-  model.metrics = source.metrics;
-  std::vector<ItemRows> rows;
-  int64_t total = 0;
-  for (const SourceItem* item : items) {
-    total += rows.emplace_back(*item, match).ListedTotals().bytes;
-  }
-  Progress progress("reading", total);
-  for (const ItemRows& one : rows) {
-    if (!source.verifies) {
-      LEAFSTORE_RETURN_IF_ERROR(NoteDamage(source, one.item(), one.places()));
-    }
-    LEAFSTORE_ASSIGN_OR_RETURN(ModelItem item, FileError(source.file, LoadItem(one, &progress)));
-    model.items.push_back(std::move(item));
-  }
-  return model;
-}
-
 absl::StatusOr<SourceFormat> ModelWriter::FormatOf(const std::string& path) const {
   const std::optional<SourceFormat> format = options_.to ? options_.to : FormatOfName(path);
   if (!format) {
@@ -135,8 +79,7 @@ absl::Status ModelWriter::Check(const std::string& path) const {
   return options_.shard_size.empty() ? files_.CheckFree(path) : absl::OkStatus();
 }
 
-// Checks for static leaves. error: a UsageError if the item has static leaves and the format cannot
-// hold them.
+// error: a UsageError: the item has static leaves, which the format cannot hold.
 absl::Status ModelWriter::CheckNoStatic(const ModelItem& item, SourceFormat format,
                                         const std::string& path) const {
   const bool holds_static =

@@ -3,7 +3,7 @@
 //
 //   ModelWriter writer({.zstd = true});
 //   LEAFSTORE_RETURN_IF_ERROR(writer.Check("out.leaf"));        // before any work
-//   Model model = LoadModel(*source, items).value();            // mapped, where possible
+//   Model model = LoadModel(*source, items).value();            // commands/input.h
 //   ... split, rename, merge ...
 //   LEAFSTORE_RETURN_IF_ERROR(writer.Write(std::move(model), "out.leaf"));
 //   return writer.CommitAndPrint(form);                         // all files appear here, or none
@@ -19,11 +19,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/types/span.h"
 
 #include "leafstore/checkpoint/writer.h"
 #include "leafstore/interop/safetensors/writer.h"
-#include "leafstore/select/internal/glob.h"
 #include "leafstore/store/param_store.h"
 #include "leafstore/tools/files/output_files.h"
 #include "leafstore/tools/present/output.h"
@@ -43,17 +41,6 @@ struct Model {
   Metrics metrics;
 };
 
-// Loads the leaves of these items that a glob of `match` matches; all leaves if it is empty. Shows
-// progress. Calls NoteDamage if the source does not verify. O(bytes) to verify. error: as
-// SourceItem::Load, prefixed with the file.
-absl::StatusOr<Model> LoadModel(const Source& source, absl::Span<const SourceItem* const> items,
-                                const std::vector<internal::GlobPattern>& match = {});
-
-// Reports damaged leaves on standard error, because a copy of them will look intact. Reads all
-// leaves: O(bytes).
-absl::Status NoteDamage(const Source& source, const SourceItem& item,
-                        absl::Span<const uint32_t> places);
-
 struct WriteOptions {
   std::optional<SourceFormat> to;  // empty: determined by the name of the file
   bool zstd = false;
@@ -70,21 +57,21 @@ class ModelWriter {
  public:
   explicit ModelWriter(const WriteOptions& options) : options_(options), files_(options.force) {}
 
-  // Checks that the options suit the format of a file with this name. error: a UsageError.
+  // Checks that the options are valid for the format of this file name. error: a UsageError.
   absl::Status CheckFormat(const std::string& path) const { return FormatOf(path).status(); }
   // Like CheckFormat, but also checks that no file would be replaced without --force. The files of
-  // a set have other names, which Write checks. error: also as OutputFiles::CheckFree.
+  // a set have other names, which Write checks. Errors: also those of OutputFiles::CheckFree.
   absl::Status Check(const std::string& path) const;
 
   // Writes temporary files, and shows progress. error: a UsageError: the format cannot hold several
-  // items or static leaves; the writer's, prefixed with the file.
+  // items or static leaves. Other errors: those of the format's writer, prefixed with the file.
   absl::Status Write(Model model, const std::string& path);
 
-  // Renames the temporary files into place. error: as OutputFiles::Commit.
+  // Renames the temporary files into place. Errors: those of OutputFiles::Commit.
   absl::Status Commit() { return files_.Commit(); }
 
-  // Also prints the files, a line each, or one object (schema, files: file, bytes). error: also as
-  // Output::Finish.
+  // Like Commit, but also prints the files: a line each, or one object (schema, files: file,
+  // bytes). Errors: also those of Output::Finish.
   absl::Status CommitAndPrint(const OutputForm& form);
 
  private:

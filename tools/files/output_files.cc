@@ -210,10 +210,6 @@ absl::StatusOr<std::unique_ptr<WritableFile>> OutputFiles::Create(const std::str
   return file;
 }
 
-absl::StatusOr<std::unique_ptr<ReadableFile>> OutputFiles::Open(const std::string& path) {
-  return Files().Open(path);
-}
-
 absl::Status OutputFiles::Rename(const std::string& from, const std::string& to) {
   LEAFSTORE_RETURN_IF_ERROR(CheckFree(to));
   const std::string file = FileBehind(to);
@@ -240,18 +236,6 @@ absl::Status OutputFiles::SyncDirectory(const std::string& path) {
   const std::lock_guard<std::mutex> lock(temporaries.mutex);
   directories_.insert(path);
   return absl::OkStatus();
-}
-
-absl::Status OutputFiles::CreateDirectory(const std::string& path) {
-  return Files().CreateDirectory(path);
-}
-
-absl::StatusOr<std::shared_ptr<void>> OutputFiles::Lock(const std::string& path) {
-  return Files().Lock(path);
-}
-
-absl::StatusOr<std::vector<std::string>> OutputFiles::List(const std::string& path) {
-  return Files().List(path);
 }
 
 absl::Status OutputFiles::Run(const Step& step) {

@@ -57,13 +57,23 @@ class OutputFiles : public FileSystem {
   absl::Status Commit();
 
   absl::StatusOr<std::unique_ptr<WritableFile>> Create(const std::string& path) override;
-  absl::StatusOr<std::unique_ptr<ReadableFile>> Open(const std::string& path) override;
   absl::Status Rename(const std::string& from, const std::string& to) override;
   absl::Status Remove(const std::string& path) override;
   absl::Status SyncDirectory(const std::string& path) override;
-  absl::Status CreateDirectory(const std::string& path) override;
-  absl::StatusOr<std::shared_ptr<void>> Lock(const std::string& path) override;
-  absl::StatusOr<std::vector<std::string>> List(const std::string& path) override;
+
+  // Like those of FileSystem::Posix.
+  absl::StatusOr<std::unique_ptr<ReadableFile>> Open(const std::string& path) override {
+    return Posix().Open(path);
+  }
+  absl::Status CreateDirectory(const std::string& path) override {
+    return Posix().CreateDirectory(path);
+  }
+  absl::StatusOr<std::shared_ptr<void>> Lock(const std::string& path) override {
+    return Posix().Lock(path);
+  }
+  absl::StatusOr<std::vector<std::string>> List(const std::string& path) override {
+    return Posix().List(path);
+  }
 
  private:
   // A rename, or a removal if `from` is empty.

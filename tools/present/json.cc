@@ -13,19 +13,6 @@ std::string JsonText(const Json& json) {
   return json.dump(-1, ' ', /*ensure_ascii=*/true, Json::error_handler_t::replace);
 }
 
-// Inserts without looking for an equal key, which would take a pass over all fields.
-template <typename Map>
-static Json ObjectOf(const Map& map) {
-  Json json = Json::object();
-  auto& fields = json.get_ref<Json::object_t&>();
-  for (const auto& [key, value] : map) fields.emplace_back(key, value);
-  return json;
-}
-
-Json ToJson(const Metadata& metadata) { return ObjectOf(metadata); }
-
-Json ToJson(const Metrics& metrics) { return ObjectOf(metrics); }
-
 Json ToJson(const Totals& totals) {
   return {{"leaves", totals.leaves},
           {"tensors", totals.tensors},

@@ -12,13 +12,13 @@
 #ifndef LEAFSTORE_TOOLS_PRESENT_JSON_H_
 #define LEAFSTORE_TOOLS_PRESENT_JSON_H_
 
+#include <map>
 #include <optional>
 #include <string>
 
 #include "absl/strings/string_view.h"
 #include <nlohmann/json.hpp>
 
-#include "leafstore/core/metadata.h"
 #include "leafstore/core/shape.h"
 #include "leafstore/core/value.h"
 #include "leafstore/numeric/diff.h"
@@ -52,8 +52,13 @@ template <typename T>
 Json ToJson(const std::optional<T>& value) {
   return value ? Json(*value) : Json(nullptr);
 }
-Json ToJson(const Metadata& metadata);
-Json ToJson(const Metrics& metrics);
+// Inserts without looking for an equal name, which would take a pass over all fields.
+template <typename T>
+Json ToJson(const std::map<std::string, T>& map) {
+  Json json = Json::object();
+  for (const auto& [name, value] : map) json.get_ref<Json::object_t&>().emplace_back(name, value);
+  return json;
+}
 Json ToJson(const Totals& totals);
 // Includes the histogram if it exists; the other fields are kStatFields.
 Json ToJson(const TensorStats& stats);

@@ -91,7 +91,7 @@ absl::string_view End(absl::string_view text, size_t width) {
   size_t begin = text.size();
   while (begin > 0) {
     size_t previous = begin - 1;
-    while (previous > 0 && (text[previous] & 0xc0) == 0x80) --previous;
+    while (previous > 0 && internal::IsContinuationByte(text[previous])) --previous;
     const size_t columns = WidthOf(FirstOf(text.substr(previous)).code);
     if (columns > width) break;
     width -= columns;

@@ -1,4 +1,4 @@
-// The data of the page: items and their trees. report_data.h describes the format.
+// The data of the page: items and their trees. docs/report.md describes the format.
 
 // Infinities are text in JSON.
 const decodeNumber = (value) => (value === 'inf' ? Infinity : value === '-inf' ? -Infinity : value);

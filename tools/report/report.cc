@@ -16,8 +16,7 @@
 namespace leafstore::tools {
 namespace {
 
-struct ReportOptions {
-  InputOptions input;
+struct ReportOptions : InputOptions {
   std::string second;
   std::string out;
   std::string title;
@@ -87,7 +86,7 @@ bool IsOfFile(const absl::Status& status) {
 // Adds steps of a directory to all items, and the fields for steps to `json`. Reads the steps one
 // by one: besides the newest at most two are open. A step that cannot be read is listed as skipped.
 // error: one that does not concern a single step.
-absl::Status AddSteps(const std::map<int64_t, std::string>& steps, const InputOptions& options,
+absl::Status AddSteps(const Steps& steps, const InputOptions& options,
                       std::vector<ReportItem>* items, Progress* progress, Json* json) {
   std::vector<int64_t> added;
   std::vector<Metrics> metrics;
@@ -131,11 +130,9 @@ absl::Status AddSteps(const std::map<int64_t, std::string>& steps, const InputOp
 // Adds the data of the items of one file, of two, or (if `steps` is not empty) of a directory,
 // whose last step is `sources[0]`, to `json`. error: those of reading, with the name of the file; a
 // UsageError: no such item, or no matching leaf. O(bytes) of the leaves shown.
-absl::StatusOr<Json> BuildReport(const std::vector<const Source*>& sources,
-                                 const std::map<int64_t, std::string>& steps,
+absl::StatusOr<Json> BuildReport(const std::vector<const Source*>& sources, const Steps& steps,
                                  const InputOptions& options, const Input& input, Json json) {
-  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<ReportItem> items,
-                             ListItems(sources, options.items, input));
+  LEAFSTORE_ASSIGN_OR_RETURN(auto items, ListItems(sources, options.items, input));
   json["files"] = Json::array();
   for (const Source* source : sources) json["files"].push_back(ReportFileJson(*source));
   int64_t bytes = 0;
@@ -155,15 +152,14 @@ absl::StatusOr<Json> BuildReport(const std::vector<const Source*>& sources,
 
 // Returns the steps to show of a directory, evenly spread, including the first and the last; none
 // for a file or a single checkpoint. Adds a note if some are left out.
-absl::StatusOr<std::map<int64_t, std::string>> StepsToShow(const ReportOptions& options,
-                                                           Json* notes) {
-  std::map<int64_t, std::string> kept;
+absl::StatusOr<Steps> StepsToShow(const ReportOptions& options, Json* notes) {
+  Steps kept;
   std::error_code ignored;
-  if (!options.second.empty() || !options.input.step.empty() ||
-      !std::filesystem::is_directory(options.input.name, ignored)) {
+  if (!options.second.empty() || !options.step.empty() ||
+      !std::filesystem::is_directory(options.name, ignored)) {
     return kept;
   }
-  LEAFSTORE_ASSIGN_OR_RETURN(auto steps, StepsOfDirectory(options.input.name));
+  LEAFSTORE_ASSIGN_OR_RETURN(auto steps, StepsOfDirectory(options.name));
   if (steps.size() <= options.steps) return steps;
   const std::vector<std::pair<int64_t, std::string>> all(steps.begin(), steps.end());
   for (size_t i = 0; i < options.steps; ++i) {
@@ -177,9 +173,9 @@ absl::StatusOr<std::map<int64_t, std::string>> StepsToShow(const ReportOptions& 
 // Opens the sources and builds the data, including notes about omissions, which the page shows.
 absl::StatusOr<Json> BuildData(const ReportOptions& options) {
   Input input;
-  LEAFSTORE_ASSIGN_OR_RETURN(input.match, ParseMatch(options.input.match));
-  LEAFSTORE_ASSIGN_OR_RETURN(input.groups, ParseGroups(options.input.groups));
-  LEAFSTORE_ASSIGN_OR_RETURN(input.source, Open(options.input));
+  LEAFSTORE_ASSIGN_OR_RETURN(input.match, ParseMatch(options.match));
+  LEAFSTORE_ASSIGN_OR_RETURN(input.groups, ParseGroups(options.groups));
+  LEAFSTORE_ASSIGN_OR_RETURN(input.source, Open(options));
   std::vector<const Source*> sources = {input.source.get()};
   SourcePtr after;
   Json notes = Json::array();
@@ -190,17 +186,17 @@ absl::StatusOr<Json> BuildData(const ReportOptions& options) {
     mode = "steps";
     title = FileNameOf(DirectoryOf(input.source->file));
   } else if (!options.second.empty()) {
-    InputOptions second = options.input;
+    InputOptions second = options;
     second.name = options.second;
     LEAFSTORE_ASSIGN_OR_RETURN(after, Open(second));
     sources.push_back(after.get());
     mode = "compare";
     absl::StrAppend(&title, " and ", NameOf(*after));
   }
-  const bool verified = options.input.verify && absl::c_all_of(sources, [](const Source* source) {
+  const bool verified = options.verify && absl::c_all_of(sources, [](const Source* source) {
                           return source->has_checksums();
                         });
-  return BuildReport(sources, steps, options.input, input,
+  return BuildReport(sources, steps, options, input,
                      {{"schema", kReportSchema},
                       {"mode", mode},
                       {"title", Printable(options.title.empty() ? title : options.title)},
@@ -217,14 +213,13 @@ std::string DefaultOutput(const ReportOptions& options) {
     return file.empty() || file == "." || file == ".." || file == "/" ? std::string("report")
                                                                       : file;
   };
-  if (options.second.empty()) return absl::StrCat(base(options.input.name), ".html");
-  return absl::StrCat(base(options.input.name), "-", base(options.second), ".html");
+  if (options.second.empty()) return absl::StrCat(base(options.name), ".html");
+  return absl::StrCat(base(options.name), "-", base(options.second), ".html");
 }
 
 // Writes the complete text, or nothing.
 absl::Status WriteFile(const std::string& path, absl::string_view text, OutputFiles* files) {
-  LEAFSTORE_ASSIGN_OR_RETURN(internal::AtomicFile file,
-                             internal::AtomicFile::Create(path, {.file_system = files}));
+  LEAFSTORE_ASSIGN_OR_RETURN(auto file, internal::AtomicFile::Create(path, {.file_system = files}));
   LEAFSTORE_RETURN_IF_ERROR(file.stream().Append(
       absl::MakeConstSpan(reinterpret_cast<const std::byte*>(text.data()), text.size())));
   LEAFSTORE_RETURN_IF_ERROR(file.Close());
@@ -233,17 +228,17 @@ absl::Status WriteFile(const std::string& path, absl::string_view text, OutputFi
 }
 
 absl::Status RunReport(const ReportOptions& options) {
-  if (!options.second.empty() && !options.input.step.empty()) {
+  if (!options.second.empty() && !options.step.empty()) {
     return UsageError("--step: expected one file, found two; name a step as DIRECTORY@STEP");
   }
   std::string path = options.out;
-  if (path.empty()) path = options.input.form.json ? "-" : DefaultOutput(options);
+  if (path.empty()) path = options.form.json ? "-" : DefaultOutput(options);
   OutputFiles files(options.force);
   if (path != "-") LEAFSTORE_RETURN_IF_ERROR(files.CheckFree(path));
 
   LEAFSTORE_ASSIGN_OR_RETURN(const Json data, BuildData(options));
   std::string text = JsonText(data);
-  if (options.input.form.json) {
+  if (options.form.json) {
     text += '\n';
   } else {
     text = ReportPage(data["title"].get<std::string>(), text);
@@ -261,20 +256,20 @@ void AddReportCommand(CLI::App* program, CommandRun* run) {
       AddCommand(program, run, "report",
                  "Writes an HTML page: what a model has, what changed, how a run went.",
                  kHelpFile | kHelpGlob | kHelpFilter, kReportHelp, RunReport);
-  AddFile(command, "FILE", &options->input.name);
-  AddInput(command, {kStep}, &options->input);
+  AddFile(command, "FILE", &options->name);
+  AddInput(command, {kStep}, options);
   command->add_option("SECOND", options->second, "another file, to compare with the first")
       ->type_name("");
   AddValue(command, "-o,--output", &options->out, "FILE",
            "the page; - is standard output. Default: FILE.html in the current directory");
-  AddInput(command, {kItem, kMatch, kGroup}, &options->input);
+  AddInput(command, {kItem, kMatch, kGroup}, options);
   AddValue(command, "--title", &options->title, "TEXT", "the title of the page");
   AddValue(command, "--steps", &options->steps, "N",
            "show at most N steps of a directory, evenly spread (default: 40)")
       ->check(WholeNumber(2, 10000));
-  AddInput(command, {kReading}, &options->input);
+  AddInput(command, {kReading}, options);
   command->add_flag("--force", options->force, "replace an existing file");
-  command->add_flag("--json", options->input.form.json,
+  command->add_flag("--json", options->form.json,
                     "write only the data, to standard output unless -o is given");
 }
 

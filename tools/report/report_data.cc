@@ -35,7 +35,6 @@ Json Fields(const Map& map, const Fn& fn) {
   return json;
 }
 
-// Returns a list with the result of `of` for each element.
 template <typename List, typename Fn>
 Json ListOf(const List& list, const Fn& of) {
   Json json = Json::array();
@@ -85,6 +84,14 @@ Json GroupJson(const GroupSummary& group, bool saved) {
                {"rest", group.name == kRestName && !saved}};
   json.update(TotalsJson(group.totals));
   for (const StatField& field : kStatFields) json[field.name] = StatJson(field, group.stats);
+  return json;
+}
+
+Json TreeJson(const ReportItem& item) {
+  Json json = {{"parent", ListOf(item.nodes, [](const auto& node) { return node.parent; })},
+               {"key", ListOf(item.nodes, [](const auto& node) { return node.key; })},
+               {"step", ListOf(item.nodes, [](const auto& node) { return node.step; })}};
+  json["parent"][0] = -1;
   return json;
 }
 
@@ -175,10 +182,7 @@ Json ReportItemJson(const ReportItem& item, const Json& steps) {
   json["totals"] = ListOf(item.totals, [](const std::optional<Totals>& totals) {
     return totals ? TotalsJson(*totals) : Json(nullptr);
   });
-  json["tree"] = {{"parent", ListOf(item.nodes, [](const auto& node) { return node.parent; })},
-                  {"key", ListOf(item.nodes, [](const auto& node) { return node.key; })},
-                  {"step", ListOf(item.nodes, [](const auto& node) { return node.step; })}};
-  json["tree"]["parent"][0] = -1;
+  json["tree"] = TreeJson(item);
   json["leaves"] = {{"node", ListOf(item.leaves, [](const Entry& leaf) { return leaf.node; })}};
   if (item.grouping) {
     json["leaves"]["group"] =

@@ -1,51 +1,6 @@
 // The data of a report, as JSON, which the page reads and which `leafstore report --json` prints.
-//
-// It is one object. Names and meanings do not change within one value of `schema`; fields may
-// be added. Leaves are in columns: lists of one length, so that a page with 10,000 leaves has a few
-// MB. NaN, and a number of a leaf that one side does not have, is null; infinities are "inf" and
-// "-inf". Text is as Printable (text.h) returns it, so that it is safe to show. Names of metadata
-// and metrics are names of fields, in which a backslash is doubled, so that no two names become
-// equal.
-//
-//   schema     1
-//   mode       "model": one file; "compare": two; "steps": a managed directory
-//   title, verified (whether checksums exist and were verified), notes [text]
-//   files      [{name, bytes, format, has_checksums, step, metrics {name: number},
-//              metadata {name: text}, bases}]
-//              before and after for "compare", otherwise one
-//   steps      for "steps": the steps, ascending
-//   metrics    for "steps": {name: [number or null per step]}
-//   skipped    for "steps": [{step, why}], those that could not be read
-//   items      [item]
-//
-// An item has:
-//
-//   name, metadata
-//   totals     per side: {leaves, tensors, parameters, bytes, stored}, or null
-//   tree       {parent, key, step}, per node in preorder; the parent of the root is -1. `key` is a
-//              part of the dotted path, `step` one of the canonical path
-//   leaves     {node, group}, per leaf; `group` is an index in `groups`, or null, and is missing
-//              without groups
-//   aliases    {node, target}: nodes that are other names of nodes
-//   tags       {node, tag}
-//   groups     [{name (null: leaves in no group), rest, leaves, tensors, parameters, bytes,
-//              stored, count, nan, inf, zero, min, max, mean, std, l2}]
-//   groups_saved, took_root (the group whose filter matched the root, or null)
-//   sides      one, or two for "compare"; each has columns per leaf, null where the side does not
-//              have the leaf:
-//     kind       "tensor" or "static"
-//     dtype      for a static leaf the kind of its value
-//     shape, parameters, bytes, stored
-//     value      of a static leaf
-//     count, nan, inf, zero, min, max, mean, std, l2      as in numeric/stats.h
-//     histogram  counts in equal bins from min to max, for "compare" from the smaller min to the
-//                larger max of both sides; null without finite numbers
-//   change     for "compare", per leaf: {what, differing, max_abs, max_rel, l2}; structure [text]
-//     what       "same", "numbers", "value", "dtype", "shape", "kind", "added", "removed"
-//     l2         the norm of after minus before, over numbers that are finite on both sides
-//   series     for "steps": {steps, l2, change, odd}; the last three are lists per leaf of lists
-//              per step: the norm, the norm of the change since the previous step, and the count of
-//              NaN and infinite numbers
+// docs/report.md describes its fields. Text is as Printable (text.h) returns it, so that it is safe
+// to show.
 #ifndef LEAFSTORE_TOOLS_REPORT_REPORT_DATA_H_
 #define LEAFSTORE_TOOLS_REPORT_REPORT_DATA_H_
 

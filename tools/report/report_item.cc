@@ -31,7 +31,7 @@ class Lister {
  public:
   explicit Lister(ReportItem* item) : item_(*item), nodes_(item->nodes) { nodes_.resize(1); }
 
-  void ListSide(size_t side, const std::vector<internal::GlobPattern>& match) {
+  void ListSide(size_t side, const Globs& match) {
     const SourceItem& source = *item_.sides[side];
     const ItemRows rows(source, match);
     item_.totals[side] = rows.ListedTotals();
@@ -223,15 +223,13 @@ double NormOfChange(const Tensor& a, const Tensor& b) {
   }
   std::array<double, kElementBlock> x;
   std::array<double, kElementBlock> y;
-  const int64_t count = a.element_count();
-  for (int64_t begin = 0; begin < count; begin += kElementBlock) {
-    const auto size = std::min<size_t>(kElementBlock, static_cast<size_t>(count - begin));
+  internal::ForEachBlock(a.element_count(), [&](int64_t begin, size_t size) {
     ReadElements(a, begin, absl::MakeSpan(x.data(), size));
     ReadElements(b, begin, absl::MakeSpan(y.data(), size));
     for (size_t i = 0; i < size; ++i) {
       if (std::isfinite(x[i]) && std::isfinite(y[i])) squares += (y[i] - x[i]) * (y[i] - x[i]);
     }
-  }
+  });
   return std::sqrt(squares);
 }
 
@@ -297,8 +295,7 @@ int64_t ReportItem::bytes_to_read() const {
   return bytes;
 }
 
-absl::StatusOr<ReportItem> ListReportItem(std::vector<const SourceItem*> sides,
-                                          const std::vector<internal::GlobPattern>& match,
+absl::StatusOr<ReportItem> ListReportItem(SourceItems sides, const Globs& match,
                                           const std::vector<NamedFilter>& groups) {
   ReportItem item;
   item.sides = std::move(sides);

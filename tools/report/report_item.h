@@ -23,9 +23,7 @@
 
 #include "leafstore/numeric/stats.h"
 #include "leafstore/select/grouping.h"
-#include "leafstore/select/internal/glob.h"
 #include "leafstore/tools/present/output.h"
-#include "leafstore/tools/source/for_each_leaf.h"
 #include "leafstore/tools/source/item_rows.h"
 #include "leafstore/tools/source/item_summary.h"
 
@@ -34,7 +32,7 @@ namespace leafstore::tools {
 // The number of bins of a histogram, which fits into a row of the table.
 inline constexpr int kReportBins = 32;
 
-// The change of a leaf, as in `change` of report_data.h.
+// The change of a leaf, as in `change` of docs/report.md.
 struct LeafChange {
   std::string what = "same";
   // For two tensors of one dtype and shape.
@@ -77,7 +75,7 @@ struct ReportItem {
   // Returns the count of bytes that ReadReportItem reads, at most 1 TiB.
   int64_t bytes_to_read() const;
 
-  std::vector<const SourceItem*> sides;
+  SourceItems sides;
   std::vector<std::optional<Totals>> totals;  // of each side
   std::vector<Node> nodes;                    // in preorder, siblings in the order of their leaves
   std::vector<Entry> leaves;                  // in the order of nodes
@@ -93,8 +91,7 @@ struct ReportItem {
 
 // Lists the leaves of an item that `match` selects, or of one before and after, of which one may be
 // null; groups them by `groups`, or as saved. The items must outlive the result.
-absl::StatusOr<ReportItem> ListReportItem(std::vector<const SourceItem*> sides,
-                                          const std::vector<internal::GlobPattern>& match,
+absl::StatusOr<ReportItem> ListReportItem(SourceItems sides, const Globs& match,
                                           const std::vector<NamedFilter>& groups);
 
 // Computes the statistics.

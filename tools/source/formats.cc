@@ -56,8 +56,7 @@ bool Begins(absl::string_view head, absl::string_view magic) {
 // name, so that the error is that of the format, with the position of the damage. error: the file
 // system's; DataLoss: none of the formats, with what was expected and found.
 absl::StatusOr<SourceFormat> DetectFormat(const std::string& file) {
-  LEAFSTORE_ASSIGN_OR_RETURN(const std::unique_ptr<ReadableFile> opened,
-                             FileSystem::Posix().Open(file));
+  LEAFSTORE_ASSIGN_OR_RETURN(const auto opened, FileSystem::Posix().Open(file));
   std::string head(static_cast<size_t>(std::min<int64_t>(opened->size(), 16)), '\0');
   LEAFSTORE_RETURN_IF_ERROR(
       opened->ReadAt(0, absl::MakeSpan(reinterpret_cast<std::byte*>(head.data()), head.size())));
@@ -150,7 +149,8 @@ absl::string_view SourceFormatName(SourceFormat format) {
 }
 
 std::optional<SourceFormat> FormatOfName(absl::string_view file) {
-  for (const SourceFormat format : kSourceFormats) {
+  for (const SourceFormat format :
+       {SourceFormat::kLeaf, SourceFormat::kSafetensors, SourceFormat::kNpz, SourceFormat::kNpy}) {
     if (absl::EndsWith(file, absl::StrCat(".", SourceFormatName(format)))) return format;
   }
   return std::nullopt;
@@ -196,8 +196,7 @@ absl::StatusOr<std::unique_ptr<Source>> OpenFile(const std::string& file,
 }
 
 absl::StatusOr<std::string> FileOfDirectory(const std::string& directory) {
-  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<std::string> names,
-                             FileSystem::Posix().List(directory));
+  LEAFSTORE_ASSIGN_OR_RETURN(const auto names, FileSystem::Posix().List(directory));
   for (const absl::string_view suffix : {kIndexSuffix, kSafetensorsSuffix}) {
     std::vector<std::string> found;
     for (const std::string& name : names) {

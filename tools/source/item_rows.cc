@@ -5,7 +5,6 @@
 
 #include "absl/strings/str_cat.h"
 
-#include "leafstore/core/shape.h"
 #include "leafstore/select/internal/glob_walk.h"
 #include "leafstore/tools/present/text.h"
 #include "leafstore/treedef/internal/path_cursor.h"
@@ -19,7 +18,7 @@ int64_t SaturatingAdd(int64_t a, int64_t b) {
 }
 
 // Returns, for each node, whether a glob matches it or a node above it.
-std::vector<bool> MatchNodes(const TreeDef& def, const std::vector<internal::GlobPattern>& match) {
+std::vector<bool> MatchNodes(const TreeDef& def, const Globs& match) {
   std::vector<bool> matched(def.node_count(), match.empty());
   if (match.empty()) return matched;
   internal::GlobWalk walk(def);
@@ -63,7 +62,7 @@ ItemRows::ItemRows(const SourceItem& item, const RowOptions& options,
   }
 }
 
-ItemRows::ItemRows(const SourceItem& item, const std::vector<internal::GlobPattern>& match)
+ItemRows::ItemRows(const SourceItem& item, const Globs& match)
     : ItemRows(item, {match}, item.layout.def()) {}
 
 absl::StatusOr<ItemRows> ItemRows::Create(const SourceItem& item, const RowOptions& options) {
@@ -123,7 +122,7 @@ bool ItemRows::HoldsAnyOf(NodeId node) const {
   return false;
 }
 
-void ItemRows::ListPaths(const std::vector<internal::GlobPattern>& match) {
+void ItemRows::ListPaths(const Globs& match) {
   for (uint32_t place = 0; place < item_->size(); ++place) {
     const auto matches = [path = item_->PathOf(place)](const internal::GlobPattern& glob) {
       return glob.Matches(path, /*or_above=*/true);
@@ -143,12 +142,6 @@ std::optional<EntryInfo> ItemRows::EntryOf(const Row& row) const {
 Totals ItemRows::SumOf(absl::Span<const uint32_t> places) const {
   Totals totals;
   for (const uint32_t place : places) totals.Add(item_->entry(place));
-  return totals;
-}
-
-Totals ItemRows::ItemTotals() const {
-  Totals totals;
-  for (uint32_t place = 0; place < item_->size(); ++place) totals.Add(item_->entry(place));
   return totals;
 }
 

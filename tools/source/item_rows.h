@@ -27,6 +27,8 @@
 
 namespace leafstore::tools {
 
+using Globs = std::vector<internal::GlobPattern>;
+
 // Counts over leaves. A sum that exceeds an int64 stays at its maximum.
 struct Totals {
   int64_t leaves = 0;
@@ -51,7 +53,7 @@ struct Row {
 
 struct RowOptions {
   // Lists the leaves that one of these matches. Empty: all.
-  std::vector<internal::GlobPattern> match;
+  Globs match;
   // Lists each container this many keys deep as one row.
   std::optional<uint32_t> depth;
   // Lists containers above rows too, as kSubtree.
@@ -62,7 +64,7 @@ class ItemRows {
  public:
   // Lists the leaves and aliases of an item that one of the globs matches; all without globs.
   // O(nodes * globs).
-  explicit ItemRows(const SourceItem& item, const std::vector<internal::GlobPattern>& match = {});
+  explicit ItemRows(const SourceItem& item, const Globs& match = {});
   // Lists the rows of an item. error InvalidArgument: a depth or containers, where the paths do not
   // form a tree. O(nodes * globs).
   static absl::StatusOr<ItemRows> Create(const SourceItem& item, const RowOptions& options);
@@ -80,9 +82,8 @@ class ItemRows {
   // Describes the leaf of a row. No value for other rows, and for a leaf that is not listed.
   std::optional<EntryInfo> EntryOf(const Row& row) const;
   Totals TotalsOf(const Row& row) const { return SumOf(PlacesOf(row)); }
-  // Return the totals of all listed leaves, and of the full item.
+  // Returns the totals of all listed leaves.
   Totals ListedTotals() const { return SumOf(places_); }
-  Totals ItemTotals() const;
 
   // Return the dotted path, safe for a terminal and cut (text.h); "(root)" for the root.
   std::string PrintablePath(const Row& row) const;
@@ -98,7 +99,7 @@ class ItemRows {
   ItemRows(const SourceItem& item, const RowOptions& options, const absl::StatusOr<TreeDef>& def);
 
   void ListTree(const RowOptions& options);
-  void ListPaths(const std::vector<internal::GlobPattern>& match);
+  void ListPaths(const Globs& match);
   bool HoldsAnyOf(NodeId node) const;
   Totals SumOf(absl::Span<const uint32_t> places) const;
   Slot SlotOf(const Row& row) const { return item_->slots.SlotAt(places_[row.begin]); }

@@ -2,7 +2,6 @@
 
 #include "leafstore/core/status_macros.h"
 #include "leafstore/tools/present/errors.h"
-#include "leafstore/tools/source/for_each_leaf.h"
 
 namespace leafstore::tools {
 namespace {
@@ -94,13 +93,11 @@ std::optional<uint32_t> ItemSummary::GroupOf(const Row& row) const {
   return common;
 }
 
-absl::StatusOr<std::vector<ItemSummary>> Summarize(const Source& source,
-                                                   absl::Span<const SourceItem* const> items,
+absl::StatusOr<std::vector<ItemSummary>> Summarize(const Source& source, const SourceItems& items,
                                                    const SummaryOptions& options) {
   std::vector<ItemSummary> summaries;
   for (const SourceItem* item : items) {
-    LEAFSTORE_ASSIGN_OR_RETURN(ItemSummary summary,
-                               FileError(source.file, SummarizeItem(*item, options)));
+    LEAFSTORE_ASSIGN_OR_RETURN(auto summary, FileError(source.file, SummarizeItem(*item, options)));
     summaries.push_back(std::move(summary));
   }
   return summaries;

@@ -58,9 +58,8 @@ struct ItemSummary {
 };
 
 // Summarizes items of a source. Reads tensors for statistics only. error: those of ItemRows,
-// Grouping::Compile and SourceItem::Load, prefixed with the file; a bad option.
-absl::StatusOr<std::vector<ItemSummary>> Summarize(const Source& source,
-                                                   absl::Span<const SourceItem* const> items,
+// Grouping::Compile and SourceItem::load, prefixed with the file; a bad option.
+absl::StatusOr<std::vector<ItemSummary>> Summarize(const Source& source, const SourceItems& items,
                                                    const SummaryOptions& options);
 
 }  // namespace leafstore::tools

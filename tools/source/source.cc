@@ -3,8 +3,9 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <cstddef>
+#include <atomic>
 #include <iterator>
+#include <mutex>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -15,6 +16,7 @@
 #include "leafstore/core/internal/suggest.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/io/file_system.h"
+#include "leafstore/io/internal/parallel.h"
 #include "leafstore/tools/present/errors.h"
 
 namespace leafstore::tools {
@@ -117,8 +119,7 @@ absl::StatusOr<std::unique_ptr<Source>> OpenDirectory(const std::string& directo
   LEAFSTORE_ASSIGN_OR_RETURN(const auto steps, StepsOfDirectory(directory));
   if (!steps.empty()) {
     LEAFSTORE_ASSIGN_OR_RETURN(const StepChoice choice, ParseStep(step));
-    LEAFSTORE_ASSIGN_OR_RETURN(const RestoredCheckpoint chosen,
-                               RestoreChosen(directory, choice, options));
+    LEAFSTORE_ASSIGN_OR_RETURN(const auto chosen, RestoreChosen(directory, choice, options));
     std::unique_ptr<Source> source = LeafSource(chosen.reader);
     source->step = chosen.step;
     return source;
@@ -129,6 +130,55 @@ absl::StatusOr<std::unique_ptr<Source>> OpenDirectory(const std::string& directo
   }
   LEAFSTORE_ASSIGN_OR_RETURN(const std::string file, FileOfDirectory(directory));
   return OpenFile(file, options);
+}
+
+// A damaged file may have any size in its manifest.
+constexpr int64_t kMostLeafBytes = int64_t{1} << 50;
+
+// The places [begin, end), which are read together.
+struct Piece {
+  size_t begin;
+  size_t end;
+  int64_t bytes;
+};
+
+// Divides the places into pieces that are large enough that a small leaf costs little. One thread
+// reads larger ones, which the formats verify with several.
+std::vector<Piece> Pieces(const std::vector<ItemPlaces>& items, int threads) {
+  const int64_t most_bytes = int64_t{threads == 1 ? 16 : 4} << 20;
+  const size_t most_leaves = threads == 1 ? 8192 : 1024;
+  std::vector<Piece> pieces;
+  for (size_t i = 0; i < items[0].places.size(); ++i) {
+    if (pieces.empty() || pieces.back().bytes >= most_bytes ||
+        i - pieces.back().begin >= most_leaves) {
+      pieces.push_back({i, i, 0});
+    }
+    ++pieces.back().end;
+    for (const auto& [item, places] : items) {
+      if (item == nullptr || places[i] == kNoPlace) continue;
+      pieces.back().bytes += std::min(item->entry(places[i]).spec.byte_size(), kMostLeafBytes);
+    }
+  }
+  return pieces;
+}
+
+absl::StatusOr<std::vector<Leaf>> LoadPlaces(const SourceItem* item,
+                                             absl::Span<const uint32_t> places) {
+  std::vector<Leaf> leaves(places.size());
+  if (item == nullptr) return leaves;
+  std::vector<uint32_t> sorted(places.begin(), places.end());
+  std::sort(sorted.begin(), sorted.end());
+  // Two paths may share a leaf.
+  sorted.erase(std::unique(sorted.begin(), sorted.end()), sorted.end());
+  if (!sorted.empty() && sorted.back() == kNoPlace) sorted.pop_back();
+  if (sorted.empty()) return leaves;
+  LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore loaded, FileError(item->file, item->load(sorted)));
+  for (size_t i = 0; i < places.size(); ++i) {
+    if (places[i] == kNoPlace) continue;
+    const auto at = std::lower_bound(sorted.begin(), sorted.end(), places[i]);
+    leaves[i] = loaded.leaf(static_cast<uint32_t>(at - sorted.begin()));
+  }
+  return leaves;
 }
 
 }  // namespace
@@ -144,11 +194,6 @@ absl::StatusOr<std::optional<Grouping>> SourceItem::GroupBy(
     const std::vector<NamedFilter>& filters) const {
   if (filters.empty()) return grouping;
   return CompileGrouping(filters);
-}
-
-bool Source::has_checksums() const {
-  return std::any_of(items.begin(), items.end(),
-                     [](const SourceItem& item) { return item.has_checksums; });
 }
 
 const SourceItem* Source::FindItem(absl::string_view item_name) const {
@@ -185,17 +230,16 @@ absl::StatusOr<SourcePtr> OpenSource(const SourceOptions& options) {
   return SourcePtr(std::move(source));
 }
 
-absl::StatusOr<std::map<int64_t, std::string>> StepsOfDirectory(const std::string& name) {
+absl::StatusOr<Steps> StepsOfDirectory(const std::string& name) {
   LEAFSTORE_ASSIGN_OR_RETURN(const CheckpointManager manager,
                              CheckpointManager::Open(name, {.read_only = true}));
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<int64_t> found, manager.Steps());
-  std::map<int64_t, std::string> steps;
+  Steps steps;
   for (const int64_t step : found) steps.emplace(step, manager.PathOf(step));
   return steps;
 }
 
-absl::StatusOr<std::map<int64_t, std::string>> NamedSteps(const SourceOptions& options) {
-  using Steps = std::map<int64_t, std::string>;
+absl::StatusOr<Steps> NamedSteps(const SourceOptions& options) {
   std::string name = options.name;
   std::string step = options.step;
   LEAFSTORE_RETURN_IF_ERROR(SplitStep(&name, &step));
@@ -214,6 +258,40 @@ absl::StatusOr<std::map<int64_t, std::string>> NamedSteps(const SourceOptions& o
   LEAFSTORE_ASSIGN_OR_RETURN(const RestoredCheckpoint chosen,
                              FileError(options.name, RestoreChosen(name, choice, unverified)));
   return Steps{{chosen.step, chosen.reader.path()}};
+}
+
+absl::Status ForEachLeaf(
+    std::vector<ItemPlaces> items, int threads, Progress* progress,
+    absl::FunctionRef<absl::Status(size_t i, absl::Span<const Leaf> leaves)> use) {
+  const std::vector<Piece> pieces = Pieces(items, threads);
+  std::mutex mutex;  // of `progress`
+  const auto read = [&](const Piece& piece) -> absl::Status {
+    const size_t size = piece.end - piece.begin;
+    std::vector<Leaf> leaves(size * items.size());  // those of one index side by side
+    for (size_t side = 0; side < items.size(); ++side) {
+      const auto places = absl::MakeConstSpan(items[side].places).subspan(piece.begin, size);
+      LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Leaf> loaded, LoadPlaces(items[side].item, places));
+      for (size_t i = 0; i < size; ++i) leaves[i * items.size() + side] = std::move(loaded[i]);
+    }
+    for (size_t i = 0; i < size; ++i) {
+      LEAFSTORE_RETURN_IF_ERROR(use(
+          piece.begin + i, absl::MakeConstSpan(leaves).subspan(i * items.size(), items.size())));
+    }
+    const std::lock_guard<std::mutex> lock(mutex);
+    progress->Advance(piece.bytes);
+    return absl::OkStatus();
+  };
+  int64_t total = 0;
+  for (const Piece& piece : pieces) total += std::min(piece.bytes, kMostLeafBytes - total);
+  std::vector<absl::Status> failed(pieces.size());
+  std::atomic<bool> any_failed = false;
+  internal::ParallelFor(pieces.size(), internal::ThreadsFor(threads, total), [&](size_t i) {
+    if (any_failed) return;
+    failed[i] = read(pieces[i]);
+    if (!failed[i].ok()) any_failed = true;
+  });
+  for (const absl::Status& status : failed) LEAFSTORE_RETURN_IF_ERROR(status);
+  return absl::OkStatus();
 }
 
 }  // namespace leafstore::tools

@@ -23,6 +23,7 @@
 #ifndef LEAFSTORE_TOOLS_SOURCE_SOURCE_H_
 #define LEAFSTORE_TOOLS_SOURCE_SOURCE_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -31,6 +32,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -38,10 +40,12 @@
 
 #include "leafstore/checkpoint/reader.h"
 #include "leafstore/checkpoint/writer.h"
+#include "leafstore/core/leaf.h"
 #include "leafstore/interop/names.h"
 #include "leafstore/select/grouping.h"
 #include "leafstore/store/layout.h"
 #include "leafstore/store/param_store.h"
+#include "leafstore/tools/present/output.h"
 
 namespace leafstore::tools {
 
@@ -51,8 +55,6 @@ inline constexpr absl::string_view kOnlyItem = "params";
 inline constexpr absl::string_view kRestName = "rest";
 
 enum class SourceFormat : uint8_t { kLeaf, kSafetensors, kNpz, kNpy };
-inline constexpr SourceFormat kSourceFormats[] = {SourceFormat::kLeaf, SourceFormat::kSafetensors,
-                                                  SourceFormat::kNpz, SourceFormat::kNpy};
 
 // Returns "leaf", "safetensors", "npz" or "npy". Static storage.
 absl::string_view SourceFormatName(SourceFormat format);
@@ -71,8 +73,8 @@ struct SourceItem {
   // What the format defines. `entry` describes the leaf at `place`, which must be below size(),
   // without reading it, in O(1); fields that the format does not have are 0. `load` loads the
   // leaves at `places`, strictly ascending, or all, and verifies them if the source does.
-  // `save_options` is null where the format has no more than
-  // is above.
+  // `save_options` returns the options to save the item with in another file; null where the format
+  // has no more than is above.
   std::function<EntryInfo(uint32_t place)> entry;
   std::function<absl::StatusOr<ParamStore>(std::optional<std::vector<uint32_t>> places)> load;
   std::function<absl::StatusOr<ItemOptions>()> save_options = nullptr;
@@ -80,14 +82,6 @@ struct SourceItem {
   uint32_t size() const { return slots.size(); }
   Path PathOf(uint32_t place) const { return layout.PathOf(slots.SlotAt(place)); }
   std::string PathText(uint32_t place) const { return layout.PathText(slots.SlotAt(place)); }
-  // Loads the leaves at `places`, strictly ascending.
-  absl::StatusOr<ParamStore> Load(absl::Span<const uint32_t> places) const {
-    return load(std::vector<uint32_t>(places.begin(), places.end()));
-  }
-  // Returns the options to save the item with in another file. error: as interop's.
-  absl::StatusOr<ItemOptions> SavedWith() const {
-    return save_options ? save_options() : ItemOptions{grouping, metadata};
-  }
   // Compiles a grouping (select/grouping.h) of these groups and, as the last, kRestName. Filters
   // may match no leaf. Reads no tensor.
   absl::StatusOr<Grouping> CompileGrouping(std::vector<NamedFilter> filters) const;
@@ -113,13 +107,15 @@ struct Source {
   // DataLoss, with the position of the damage.
   std::function<absl::Status()> verify;
 
-  bool has_checksums() const;
+  // Returns whether tensors have checksums; those of a checkpoint have.
+  bool has_checksums() const { return format == SourceFormat::kLeaf && !items.empty(); }
   // Returns the item with this name, or null.
   const SourceItem* FindItem(absl::string_view item_name) const;
   // Like FindItem, but returns an error: a UsageError with suggestions.
   absl::StatusOr<const SourceItem*> item(absl::string_view item_name) const;
 };
 
+using SourceItems = std::vector<const SourceItem*>;
 using SourcePtr = std::unique_ptr<const Source>;
 
 struct SourceOptions {
@@ -151,12 +147,34 @@ std::unique_ptr<Source> LeafSource(const CheckpointReader& reader);
 // several.
 absl::StatusOr<std::string> FileOfDirectory(const std::string& directory);
 
+using Steps = std::map<int64_t, std::string>;
 // Returns the files of all checkpoints of a managed directory by step; none if `name` is not a
 // directory with checkpoints. error: the file system's.
-absl::StatusOr<std::map<int64_t, std::string>> StepsOfDirectory(const std::string& name);
+absl::StatusOr<Steps> StepsOfDirectory(const std::string& name);
 // Returns the checkpoints that the name and the step of `options` select; all without a step. Opens
 // them only to compare a metric. None as above. error: as OpenSource.
-absl::StatusOr<std::map<int64_t, std::string>> NamedSteps(const SourceOptions& options);
+absl::StatusOr<Steps> NamedSteps(const SourceOptions& options);
+
+// Some leaves of an item, in any order; kNoPlace: a leaf that the item does not have.
+struct ItemPlaces {
+  const SourceItem* item = nullptr;  // null: it has none
+  std::vector<uint32_t> places;
+};
+
+// Reads leaves some MiB at a time:
+//
+//   ForEachLeaf({{&before, places}, {&after, places_after}}, /*threads=*/1, &progress,
+//               [&](size_t i, absl::Span<const Leaf> leaves) { ... leaves[0] ... leaves[1] ... });
+//
+// Loads the leaves of one item, or of several side by side, which must have the same count of
+// places. Calls `use` with the index of each place and the leaf of each item there; null (Leaf())
+// for kNoPlace. Leaves are released after each few MiB, so that memory stays small and progress is
+// visible. Runs on up to `threads` threads (0: as IoOptions); with one, in order. error: as
+// SourceItem::load, prefixed with the file; that of `use`; if several occur, the first in order.
+// O(bytes).
+absl::Status ForEachLeaf(
+    std::vector<ItemPlaces> items, int threads, Progress* progress,
+    absl::FunctionRef<absl::Status(size_t i, absl::Span<const Leaf> leaves)> use);
 
 }  // namespace leafstore::tools
 

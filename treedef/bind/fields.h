@@ -13,13 +13,12 @@
 // node; tags are string literals or strings with static lifetime. The type name is the one you
 // write, not the compiler's, because it is saved.
 //
-// Bases. Nothing is inherited: a derived struct has its own list, in which members of a base may be
-// listed beside its own, as `scale`, `Base::scale` or `this->scale` (the last is needed if the base
-// is a template parameter); the saved name is `scale`. A struct that derives from one with a list
-// and has none itself does not compile as a model, because its members would be lost.
+// Bases. The list is not inherited: a derived struct has its own, which may also list members of a
+// base, as `scale`, `Base::scale` or `this->scale` (the last is needed if the base is a template
+// parameter); the saved name is `scale`. A struct without a list whose base has one does not
+// compile as a model, because its members would be lost.
 //
-// These do not compile either: a member listed twice, or something that is not the name of a
-// member.
+// A member listed twice, or an argument that is not the name of a member, does not compile either.
 //
 // binding.h lists the allowed types of members.
 #ifndef LEAFSTORE_TREEDEF_BIND_FIELDS_H_
@@ -59,7 +58,7 @@ struct Field {
   std::array<std::string_view, kTags> tags;
 };
 
-// The result of LeafstoreFields: the fields in the order listed in the struct Self.
+// The result of LeafstoreFields: the fields of the struct Self, in the order listed.
 template <typename Self, typename... Fields>
 struct FieldList {
   using Struct = Self;

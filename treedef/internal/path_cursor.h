@@ -1,4 +1,4 @@
-// PathCursor: prints the paths of many nodes, each key once. All text of paths is made here.
+// PathCursor: makes the text of the paths of many nodes, each key once. All path text is made here.
 //
 //   PathCursor cursor(PathForm::kDotted);
 //   cursor.Push(KeyRef::Attribute("layers"));
@@ -12,10 +12,10 @@
 //     cursor.text();
 //   }
 //
-// Messages show canonical text too, but without the middle of what is long: a few hundred bytes.
+// Messages show canonical text, too, but at most a few hundred bytes: a long path loses its middle.
 //
 // Limits. One path has at most Path::kMaxTextSize bytes. Many paths that are printed together have
-// at most MaxTotalText bytes: a hostile tree of depth n with a leaf at each level cannot demand
+// at most MaxTotalText bytes, so a hostile tree of depth n with a leaf at each level cannot demand
 // n * n bytes of text.
 //
 // Threads: a PathCursor belongs to one thread.
@@ -39,7 +39,7 @@
 
 namespace leafstore::internal {
 
-// Returns the maximum size of the texts of `paths` paths together, in bytes.
+// Returns the maximum total size of the texts of `paths` paths, in bytes.
 constexpr uint64_t MaxTotalText(uint64_t paths) { return (uint64_t{64} << 20) + 256 * paths; }
 
 class PathCursor {
@@ -57,13 +57,13 @@ class PathCursor {
   void Pop();
 
   // Goes to `node`. Nodes must be entered in preorder, each after its parent; subtrees may be
-  // skipped. Returns false if the text would exceed the limit; then the entire subtree must be
-  // skipped. O(length of the key), amortized.
+  // skipped. Returns false if the text would exceed the limit; the caller must then skip the
+  // entire subtree. O(length of the key), amortized.
   bool Enter(const TreeDef& def, NodeId node);
 
   // Returns the number of keys.
   size_t depth() const { return levels_.size(); }
-  // Returns the text, valid until the next call that is not const.
+  // Returns the text. Valid until the next non-const call.
   const std::string& text() const { return text_; }
 
  private:
