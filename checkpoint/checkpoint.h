@@ -1,5 +1,5 @@
-// Includes SaveCheckpoint and LoadCheckpoint, which save and load a complete file with one call, and
-// the writer and reader for parts of a file.
+// Includes the writer and the reader of checkpoints, with SaveCheckpoint and LoadCheckpoint, which
+// save and load a complete file with one call.
 #ifndef LEAFSTORE_CHECKPOINT_CHECKPOINT_H_
 #define LEAFSTORE_CHECKPOINT_CHECKPOINT_H_
 

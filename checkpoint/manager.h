@@ -53,7 +53,7 @@
 // AlreadyExists: this step has a checkpoint that is not known to be damaged. InvalidArgument: a
 // step below 0, or inconsistent options. NotFound: no such checkpoint. DataLoss: all that were
 // tried are damaged; names each. Unimplemented: like DataLoss, but some are from a newer leafstore
-// and may be intact. Others: see CheckpointWriter and CheckpointReader.
+// and may be intact. Other errors: see CheckpointWriter and CheckpointReader.
 //
 // Threads: call from one thread at a time. Stores may be written, and readers used, from any thread
 // while a save runs.

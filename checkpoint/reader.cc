@@ -26,11 +26,11 @@ std::vector<std::string> Prefixes(const Manifest& manifest) {
 }
 
 absl::Status NoItemsUnder(const internal::CheckpointFile& file, absl::string_view prefix) {
-  constexpr size_t kMostNamed = 10;
+  constexpr size_t kMaxNamed = 10;
   const std::vector<ManifestItem>& items = file.manifest().items;
   std::vector<std::string> names;
   for (const ManifestItem& item : items) {
-    if (names.size() == kMostNamed) break;
+    if (names.size() == kMaxNamed) break;
     if (item.name.size() <= internal::kMaxSuggestionSize) {
       names.push_back(Value(item.name).ToString());
     }

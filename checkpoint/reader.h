@@ -35,8 +35,8 @@
 //
 // Errors. NotFound: no such file, item, or path (with suggestions). DataLoss: damaged, truncated,
 // or not a checkpoint; names the section, or the item and path. Unimplemented: the file, or the
-// requested tensor, requires a newer reader; names the version or codec. Others: see FileSystem.
-// All errors name the file, and errors of an item name the item.
+// requested tensor, requires a newer reader; names the version or codec. Other errors: see
+// FileSystem. All errors name the file, and errors of an item name the item.
 //
 // Threads: all calls are const and thread-safe. Copies share one open file.
 #ifndef LEAFSTORE_CHECKPOINT_READER_H_
@@ -140,7 +140,7 @@ class CheckpointReader {
   const std::vector<BaseFile>& bases() const;
 
   // Loads all leaves of an item, or those that `options` select. error NotFound: no such item.
-  // Others: see LoadOptions. O(leaves), and O(bytes) to verify or read.
+  // Other errors: see LoadOptions. O(leaves), and O(bytes) to verify or read.
   absl::StatusOr<ParamStore> Load(absl::string_view item, const LoadOptions& options = {}) const;
   // Loads an item into a new model of a type that Unflatten accepts (flatten.h). Errors as Load,
   // GetDef and Unflatten. O(nodes), and O(bytes).
@@ -155,14 +155,14 @@ class CheckpointReader {
   // Loads the items "<prefix>/<name>", each under its <name> and in the order of saving.
   // Optimizer::LoadState accepts the result. error NotFound: none exists; lists the items. (An
   // empty list of saved stores cannot be distinguished from a misspelled prefix; an optimizer
-  // always has some stores.) Others: see Load.
+  // always has some stores.) Other errors: see Load.
   absl::StatusOr<std::vector<NamedStore>> LoadItems(absl::string_view prefix) const;
   // Loads one leaf. A path through an alias finds the owner's leaf. error NotFound: no such path,
   // or its leaf is not present in the item. error InvalidArgument: not a canonical path, or that of
   // a container. O(depth * log children), and O(bytes).
   absl::StatusOr<Leaf> LoadLeaf(absl::string_view item, absl::string_view path) const;
   // Loads an item that was saved with named groups, as these groups. error FailedPrecondition: it
-  // was saved without groups, or a leaf is in no group. Others: see Load.
+  // was saved without groups, or a leaf is in no group. Other errors: see Load.
   absl::StatusOr<Groups> LoadGroups(absl::string_view item) const;
   // Compiles a grouping of the item's leaves (grouping.h). Filters are evaluated on the manifest,
   // without reading tensors. A Callable may read bytes, so it causes all tensors of the item to be
@@ -171,14 +171,16 @@ class CheckpointReader {
   absl::StatusOr<Grouping> CompileGrouping(absl::string_view item, std::vector<NamedFilter> filters,
                                            const GroupingOptions& options = {}) const;
   // Replaces leaves of a store with those of the item (load_into.h), by position if the Layouts are
-  // equal. error NotFound: no such item. Others: LoadInto's and Load's. O(leaves), and O(bytes).
+  // equal. error NotFound: no such item. Other errors: LoadInto's and Load's. O(leaves), and
+  // O(bytes).
   absl::StatusOr<RestoreReport> LoadInto(absl::string_view item, ParamStore* store,
                                          const RestoreOptions& options = {}) const;
 
   // Checks every byte of the file: the preamble, the footer, the manifest and all segments by their
   // checksums, and that all other bytes are zero. Of its bases, checks the bytes that this
   // checkpoint needs. O(bytes checked). error DataLoss: damaged; lists the damaged parts: up to ten
-  // tensors, and the number of further ones. A missing base is damage. Others: the file system's.
+  // tensors, and the number of further ones. A missing base is damage. Other errors: the file
+  // system's.
   absl::Status Verify() const;
 
  private:

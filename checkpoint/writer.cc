@@ -194,7 +194,7 @@ class CheckpointWriter::State {
     return absl::OkStatus();
   }
 
-  // Checks that items can be added. error FailedPrecondition: after Finish. Others: the error that
+  // Checks that items can be added. error FailedPrecondition: after Finish. Other errors: the error that
   // ended this writer.
   absl::Status CheckUsable() const {
     if (finished_) return absl::FailedPreconditionError(absl::StrCat(path_, ": already finished"));

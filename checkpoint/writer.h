@@ -36,8 +36,8 @@
 // error of the file system (file_system.h; ResourceExhausted, with the path and the bytes, if there
 // is no space) ends the writer: all later calls return it again.
 //
-// Threads: SaveCheckpoint is thread-safe; a writer or an item must be used by one thread at a time. Several writers may write to
-// one path; the last to finish wins.
+// Threads: SaveCheckpoint is thread-safe; a writer or an item must be used by one thread at a time.
+// Several writers may write to one path; the last to finish wins.
 #ifndef LEAFSTORE_CHECKPOINT_WRITER_H_
 #define LEAFSTORE_CHECKPOINT_WRITER_H_
 
@@ -155,7 +155,7 @@ class CheckpointItem {
 class CheckpointWriter {
  public:
   // Creates the temporary file. error InvalidArgument: an empty path, metadata that is not UTF-8,
-  // or an invalid zstd level. Others: the file system's.
+  // or an invalid zstd level. Other errors: the file system's.
   static absl::StatusOr<CheckpointWriter> Create(std::string path, SaveOptions options = {});
 
   CheckpointWriter(CheckpointWriter&&) noexcept;
@@ -169,9 +169,9 @@ class CheckpointWriter {
   // after Finish. After an error of one of several stores, none is added.
   absl::Status AddItem(CheckpointItem item);
 
-  // Writes the manifest and commits the file. error FailedPrecondition: already called. Others: the
-  // file system's; if syncing the directory fails, the new file is at its path, but may be lost in
-  // a power failure.
+  // Writes the manifest and commits the file. error FailedPrecondition: already called. Other
+  // errors: the file system's; if syncing the directory fails, the new file is at its path, but may
+  // be lost in a power failure.
   absl::Status Finish();
 
  private:

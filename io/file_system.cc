@@ -25,7 +25,7 @@ namespace {
 #endif
 
 // The limit of one read or write in Linux, a page less than 2 GiB.
-constexpr size_t kMostAtOnce = size_t{1} << 30;
+constexpr size_t kMaxAtOnce = size_t{1} << 30;
 
 absl::Status Failed(absl::string_view what, absl::string_view path, int error = errno) {
   const std::string message = absl::StrCat("cannot ", what, " ", path);
@@ -67,8 +67,7 @@ class PosixWritableFile : public WritableFile {
     const size_t wanted = bytes.size();
     while (!bytes.empty()) {
       LEAFSTORE_RETURN_IF_ERROR(SetDirect(prefer_direct_ && IsAligned(offset, bytes)));
-      const ssize_t written =
-          pwrite(fd_, bytes.data(), std::min(bytes.size(), kMostAtOnce), offset);
+      const ssize_t written = pwrite(fd_, bytes.data(), std::min(bytes.size(), kMaxAtOnce), offset);
       if (written < 0 && errno == EINTR) continue;
       if (written < 0 && errno == EINVAL && direct_) {  // the file system has other requirements
         prefer_direct_ = false;
@@ -135,7 +134,7 @@ class PosixReadableFile : public ReadableFile {
 
   absl::Status ReadAt(int64_t offset, absl::Span<std::byte> out) const override {
     while (!out.empty()) {
-      const ssize_t read = pread(fd_, out.data(), std::min(out.size(), kMostAtOnce), offset);
+      const ssize_t read = pread(fd_, out.data(), std::min(out.size(), kMaxAtOnce), offset);
       if (read < 0 && errno == EINTR) continue;
       if (read < 0) {
         return Failed(absl::StrCat("read ", out.size(), " bytes at byte ", offset, " of"), path_);

@@ -120,7 +120,7 @@ absl::StatusOr<double> SumOfSquares(const ParamStore& store) {
 absl::StatusOr<double> SumOfSquares(const Packed& packed) {
   LEAFSTORE_ASSIGN_OR_RETURN(const absl::Span<const std::byte> bytes, packed.bytes());
   LEAFSTORE_RETURN_IF_ERROR(packed.rest().CheckNoBorrow("take the norm of a pack"));
-  const PackLayout& plan = packed.plan();
+  const PackLayout& plan = packed.pack_layout();
   const auto bits = static_cast<int64_t>(DTypeBits(plan.dtype()));
   double sum = 0;
   for (uint32_t place = 0; place < packed.slots().size(); ++place) {
@@ -188,7 +188,7 @@ absl::StatusOr<double> ClipByGlobalNorm(Packed* packed, double max_norm) {
   LEAFSTORE_ASSIGN_OR_RETURN(const double norm, GlobalNorm(*packed));
   LEAFSTORE_ASSIGN_OR_RETURN(const double factor, ClipScale(norm, max_norm));
   if (factor == 1) return norm;
-  const PackLayout& plan = packed->plan();
+  const PackLayout& plan = packed->pack_layout();
   const bool scales_pack = Counts(plan.dtype()) && plan.size() > 0;
   if (scales_pack && !CanScale(plan.dtype())) {
     return CannotScale(plan.layout().PathText(plan.slot(0)), plan.dtype());

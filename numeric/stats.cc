@@ -78,10 +78,10 @@ void AddExtremes(absl::Span<const double> x, TensorStats* stats) {
 // Returns the exponent of the power of two by which elements up to this magnitude are divided
 // before they are squared: 0 if their squares neither overflow in any sum nor lose digits.
 int ScaleFor(double magnitude) {
-  constexpr int kMostExponent = 400;
+  constexpr int kMaxExponent = 400;
   if (magnitude == 0) return 0;
   const int exponent = std::ilogb(magnitude);
-  return std::abs(exponent) > kMostExponent ? exponent : 0;
+  return std::abs(exponent) > kMaxExponent ? exponent : 0;
 }
 
 TensorStats OfBlock(absl::Span<double> block) {

@@ -194,7 +194,7 @@ absl::StatusOr<Packed> Packed::Create(const ParamStore& store, DType dtype) {
 
 absl::StatusOr<Packed> Packed::CreateLike(const Packed& like, const ParamStore& store) {
   LEAFSTORE_RETURN_IF_ERROR(store.CheckNoBorrow("pack a store"));
-  const PackLayout& plan = like.plan();
+  const PackLayout& plan = like.pack_layout();
   if (!(store.layout() == plan.layout())) return OtherLayout("pack like another");
   LEAFSTORE_RETURN_IF_ERROR(CheckSpecs(plan, nullptr, store));
   LEAFSTORE_ASSIGN_OR_RETURN(Buffer buffer, Buffer::AllocateUninitialized(plan.byte_size()));
@@ -212,12 +212,12 @@ absl::StatusOr<Packed> Packed::ZerosLike(const Packed& like) {
     LEAFSTORE_ASSIGN_OR_RETURN(leaf, Tensor::Zeros(leaf.tensor().dtype(), leaf.tensor().shape()));
   }
   ParamStore rest = ParamStore::FromParts(like.layout(), like.rest().slots(), std::move(leaves));
-  LEAFSTORE_ASSIGN_OR_RETURN(Buffer buffer, Buffer::Allocate(like.plan().byte_size()));
-  return Packed(
-      std::make_shared<PackState>(like.plan(), like.slots(), std::move(rest), std::move(buffer)));
+  LEAFSTORE_ASSIGN_OR_RETURN(Buffer buffer, Buffer::Allocate(like.pack_layout().byte_size()));
+  return Packed(std::make_shared<PackState>(like.pack_layout(), like.slots(), std::move(rest),
+                                            std::move(buffer)));
 }
 
-const PackLayout& Packed::plan() const& { return state_->plan; }
+const PackLayout& Packed::pack_layout() const& { return state_->plan; }
 const SlotSet& Packed::slots() const { return state_->slots; }
 const ParamStore& Packed::rest() const& { return state_->rest; }
 uint64_t Packed::generation() const { return state_->generation; }
@@ -230,7 +230,7 @@ absl::StatusOr<absl::Span<const std::byte>> Packed::bytes() const& {
 }
 
 absl::Span<const std::byte> Packed::CheckedBytes(DType wanted) const {
-  RequireType(plan(), wanted);
+  RequireType(pack_layout(), wanted);
   if (state_->borrowed.load(std::memory_order_acquire)) internal::Fatal(bytes().status().message());
   return state_->buffer.bytes();
 }
@@ -281,9 +281,9 @@ absl::StatusOr<MutableLeaves> Packed::MutateRest() & {
 absl::Status Packed::Assign(const ParamStore& store) {
   LEAFSTORE_RETURN_IF_ERROR(CheckAssign(*state_, store));
   LEAFSTORE_RETURN_IF_ERROR(PrepareOverwrite(*state_).status());
-  for (uint32_t place = 0; place < plan().size(); ++place) {
-    CopyBytes(store.FindSlot(plan().slot(place))->tensor(),
-              state_->bytes().data() + plan().offset(place));
+  for (uint32_t place = 0; place < pack_layout().size(); ++place) {
+    CopyBytes(store.FindSlot(pack_layout().slot(place))->tensor(),
+              state_->bytes().data() + pack_layout().offset(place));
   }
   if (!state_->rest.empty()) state_->rest = store.Select(state_->rest.slots()).value();
   state_->generation = NextGeneration();
@@ -296,10 +296,10 @@ absl::StatusOr<ParamStore> Packed::Unpack() && {
   return group;
 }
 
-const PackLayout& MutablePack::plan() const { return state_->plan; }
+const PackLayout& MutablePack::pack_layout() const { return state_->plan; }
 
 absl::Span<std::byte> MutablePack::CheckedBytes(DType wanted) {
-  RequireType(plan(), wanted);
+  RequireType(pack_layout(), wanted);
   return state_->bytes();
 }
 

@@ -86,11 +86,11 @@ class Packed {
   Packed& operator=(Packed&&) noexcept = default;
 
   // Returns which leaves are packed, and where. Valid until this pack is moved from or destroyed.
-  const PackLayout& plan() const&;
-  const PackLayout& plan() && = delete;  // would dangle
-  DType dtype() const { return plan().dtype(); }
+  const PackLayout& pack_layout() const&;
+  const PackLayout& pack_layout() && = delete;  // would dangle
+  DType dtype() const { return pack_layout().dtype(); }
   // Return the Layout and the slots of the group, including the leaves of rest().
-  const Layout& layout() const { return plan().layout(); }
+  const Layout& layout() const { return pack_layout().layout(); }
   const SlotSet& slots() const;
   // Returns the leaves that are not packed, as a store on the group's Layout. Valid until this pack
   // is moved from, assigned to (by Assign too) or destroyed.
@@ -113,8 +113,8 @@ class Packed {
   // exists.
   template <typename T>
   absl::Span<const T> span(uint32_t place) const& {
-    const size_t offset = plan().CheckedOffset(place);
-    return span<T>().subspan(offset / sizeof(T), plan().bytes(place) / sizeof(T));
+    const size_t offset = pack_layout().CheckedOffset(place);
+    return span<T>().subspan(offset / sizeof(T), pack_layout().bytes(place) / sizeof(T));
   }
   // Returns the bytes, whatever the dtype. error FailedPrecondition: a borrow is open.
   absl::StatusOr<absl::Span<const std::byte>> bytes() const&;
@@ -183,8 +183,8 @@ class MutablePack {
   // O(gaps).
   void Close();
 
-  const PackLayout& plan() const;
-  DType dtype() const { return plan().dtype(); }
+  const PackLayout& pack_layout() const;
+  DType dtype() const { return pack_layout().dtype(); }
 
   // Returns all elements with the gaps. Valid until this borrow closes, which clears the gaps.
   // Terminates the program with a message if T is not the dtype's C++ type.
@@ -197,8 +197,8 @@ class MutablePack {
   // exists.
   template <typename T>
   absl::Span<T> span(uint32_t place) {
-    const size_t offset = plan().CheckedOffset(place);
-    return CheckedSpan<T>().subspan(offset / sizeof(T), plan().bytes(place) / sizeof(T));
+    const size_t offset = pack_layout().CheckedOffset(place);
+    return CheckedSpan<T>().subspan(offset / sizeof(T), pack_layout().bytes(place) / sizeof(T));
   }
   // Returns the bytes, whatever the dtype.
   absl::Span<std::byte> bytes();

@@ -136,19 +136,19 @@ absl::Status CheckSegmentColumns(const proto::Segments& in, uint32_t tensors,
 
 absl::StatusOr<ManifestItem::Segments> DecodeSegments(const proto::Segments& in, uint32_t tensors,
                                                       absl::string_view where) {
-  constexpr uint64_t kMostSize = std::numeric_limits<int64_t>::max();
+  constexpr uint64_t kMaxSize = std::numeric_limits<int64_t>::max();
   LEAFSTORE_RETURN_IF_ERROR(CheckSegmentColumns(in, tensors, where));
   ManifestItem::Segments out;
   out.offsets.reserve(tensors);
   for (const uint64_t offset : in.offsets()) {
-    if (offset > kMostSize / kSegmentAlignment) {
+    if (offset > kMaxSize / kSegmentAlignment) {
       return WrongMessage(absl::StrCat(where, ", column offsets"), "positions below 2^63",
                           absl::StrCat(offset, " times ", kSegmentAlignment));
     }
     out.offsets.push_back(offset * kSegmentAlignment);
   }
   for (const uint64_t stored : in.stored_sizes()) {
-    if (stored > kMostSize) {
+    if (stored > kMaxSize) {
       return WrongMessage(absl::StrCat(where, ", column stored_sizes"), "sizes below 2^63", stored);
     }
     out.stored_sizes.push_back(static_cast<int64_t>(stored));

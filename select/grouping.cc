@@ -4,6 +4,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 
 #include "leafstore/core/internal/suggest.h"
 #include "leafstore/core/internal/utf8.h"
@@ -136,8 +137,13 @@ std::optional<uint32_t> Grouping::Find(absl::string_view name) const {
 
 absl::StatusOr<uint32_t> Grouping::Get(absl::string_view name) const {
   if (const std::optional<uint32_t> group = Find(name)) return *group;
-  return absl::NotFoundError(absl::StrCat("no group has the name \"", absl::CHexEscape(name), "\"",
-                                          internal::DidYouMean(name, rep_->names)));
+  constexpr size_t kMaxNamed = 10;
+  std::string others = internal::DidYouMean(name, rep_->names);
+  if (others.empty() && rep_->names.size() <= kMaxNamed) {
+    others = absl::StrCat("; the groups are ", absl::StrJoin(rep_->names, ", "));
+  }
+  return absl::NotFoundError(
+      absl::StrCat("no group has the name \"", absl::CHexEscape(name), "\"", others));
 }
 
 std::optional<uint32_t> Grouping::root_group() const {

@@ -26,7 +26,7 @@ struct RenameMap::Rep {
 
 namespace {
 
-constexpr size_t kMostNamed = 10;
+constexpr size_t kMaxNamed = 10;
 
 std::string ForMessage(absl::string_view text) {
   constexpr size_t kHalf = 200;
@@ -45,14 +45,14 @@ absl::Status CheckOneToOne(absl::Span<const RenamedPath> paths) {
   std::string text;
   for (size_t i = 0; i < paths.size(); ++i) {
     const auto [first, is_new] = by_target.try_emplace(paths[i].to, i);
-    if (is_new || ++count > kMostNamed) continue;
+    if (is_new || ++count > kMaxNamed) continue;
     const RenamedPath& other = paths[first->second];
     absl::StrAppend(&text, "\n  ", ForMessage(other.from), " (", RenamedBy(other.rule), ") and ",
                     ForMessage(paths[i].from), " (", RenamedBy(paths[i].rule), ") would both be ",
                     ForMessage(paths[i].to));
   }
   if (count == 0) return absl::OkStatus();
-  if (count > kMostNamed) absl::StrAppend(&text, "\n  and ", count - kMostNamed, " more");
+  if (count > kMaxNamed) absl::StrAppend(&text, "\n  and ", count - kMaxNamed, " more");
   return absl::InvalidArgumentError(
       absl::StrCat("renames: expected a different new path for each leaf:", text));
 }
@@ -92,7 +92,7 @@ class Renamer {
   bool AllUsed() {
     for (size_t rule = 0; rule < rules_.size(); ++rule) {
       if (used_[rule]) continue;
-      if (unused_.size() < kMostNamed) unused_.push_back({rule, ""});
+      if (unused_.size() < kMaxNamed) unused_.push_back({rule, ""});
       ++unused_count_;
     }
     return unused_count_ == 0;

@@ -57,12 +57,12 @@ namespace {
 
 // Returns the error, with bytes that are not UTF-8 escaped, since messages are UTF-8.
 absl::Status NotUtf8(absl::Span<const Key> above, const Key& key) {
-  constexpr size_t kMost = 200;
+  constexpr size_t kMax = 200;
   const Path parent(std::vector<Key>(above.begin(), above.end()));
   return absl::InvalidArgumentError(absl::StrCat(
       "at ", internal::PathForMessage(parent), ": expected ",
       key.kind() == KeyKind::kAttribute ? "an attribute" : "an item", " in UTF-8, found '",
-      absl::CHexEscape(absl::string_view(key.name()).substr(0, kMost)), "'"));
+      absl::CHexEscape(absl::string_view(key.name()).substr(0, kMax)), "'"));
 }
 
 }  // namespace

@@ -112,21 +112,26 @@ CLI::App* NamedCommand(CLI::App* program) {
   return named.empty() ? program : named.back();
 }
 
+// Returns a UsageError for the first argument that nothing expected, if there is one.
+absl::Status CheckAllUsed(const std::vector<std::string>& args, CLI::App* program) {
+  const std::vector<std::string> rest = program->remaining(true);
+  if (rest.empty()) return absl::OkStatus();
+  CLI::App* command = rest[0] == args[0] ? program : NamedCommand(program);
+  return UsageError("expected ", command == program ? "a subcommand" : "an option", ", found '",
+                    rest[0], "'", Suggestion(rest[0], command, command == program));
+}
+
 // Returns a UsageError for a command line that CLI11 rejects: what was expected and what was found. It
 // depends on the type of the error, the declared options and `args`, the arguments without the
 // program's name. It does not depend on the texts of CLI11, which change between its versions.
 absl::Status ParseErrorStatus(const CLI::ParseError& error, const std::vector<std::string>& args,
                               CLI::App* program) {
-  CLI::App* command = NamedCommand(program);
-  const std::vector<std::string> rest = program->remaining(true);
-  if (!rest.empty()) {
-    return UsageError("expected ", command == program ? "a subcommand" : "an option", ", found '",
-                      rest[0], "'", Suggestion(rest[0], command, command == program));
-  }
-  return UsageError(MessageOf(error, command, args));
+  LEAFSTORE_RETURN_IF_ERROR(CheckAllUsed(args, program));
+  return UsageError(MessageOf(error, NamedCommand(program), args));
 }
 
 int Main(int argc, char** argv) {
+  const std::vector<std::string> args(argv + 1, argv + argc);
   CommandRun run;
   CLI::App program("Shows model parameters, and converts them between formats.", "leafstore");
   program.set_version_flag("--version", VersionText(), "Print the version and exit");
@@ -139,11 +144,11 @@ int Main(int argc, char** argv) {
   try {
     program.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
-    return Report(Print(HelpOf(program, *NamedCommand(&program))));
+    const absl::Status status = CheckAllUsed(args, &program);
+    return Report(status.ok() ? Print(HelpOf(program, *NamedCommand(&program))) : status);
   } catch (const CLI::CallForVersion&) {
     return Report(Print(VersionText() + "\n"));
   } catch (const CLI::ParseError& error) {
-    const std::vector<std::string> args(argv + 1, argv + argc);
     return Report(ParseErrorStatus(error, args, &program));
   }
   return Report(run.function(), run.error_code);

@@ -36,8 +36,8 @@ StepRecord RecordOf(int64_t step, const absl::StatusOr<CheckpointReader>& reader
 
 absl::Status NoSuchStep(absl::string_view directory, int64_t step,
                         absl::Span<const int64_t> steps) {
-  constexpr size_t kMostNamed = 20;
-  const size_t unnamed = steps.size() - std::min(steps.size(), kMostNamed);
+  constexpr size_t kMaxNamed = 20;
+  const size_t unnamed = steps.size() - std::min(steps.size(), kMaxNamed);
   return WithReason(
       absl::NotFoundError(absl::StrCat(
           directory, ": no checkpoint of step ", step, "; existing: ", steps.empty() ? "none" : "",

@@ -38,7 +38,7 @@ class CorruptionInfo {
       return WithMessage(status, absl::StrCat(name(), status.message()));
     }
     if (reason_ == ErrorReason::kNone) reason_ = ReasonOf(status);
-    if (++count_ <= kMostNamed) {
+    if (++count_ <= kMaxNamed) {
       absl::StrAppend(&text_, count_ > 1 ? "; " : "", name(), status.message());
     }
     return absl::OkStatus();
@@ -49,12 +49,12 @@ class CorruptionInfo {
   absl::Status ToStatus() const {
     if (count_ == 0) return absl::OkStatus();
     const std::string more =
-        count_ > kMostNamed ? absl::StrCat("; and ", count_ - kMostNamed, " more") : "";
+        count_ > kMaxNamed ? absl::StrCat("; and ", count_ - kMaxNamed, " more") : "";
     return WithReason(absl::DataLossError(absl::StrCat(text_, more)), reason_);
   }
 
  private:
-  static constexpr size_t kMostNamed = 10;
+  static constexpr size_t kMaxNamed = 10;
 
   size_t count_ = 0;
   ErrorReason reason_ = ErrorReason::kNone;  // the first one found

@@ -27,7 +27,7 @@ constexpr absl::string_view kMemberExtension = ".npy";
 
 // Deflate expands two bits to at most 258 bytes (RFC 1951, 3.2.5): one byte to 1032, and slightly
 // more for the beginning of a stream.
-constexpr uint64_t kMostOfOneByte = 1032;
+constexpr uint64_t kMaxOfOneByte = 1032;
 
 struct CloseMember {
   void operator()(zip_file_t* member) const { zip_fclose(member); }
@@ -131,7 +131,7 @@ class NpzReader {
     stored_ += stat.comp_size;
     // Below file_size, so this cannot overflow for any file that exists.
     const uint64_t most =
-        stat.comp_method == ZIP_CM_STORE ? stat.comp_size : (stat.comp_size + 1) * kMostOfOneByte;
+        stat.comp_method == ZIP_CM_STORE ? stat.comp_size : (stat.comp_size + 1) * kMaxOfOneByte;
     if (stat.size > most || (stat.comp_method == ZIP_CM_STORE && stat.size != stat.comp_size)) {
       return Wrong(absl::StrCat("at most ", most, " bytes out of ", stat.comp_size),
                    absl::StrCat(stat.size));

@@ -35,7 +35,7 @@
 //
 // Errors. NotFound: no such file, shard, tensor or path (with suggestions). DataLoss: damaged, or
 // not safetensors; names the file and the tensor. Unimplemented: an unknown dtype.
-// ResourceExhausted: a limit. Others: see FileSystem. All name the file.
+// ResourceExhausted: a limit. Other errors: see FileSystem. All name the file.
 //
 // Threads: all calls are const and thread-safe. Copies share the open files.
 #ifndef LEAFSTORE_INTEROP_SAFETENSORS_READER_H_
@@ -65,7 +65,7 @@ namespace leafstore {
 // The longest header that the reference reads and writes, in bytes.
 inline constexpr int64_t kMaxSafetensorsHeader = 100'000'000;
 // The largest value of SafetensorsLeniency::max_header.
-inline constexpr int64_t kMostSafetensorsHeader = (int64_t{1} << 32) - 4096;
+inline constexpr int64_t kMaxLenientSafetensorsHeader = (int64_t{1} << 32) - 4096;
 
 // Each field allows one deviation that is an error by default. Ambiguous files (duplicate names,
 // overlapping tensors, sizes that do not match) are always errors.
@@ -88,8 +88,8 @@ struct SafetensorsLeniency {
   // Accepts a wrong `total_size` in an index: any integer of at most 64 bits, string or null, but
   // not a duplicate. (Some published files count tied tensors twice.)
   bool any_total_size = false;
-  // The longest header, and the longest index, in bytes. Clamped to [0, kMostSafetensorsHeader];
-  // the parser cannot handle more.
+  // The longest header, and the longest index, in bytes. Clamped to [0,
+  // kMaxLenientSafetensorsHeader]; the parser cannot handle more.
   int64_t max_header = kMaxSafetensorsHeader;
 };
 

@@ -32,7 +32,7 @@ class AtomicFile {
 
   // Creates the temporary file beside `path`. Of `options`, `durable` and `file_system` matter.
   // error InvalidArgument: `path` is empty. error AlreadyExists: every name that was tried exists.
-  // Others: the file system's.
+  // Other errors: the file system's.
   static absl::StatusOr<AtomicFile> Create(const std::string& path, const IoOptions& options);
 
   AtomicFile(AtomicFile&& other) noexcept

@@ -46,9 +46,9 @@ absl::StatusOr<GroupSpec> GroupSpec::Create(const ParamStore& group) {
 absl::StatusOr<GroupSpec> GroupSpec::Create(const Packed& group) {
   LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore leaves, group.store());
   LEAFSTORE_ASSIGN_OR_RETURN(GroupSpec spec, OfLeaves(leaves));
-  spec.pack_ = group.plan();
-  for (uint32_t place = 0; place < group.plan().size(); ++place) {
-    spec.packed_.push_back(spec.slots_.PlaceOf(group.plan().slot(place)));
+  spec.pack_ = group.pack_layout();
+  for (uint32_t place = 0; place < group.pack_layout().size(); ++place) {
+    spec.packed_.push_back(spec.slots_.PlaceOf(group.pack_layout().slot(place)));
   }
   spec.AddLoose(group.rest());
   return spec;
@@ -72,7 +72,7 @@ absl::Status GroupSpec::Check(const Packed& params) const {
     return absl::FailedPreconditionError(
         "parameters: expected a group that is not packed, found a packed one: call Regroup first");
   }
-  if (params.plan() == *pack_ && params.slots() == slots_ &&
+  if (params.pack_layout() == *pack_ && params.slots() == slots_ &&
       params.rest().spec_fingerprint() == fingerprint_) {
     return absl::OkStatus();
   }

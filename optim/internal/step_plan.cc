@@ -224,7 +224,7 @@ absl::Status StepPlan::Open(const Target& target, GroupRef params, ConstGroupRef
   const std::byte* pack = nullptr;
   if (const auto* packed_grads = std::get_if<const Packed*>(&grads)) {
     const Packed& given = **packed_grads;
-    if (packed != nullptr && given.plan() == (*packed)->plan()) {
+    if (packed != nullptr && given.pack_layout() == (*packed)->pack_layout()) {
       LEAFSTORE_ASSIGN_OR_RETURN(const absl::Span<const std::byte> bytes, given.bytes());
       pack = bytes.data();
       leaves = &given.rest();

@@ -48,11 +48,11 @@ bool LengthsFit(const google::protobuf::Descriptor& type,
 
 absl::StatusOr<std::string> Serialize(const google::protobuf::Message& message,
                                       absl::string_view what) {
-  constexpr size_t kMost = std::numeric_limits<int32_t>::max();
+  constexpr size_t kMax = std::numeric_limits<int32_t>::max();
   const size_t size = message.ByteSizeLong();
-  if (size > kMost) {
+  if (size > kMax) {
     return absl::ResourceExhaustedError(absl::StrCat(
-        what, ": expected at most ", kMost, " bytes (a protobuf message's limit), found ", size));
+        what, ": expected at most ", kMax, " bytes (a protobuf message's limit), found ", size));
   }
   std::string bytes(size, '\0');
   google::protobuf::io::ArrayOutputStream array(bytes.data(), static_cast<int>(size));

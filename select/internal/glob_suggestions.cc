@@ -14,12 +14,12 @@
 namespace leafstore::internal {
 
 void GlobSuggestions::AddDotted(const std::string& name) {
-  if (dotted_.size() < kMostNames) dotted_.push_back(name);
+  if (dotted_.size() < kMaxNames) dotted_.push_back(name);
 }
 
 void GlobSuggestions::AddKey(const KeyRef& key) {
   if (key.kind == KeyKind::kIndex || key.name.size() > internal::kMaxSuggestionSize) return;
-  if (keys_.size() < kMostNames) keys_.emplace(key.name);
+  if (keys_.size() < kMaxNames) keys_.emplace(key.name);
 }
 
 GlobSuggestions GlobSuggestions::Of(const TreeDef& def) {

@@ -33,7 +33,7 @@ class GlobSuggestions {
   std::string DidYouMean(const GlobPattern& glob) const;
 
  private:
-  static constexpr size_t kMostNames = 4096;
+  static constexpr size_t kMaxNames = 4096;
 
   void AddKey(const KeyRef& key);
   void AddDotted(const std::string& name);

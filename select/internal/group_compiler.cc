@@ -130,9 +130,9 @@ std::string FilterText(const CompiledGroups& groups, size_t filter) {
 // suggestions for a glob), or its matches belong to another filter.
 std::string EmptyGroupsText(const CompiledGroups& groups, const LeafSpecs& leaves,
                             absl::Span<const size_t> indices) {
-  constexpr size_t kMostNamed = 10;
+  constexpr size_t kMaxNamed = 10;
   std::vector<Filter> empty;
-  for (const size_t i : indices.subspan(0, kMostNamed)) empty.push_back(groups.filters[i]);
+  for (const size_t i : indices.subspan(0, kMaxNamed)) empty.push_back(groups.filters[i]);
   const TreeDef& def = groups.def;
   const std::vector<FirstMatch> matches = FindFirstMatches(groups, leaves, empty);
   const GlobSuggestions globs = GlobSuggestions::Of(def);

@@ -298,9 +298,9 @@ TEST(SafetensorsLeniencyTest, HeaderLimit_IsWithinTheParsersLimit) {
     EXPECT_THAT(parse(0, low), IsOk());
     EXPECT_THAT(parse(2, low), StatusIs(kExhausted, HasSubstr("at most 0 bytes, found 2")));
   }
-  for (const int64_t high : {kMostSafetensorsHeader, std::numeric_limits<int64_t>::max()}) {
-    EXPECT_THAT(parse(uint64_t{kMostSafetensorsHeader}, high), IsOk());
-    EXPECT_THAT(parse(uint64_t{kMostSafetensorsHeader} + 1, high),
+  for (const int64_t high : {kMaxLenientSafetensorsHeader, std::numeric_limits<int64_t>::max()}) {
+    EXPECT_THAT(parse(uint64_t{kMaxLenientSafetensorsHeader}, high), IsOk());
+    EXPECT_THAT(parse(uint64_t{kMaxLenientSafetensorsHeader} + 1, high),
                 StatusIs(kExhausted, HasSubstr("at most 4294963200 bytes, found 4294963201")));
   }
 }

@@ -70,7 +70,7 @@ TEST(OptimizerPackedTest, Step_KeepsGapsZero) {
   Optimizer adam = Optimizer::Create(Adam{.eps = 0}, packed).value();
   ASSERT_THAT(adam.Step(&packed, grads, {0.1, -1}), IsOk());
   const absl::Span<const std::byte> bytes = packed.bytes().value();
-  for (const PackLayout::Gap& gap : packed.plan().gaps()) {
+  for (const PackLayout::Gap& gap : packed.pack_layout().gaps()) {
     for (int64_t i = 0; i < gap.bytes; ++i) {
       ASSERT_EQ(bytes[static_cast<size_t>(gap.offset + i)], std::byte{0});
     }

@@ -103,7 +103,7 @@ TEST(PackSharingTest, Snapshot_IsIndependent) {
   Packed packed = PackedSample();
   Packed snapshot = packed.Snapshot().value();
   EXPECT_EQ(Address(snapshot), Address(packed));  // O(1)
-  EXPECT_EQ(snapshot.plan(), packed.plan());
+  EXPECT_EQ(snapshot.pack_layout(), packed.pack_layout());
   WriteFirst(packed, 1000);
   EXPECT_THAT(snapshot.span<float>(0), ElementsAre(1, 2, 3));
   WriteFirst(snapshot, 2000);
@@ -123,7 +123,7 @@ TEST(PackSharingTest, Overwrite_CopiesNothingAndKeepsTheSnapshot) {
     std::fill(numbers.begin(), numbers.end(), 9.0f);
   }
   EXPECT_EQ(AllNumbers(held), before);
-  for (uint32_t place = 0; place < pack.plan().size(); ++place) {
+  for (uint32_t place = 0; place < pack.pack_layout().size(); ++place) {
     EXPECT_THAT(pack.span<float>(place), Each(9.0f));
   }
   MutablePack open = pack.Overwrite().value();

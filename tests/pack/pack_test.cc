@@ -31,7 +31,7 @@ static_assert(!std::is_copy_constructible_v<MutablePack>);
 
 template <typename T>
 concept GivesPlan = requires(T packed) {
-  std::forward<T>(packed).plan();
+  std::forward<T>(packed).pack_layout();
 };
 template <typename T>
 concept GivesRest = requires(T packed) {
@@ -46,7 +46,7 @@ static_assert(GivesRest<const Packed&> && !GivesRest<Packed>);
 TEST(PackTest, Create_PacksTheTensorsOfOneDTypeInOneAlignedBuffer) {
   const Packed packed = PackedSample();
   EXPECT_EQ(packed.dtype(), DType::kF32);
-  EXPECT_EQ(packed.plan().size(), 2u);
+  EXPECT_EQ(packed.pack_layout().size(), 2u);
   const absl::Span<const float> all = packed.span<float>();
   EXPECT_EQ(all.size(), 32u);  // two runs of 64 bytes
   EXPECT_EQ(reinterpret_cast<uintptr_t>(all.data()) % 64, 0u);
@@ -89,8 +89,8 @@ TEST(PackTest, PackOfAGroup_KeepsItsSlots) {
   const ParamStore store = SampleStore();
   const Packed packed = Packed::Create(GroupOf(store, {2, 3}), DType::kF32).value();
   EXPECT_EQ(packed.layout(), store.layout());
-  EXPECT_EQ(packed.plan().size(), 1u);
-  EXPECT_EQ(packed.plan().slot(0), 2u);
+  EXPECT_EQ(packed.pack_layout().size(), 1u);
+  EXPECT_EQ(packed.pack_layout().slot(0), 2u);
   const ParamStore view = packed.store().value();
   EXPECT_EQ(view.size(), 2u);
   EXPECT_THAT(ElementsOf<float>(*view.FindSlot(2)), ElementsAre(4, 5));
@@ -99,7 +99,7 @@ TEST(PackTest, PackOfAGroup_KeepsItsSlots) {
 
 TEST(PackTest, WithoutATensorOfTheDType_AllLeavesAreInRest) {
   Packed packed = Packed::Create(SampleStore(), DType::kF64).value();
-  EXPECT_EQ(packed.plan().size(), 0u);
+  EXPECT_EQ(packed.pack_layout().size(), 0u);
   EXPECT_EQ(packed.rest().size(), 4u);
   EXPECT_TRUE(packed.span<double>().empty());
   { MutablePack writing = packed.Mutate().value(); }
@@ -120,7 +120,7 @@ TEST(PackTest, EmptyTensorsAndSubByteTypes_ArePacked) {
   const Tensor empty = Tensor::Zeros(DType::kF6E3M2, {0}).value();
   Packed packed =
       Packed::Create(StoreOf({{"a", empty}, {"b", f6}, {"c", f6}}), DType::kF6E3M2).value();
-  EXPECT_EQ(packed.plan().byte_size(), 128);
+  EXPECT_EQ(packed.pack_layout().byte_size(), 128);
   { MutablePack writing = packed.Mutate().value(); }
   const ParamStore view = packed.store().value();
   EXPECT_EQ(view.leaf(0), Leaf(empty));
@@ -169,7 +169,7 @@ TEST(PackTest, Span_WritesOneLeafByItsPlace) {
   Packed packed = PackedSample();
   {
     MutablePack writing = packed.Mutate().value();
-    EXPECT_EQ(writing.plan(), packed.plan());
+    EXPECT_EQ(writing.pack_layout(), packed.pack_layout());
     EXPECT_EQ(writing.dtype(), DType::kF32);
     writing.span<float>(1)[1] = 50;
   }
@@ -302,7 +302,7 @@ TEST(PackTest, CreateLike_HasTheSameOffsets) {
   const ParamStore grads =
       StoreLike(params, {Floats({10, 20, 30}), Ints({0}), Floats({40, 50}), Value("anything")});
   const Packed like = Packed::CreateLike(packed, grads).value();
-  EXPECT_EQ(&like.plan().slots(), &packed.plan().slots());  // one object
+  EXPECT_EQ(&like.pack_layout().slots(), &packed.pack_layout().slots());  // one object
   EXPECT_THAT(like.span<float>(1), ElementsAre(40, 50));
   EXPECT_THAT(GapBytes(like), Each(0));
 }
@@ -311,7 +311,7 @@ TEST(PackTest, CreateLike_AcceptsOtherLeaves) {
   const ParamStore params = SampleStore();
   const Packed packed = Packed::Create(params, DType::kF32).value();
   const Packed like = Packed::CreateLike(packed, GroupOf(params, {0, 2})).value();
-  EXPECT_EQ(like.plan(), packed.plan());
+  EXPECT_EQ(like.pack_layout(), packed.pack_layout());
   EXPECT_EQ(like.slots().size(), 2u);
   EXPECT_TRUE(like.rest().empty());
 }
@@ -332,7 +332,7 @@ TEST(PackTest, CreateLike_NamesAllMismatches) {
 TEST(PackTest, ZerosLike_HasTheSamePlacesAndKeepsStaticLeaves) {
   const Packed packed = PackedSample();
   const Packed zeros = Packed::ZerosLike(packed).value();
-  EXPECT_EQ(zeros.plan(), packed.plan());
+  EXPECT_EQ(zeros.pack_layout(), packed.pack_layout());
   EXPECT_THAT(zeros.span<float>(), Each(0));
   const ParamStore view = zeros.store().value();
   EXPECT_EQ(view.leaf(1), Leaf(Ints({0})));

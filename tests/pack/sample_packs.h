@@ -31,7 +31,7 @@ inline void WriteFirst(Packed& packed, float value) {
 inline std::vector<int> GapBytes(const Packed& packed) {
   std::vector<int> found;
   const absl::Span<const std::byte> bytes = packed.bytes().value();
-  for (const PackLayout::Gap& gap : packed.plan().gaps()) {
+  for (const PackLayout::Gap& gap : packed.pack_layout().gaps()) {
     for (const std::byte byte :
          bytes.subspan(static_cast<size_t>(gap.offset), static_cast<size_t>(gap.bytes))) {
       found.push_back(std::to_integer<int>(byte));

@@ -197,7 +197,7 @@ TEST_F(ReportDataTest, GroupsByFilter_EndWithTheRest) {
   EXPECT_EQ(item["groups"][1]["leaves"], 2);
   EXPECT_EQ(item["groups"][2]["name"], "rest");
   EXPECT_EQ(item["groups"][2]["rest"], true);
-  EXPECT_EQ(item["took_root"], nullptr);
+  EXPECT_EQ(item["root_group"], nullptr);
 }
 
 TEST_F(ReportDataTest, Match_SelectsLeaves) {

@@ -112,7 +112,7 @@ TEST(GroupsTest, PackAndUnpack_WorkInPlace) {
   Groups groups = SampleGroups();
   ASSERT_THAT(groups.Pack("bias"), IsOk());
   EXPECT_TRUE(groups.Find("bias")->packed());
-  EXPECT_EQ(groups.Find("bias")->pack().plan().size(), 3u);
+  EXPECT_EQ(groups.Find("bias")->pack().pack_layout().size(), 3u);
   EXPECT_THAT(groups.Pack("bias"), StatusIs(kPrecondition, HasSubstr("found a packed group")));
   EXPECT_EQ(groups.FindSlot(1), nullptr) << "it is in the pack";
   EXPECT_EQ(FloatsAt(groups.Merge().value(), ".head.bias"), (std::vector<float>{30, 31}));

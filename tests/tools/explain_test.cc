@@ -60,7 +60,7 @@ TEST_F(ExplainTest, WithoutGroups_ShowsTheSavedGroups) {
 TEST_F(ExplainTest, FilterThatMatchedTheRoot_IsNoted) {
   const std::vector<std::string> args = {"explain", path_, "heads", "--group", "odd=not dtype:f32"};
   EXPECT_THAT(Out(args), HasSubstr("note: the filter of group 'odd' matched the root"));
-  EXPECT_EQ(Json(args)["items"][0]["took_root"], "odd");
+  EXPECT_EQ(Json(args)["items"][0]["root_group"], "odd");
 }
 
 TEST_F(ExplainTest, Match_SelectsLeaves) {

@@ -133,7 +133,7 @@ TEST_F(InspectJsonTest, Groups_EqualThoseOfPartition) {
   const auto groups = Partition(SampleParams().params, parsed).value();
   const json item = Inspect(args)["items"][0];
   EXPECT_EQ(item["groups_saved"], false);
-  EXPECT_EQ(item["took_root"], nullptr);
+  EXPECT_EQ(item["root_group"], nullptr);
   ASSERT_EQ(item["groups"].size(), groups.size());
   for (size_t i = 0; i < groups.size(); ++i) {
     EXPECT_EQ(item["groups"][i]["name"], i < 3 ? absl::StrCat("g", i) : "rest");
@@ -146,7 +146,7 @@ TEST_F(InspectJsonTest, Groups_EqualThoseOfPartition) {
       }
     }
   }
-  EXPECT_EQ(Inspect({"--group", "x=not rank:7"})["items"][0]["took_root"], "x");
+  EXPECT_EQ(Inspect({"--group", "x=not rank:7"})["items"][0]["root_group"], "x");
 }
 
 TEST_F(InspectJsonTest, SavedGroups_MayOmitLeaves) {

@@ -202,7 +202,7 @@ struct WordsArguments {
 };
 
 // The maximum count of leaves: more would take too long to search at each key press.
-constexpr uint32_t kMostLeaves = 200'000;
+constexpr uint32_t kMaxLeaves = 200'000;
 
 // Returns whether the word needs no quotes in a shell.
 bool IsPlain(absl::string_view word) {
@@ -215,7 +215,7 @@ bool IsPlain(absl::string_view word) {
 // Adds the paths that begin with the prefix, cut after the next key; a dot follows if there are
 // more keys.
 void AddPaths(const SourceItem& item, const std::string& prefix, std::set<std::string>* words) {
-  if (item.size() > kMostLeaves) return;
+  if (item.size() > kMaxLeaves) return;
   // A path that is too long to print ends the suggestions.
   item.layout
       .ForEachPath(item.slots, PathForm::kDotted,

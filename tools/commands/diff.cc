@@ -87,13 +87,14 @@ std::string NumbersText(const LeafDiff& leaf) {
 // Returns a part of a value, from shortly before byte `from`, so that two long values that begin
 // alike are shown where they differ.
 std::string ValuePart(absl::string_view value, size_t from) {
-  constexpr size_t kMostValue = 48;
+  constexpr size_t kMaxShownValue = 48;
   constexpr size_t kBefore = 12;
-  if (value.size() <= kMostValue) return CutEnd(Printable(value), kMostValue);
+  if (value.size() <= kMaxShownValue) return CutEnd(Printable(value), kMaxShownValue);
   size_t begin = from > kBefore ? from - kBefore : 0;
   // Do not begin in the middle of a character.
   while (begin > 0 && begin < value.size() && (value[begin] & 0xc0) == 0x80) --begin;
-  return CutEnd(absl::StrCat(begin > 0 ? "..." : "", Printable(value.substr(begin))), kMostValue);
+  return CutEnd(absl::StrCat(begin > 0 ? "..." : "", Printable(value.substr(begin))),
+                kMaxShownValue);
 }
 
 std::string ValuesText(const LeafDiff& leaf) {

@@ -15,7 +15,7 @@ constexpr char kExplainHelp[] = R"(Examples:
 Without --group the groups that were saved with the file are shown; their filters are not known.
 
 The JSON is one object with the fields schema, file, format, ..., items; an item has name,
-groups_saved, took_root (the group whose filter matched the root, or null), leaves; a leaf has path,
+groups_saved, root_group (the group whose filter matched the root, or null), leaves; a leaf has path,
 dotted, group (null: in no saved group), filter, at (the node that the filter matched), at_dotted. The
 last three are null for the rest and for saved groups.
 
@@ -31,7 +31,7 @@ struct ExplainedLeaf {
 struct ExplainedItem {
   const SourceItem* item = nullptr;
   std::vector<ExplainedLeaf> leaves;
-  std::optional<std::string> took_root;
+  std::optional<std::string> root_group;
 };
 
 absl::StatusOr<std::vector<ExplainedItem>> ExplainItems(const Input& input,
@@ -50,7 +50,7 @@ absl::StatusOr<std::vector<ExplainedItem>> ExplainItems(const Input& input,
       if (leaf.why.group != kNoGroup) leaf.group = grouping->name(leaf.why.group);
     }
     const std::optional<uint32_t> root = grouping ? grouping->root_group() : std::nullopt;
-    if (root) one.took_root = grouping->name(*root);
+    if (root) one.root_group = grouping->name(*root);
     items.push_back(std::move(one));
   }
   return items;
@@ -77,7 +77,7 @@ void PrintItem(const ExplainedItem& one, const std::vector<NamedFilter>& groups,
     return why.filter ? Cell{PrintableCanonical(why.matched_path)} : Cell();
   });
   table.Print(leaves.size(), out);
-  if (one.took_root) PrintTookRoot(*one.took_root, out);
+  if (one.root_group) NoteRootGroup(*one.root_group, out);
 }
 
 Json LeafToJson(const ExplainedLeaf& explained, const std::vector<NamedFilter>& groups) {
@@ -112,7 +112,7 @@ absl::Status Explain(const ExplainOptions& options) {
     JsonList list_of_leaves(
         {{"name", one.item->name},
          {"groups_saved", input.groups.empty() && one.item->grouping.has_value()},
-         {"took_root", ToJson(one.took_root)}},
+         {"root_group", ToJson(one.root_group)}},
         "leaves", list);
     for (const ExplainedLeaf& leaf : one.leaves) {
       list_of_leaves.Add(LeafToJson(leaf, input.groups));

@@ -355,7 +355,7 @@ void PrintTitle(const Source& source, Output* out) {
   out->Write(out->Styled(Style::kBold, Printable(source.file)), ": ", source.description, "\n");
 }
 
-void PrintTookRoot(const std::string& group, Output* out) {
+void NoteRootGroup(const std::string& group, Output* out) {
   out->Write("  note: the filter of group '", Printable(group),
              "' matched the root, so the group has every leaf; to match only leaves, write "
              "'leaf and (...)'\n");

@@ -105,7 +105,7 @@ std::string PrintableName(const ChosenLeaf& leaf);
 // Prints the file and its format, the first line of several answers.
 void PrintTitle(const Source& source, Output* out);
 // Prints a note that the filter of this group matched the root, with an alternative.
-void PrintTookRoot(const std::string& group, Output* out);
+void NoteRootGroup(const std::string& group, Output* out);
 
 }  // namespace leafstore::tools
 

@@ -138,7 +138,7 @@ void PrintGroups(const ItemSummary& summary, Output* out) {
   }
   out->Write("\n");
   table.Print(groups.size(), out);
-  if (const std::optional<std::string> group = summary.took_root()) PrintTookRoot(*group, out);
+  if (const std::optional<std::string> group = summary.root_group()) NoteRootGroup(*group, out);
 }
 
 void PrintItem(const ItemSummary& summary, bool verified, Output* out) {
@@ -238,7 +238,7 @@ Json HeadOf(const ItemSummary& summary) {
                {"listed", ToJson(summary.rows.ListedTotals())}};
   if (!summary.grouping) return json;
   json["groups_saved"] = summary.groups_saved;
-  json["took_root"] = ToJson(summary.took_root());
+  json["root_group"] = ToJson(summary.root_group());
   json["groups"] = Json::array();
   for (const GroupSummary& group : summary.groups) {
     Json fields = {{"name", ToJson(group.name)}};

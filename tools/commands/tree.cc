@@ -15,13 +15,13 @@ node has path, dotted, depth, kind, and the fields of its kind (docs/tool.md).
 Exit codes: 0 success; 1 the file cannot be read, or the output cannot be written; 2 usage.)";
 
 // Deeper rows are not indented further; their text begins with their depth.
-constexpr uint32_t kMostIndent = 40;
+constexpr uint32_t kMaxIndent = 40;
 
 std::string KeyText(const TreeDef& def, const Row& row) {
   if (row.node == kRootNode) return "(root)";
   const std::string key = PrintableKey(def.key(row.node));
-  if (row.depth <= kMostIndent) return std::string(2 * row.depth, ' ') + key;
-  return absl::StrCat(std::string(2 * kMostIndent, ' '), "[level ", row.depth, "] ", key);
+  if (row.depth <= kMaxIndent) return std::string(2 * row.depth, ' ') + key;
+  return absl::StrCat(std::string(2 * kMaxIndent, ' '), "[level ", row.depth, "] ", key);
 }
 
 // Returns "dict of 3" or "struct Linear".

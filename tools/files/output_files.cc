@@ -145,10 +145,10 @@ absl::Status CheckRegular(const std::string& path) {
 
 // Returns the file that a link points to, whether it exists or not; `path` if it is not a link.
 std::string FileBehind(const std::string& path) {
-  constexpr int kMostLinks = 40;  // the limit of the kernel
+  constexpr int kMaxLinks = 40;  // the limit of the kernel
   std::filesystem::path file = path;
   std::error_code error;
-  for (int links = 0; links < kMostLinks; ++links) {
+  for (int links = 0; links < kMaxLinks; ++links) {
     const std::filesystem::path next = std::filesystem::read_symlink(file, error);
     if (error) break;
     file = file.parent_path() / next;  // this is `next` if that is absolute

@@ -67,7 +67,7 @@ function drawWarnings(report, item, show) {
   const notices = [
     ...(report.skipped ?? []).map(({ step, why }) => `Step ${formatCount(step)} is not in this report: ${why}`),
     ...report.notes,
-    item.took_root !== null && `The filter of group ${item.took_root} matched the root, so the group has every leaf.`,
+    item.root_group !== null && `The filter of group ${item.root_group} matched the root, so the group has every leaf.`,
     ...(item.change?.structure ?? []).map((line) => `Structure: ${line}`),
   ].filter(Boolean).map((text) => bdi(text));
   const odd = item.sum(0, 'odd');

@@ -198,7 +198,7 @@ Json ReportItemJson(const ReportItem& item, const Json& steps) {
   });
   json["groups_saved"] = item.groups_saved;
   const std::optional<uint32_t> root = item.grouping ? item.grouping->root_group() : std::nullopt;
-  json["took_root"] = root ? Json(Printable(item.grouping->name(*root))) : Json(nullptr);
+  json["root_group"] = root ? Json(Printable(item.grouping->name(*root))) : Json(nullptr);
   json["sides"] = Json::array();
   for (size_t side = 0; side < item.sides.size(); ++side) {
     json["sides"].push_back(SideJson(item, side));

@@ -20,9 +20,9 @@ namespace leafstore::tools {
 namespace {
 
 // The maximum count of structural differences that are listed.
-constexpr size_t kMostStructure = 50;
+constexpr size_t kMaxStructure = 50;
 // A damaged file may have any size in its manifest.
-constexpr int64_t kMostBytes = int64_t{1} << 40;
+constexpr int64_t kMaxBytes = int64_t{1} << 40;
 // Keys are cut to this many columns: a file can hold megabytes.
 constexpr size_t kMaxShownKey = 1024;
 
@@ -155,7 +155,7 @@ std::vector<std::string> CompareStructures(const SourceItem& before, const Sourc
   size_t more = 0;
   for (const TreeDefDifference& difference : DiffTreeDefs(*a, *b)) {
     if (difference.what == What::kOnlyInA || difference.what == What::kOnlyInB) continue;
-    if (lines.size() < kMostStructure) {
+    if (lines.size() < kMaxStructure) {
       lines.push_back(ToString(difference, *a, *b));
     } else {
       ++more;
@@ -290,7 +290,7 @@ LeafChange CompareLeaves(const Leaf& before, const Leaf& after) {
 int64_t ReportItem::bytes_to_read() const {
   int64_t bytes = 0;
   for (const std::optional<Totals>& side : totals) {
-    if (side) bytes += std::min(side->bytes, kMostBytes - bytes);
+    if (side) bytes += std::min(side->bytes, kMaxBytes - bytes);
   }
   return bytes;
 }

@@ -68,11 +68,15 @@ absl::StatusOr<SourceFormat> DetectFormat(const std::string& file) {
   }
   if (const std::optional<SourceFormat> named = FormatOfName(file)) return *named;
   // It may be a checkpoint whose first bytes are damaged, hence "preamble".
-  return absl::DataLossError(absl::StrCat(
-      "preamble: expected '", absl::CHexEscape(kLeafMagic),
-      "' (a checkpoint), a header's length "
-      "and '{' (safetensors), '{' (an index of safetensors), 'PK' (npz) or '\\x93NUMPY' (npy), ",
-      head.empty() ? "found an empty file" : absl::StrCat("found '", absl::CHexEscape(head), "'")));
+  const std::string found =
+      head.empty() ? "an empty file" : absl::StrCat("'", absl::CHexEscape(head), "'");
+  return WithReason(
+      absl::DataLossError(absl::StrCat(
+          "preamble: expected '", absl::CHexEscape(kLeafMagic),
+          "' (a checkpoint), a header's length and '{' (safetensors), '{' (an index of "
+          "safetensors), 'PK' (npz) or '\\x93NUMPY' (npy), found ",
+          found)),
+      ErrorReason::kNotThisFormat);
 }
 
 SourceOr OpenSafetensors(const std::string& file, const SourceOptions& options) {
@@ -204,9 +208,9 @@ absl::StatusOr<std::string> FileOfDirectory(const std::string& directory) {
     }
     if (found.size() == 1) return absl::StrCat(directory, "/", found[0]);
     if (found.size() > 1) {
-      constexpr size_t kMostNamed = 10;
-      if (found.size() > kMostNamed) {
-        found.resize(kMostNamed);
+      constexpr size_t kMaxNamed = 10;
+      if (found.size() > kMaxNamed) {
+        found.resize(kMaxNamed);
         found.emplace_back("...");
       }
       return absl::InvalidArgumentError(absl::StrCat(directory, ": expected one *", suffix,

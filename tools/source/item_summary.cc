@@ -77,7 +77,7 @@ uint32_t ItemSummary::GroupOf(uint32_t place) const {
   return group == kNoGroup ? grouping->group_count() : group;
 }
 
-std::optional<std::string> ItemSummary::took_root() const {
+std::optional<std::string> ItemSummary::root_group() const {
   const std::optional<uint32_t> group = grouping ? grouping->root_group() : std::nullopt;
   return group ? std::optional<std::string>(grouping->name(*group)) : std::nullopt;
 }

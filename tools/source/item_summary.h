@@ -44,7 +44,7 @@ struct ItemSummary {
   // Returns the group of all leaves of a row; no value if they are in several, or without groups.
   std::optional<uint32_t> GroupOf(const Row& row) const;
   // Returns the name of the group whose filter matched the root, and so has every leaf.
-  std::optional<std::string> took_root() const;
+  std::optional<std::string> root_group() const;
 
   ItemRows rows;
   bool partly_listed = false;  // --match excluded something

@@ -133,7 +133,7 @@ absl::StatusOr<std::unique_ptr<Source>> OpenDirectory(const std::string& directo
 }
 
 // A damaged file may have any size in its manifest.
-constexpr int64_t kMostLeafBytes = int64_t{1} << 50;
+constexpr int64_t kMaxLeafBytes = int64_t{1} << 50;
 
 // The places [begin, end), which are read together.
 struct Piece {
@@ -156,7 +156,7 @@ std::vector<Piece> Pieces(const std::vector<ItemPlaces>& items, int threads) {
     ++pieces.back().end;
     for (const auto& [item, places] : items) {
       if (item == nullptr || places[i] == kNoPlace) continue;
-      pieces.back().bytes += std::min(item->entry(places[i]).spec.byte_size(), kMostLeafBytes);
+      pieces.back().bytes += std::min(item->entry(places[i]).spec.byte_size(), kMaxLeafBytes);
     }
   }
   return pieces;
@@ -282,7 +282,7 @@ absl::Status ForEachLeaf(
     return absl::OkStatus();
   };
   int64_t total = 0;
-  for (const Piece& piece : pieces) total += std::min(piece.bytes, kMostLeafBytes - total);
+  for (const Piece& piece : pieces) total += std::min(piece.bytes, kMaxLeafBytes - total);
   std::vector<absl::Status> failed(pieces.size());
   std::atomic<bool> any_failed = false;
   internal::ParallelFor(pieces.size(), internal::ThreadsFor(threads, total), [&](size_t i) {

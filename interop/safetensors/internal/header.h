@@ -61,7 +61,7 @@ class SafetensorsHeader {
   // Parses the bytes of a header, without the length, of a file of `file_size` bytes. O(bytes),
   // plus O(n log n) if offsets are not ascending. `readable_behind` bytes after the text may be
   // read; if they are fewer than 64, the text is copied. error DataLoss also: the file is shorter
-  // than its header. error ResourceExhausted: longer than kMostSafetensorsHeader.
+  // than its header. error ResourceExhausted: longer than kMaxLenientSafetensorsHeader.
   static absl::StatusOr<SafetensorsHeader> Parse(absl::string_view text, int64_t file_size,
                                                  const SafetensorsLeniency& lenient = {},
                                                  int64_t readable_behind = 0);

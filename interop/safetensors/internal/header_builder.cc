@@ -17,7 +17,7 @@ constexpr size_t kBytesOfAnEntry = 48;
 
 // The most runs of ascending names that are merged; more are hashed. Writers sort the names within
 // each dtype, and most models have one or two dtypes.
-constexpr size_t kMostRuns = 4;
+constexpr size_t kMaxRuns = 4;
 
 }  // namespace
 
@@ -110,7 +110,7 @@ absl::StatusOr<SafetensorsHeader> SafetensorsHeaderBuilder::Finish() && {
 
 absl::Status SafetensorsHeaderBuilder::CheckNames() const {
   if (runs_.empty()) return absl::OkStatus();
-  const std::optional<uint32_t> again = runs_.size() < kMostRuns ? MergeNames() : HashNames();
+  const std::optional<uint32_t> again = runs_.size() < kMaxRuns ? MergeNames() : HashNames();
   if (!again.has_value()) return absl::OkStatus();
   return DamagedJson("header", "tensors with different names",
                      absl::StrCat("two called ", QuotedForMessage(out_.name(*again))));

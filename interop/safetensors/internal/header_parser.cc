@@ -14,7 +14,7 @@ namespace leafstore::internal {
 namespace {
 
 // With padding, simdjson itself reports the limit.
-static_assert(kMostSafetensorsHeader + simdjson::SIMDJSON_PADDING <=
+static_assert(kMaxLenientSafetensorsHeader + simdjson::SIMDJSON_PADDING <=
               simdjson::SIMDJSON_MAXSIZE_BYTES);
 
 // Passes the entries of a header to a builder.
@@ -180,7 +180,7 @@ absl::StatusOr<absl::string_view> TrimAndCheckEnds(absl::string_view text,
 }  // namespace
 
 int64_t MostSafetensorsHeader(const SafetensorsLeniency& lenient) {
-  return std::clamp<int64_t>(lenient.max_header, 0, kMostSafetensorsHeader);
+  return std::clamp<int64_t>(lenient.max_header, 0, kMaxLenientSafetensorsHeader);
 }
 
 absl::StatusOr<int64_t> SafetensorsHeader::ParseLength(absl::Span<const std::byte> prefix,
@@ -216,9 +216,9 @@ absl::StatusOr<SafetensorsHeader> SafetensorsHeader::Parse(absl::string_view tex
     return DamagedJson("header", absl::StrCat("a file of at least ", data_begin, " bytes"),
                        absl::StrCat(file_size));
   }
-  if (text.size() > static_cast<size_t>(kMostSafetensorsHeader)) {
+  if (text.size() > static_cast<size_t>(kMaxLenientSafetensorsHeader)) {
     return absl::ResourceExhaustedError(absl::StrCat(
-        "header: expected at most ", kMostSafetensorsHeader, " bytes, found ", text.size()));
+        "header: expected at most ", kMaxLenientSafetensorsHeader, " bytes, found ", text.size()));
   }
   const char* const end = text.data() + text.size();
   LEAFSTORE_ASSIGN_OR_RETURN(text, TrimAndCheckEnds(text, lenient));

@@ -324,12 +324,12 @@ absl::Status Unflattener::EnterStruct(SortedNames names) {
 }
 
 absl::Status Unflattener::OtherFields(SortedNames names) const {
-  constexpr size_t kMostShown = 40;
+  constexpr size_t kMaxShown = 40;
   std::vector<std::string> found;
   const NodeId end = def_.end(cursor_);
   for (NodeId child = def_.first_child(cursor_); child != end; child = def_.end(child)) {
-    found.push_back(found.size() < kMostShown ? NameForMessage(def_.key(child).name) : "...");
-    if (found.size() > kMostShown) break;
+    found.push_back(found.size() < kMaxShown ? NameForMessage(def_.key(child).name) : "...");
+    if (found.size() > kMaxShown) break;
   }
   return At(absl::InvalidArgumentError(
       absl::StrCat("expected a struct with the fields [", absl::StrJoin(names, ", "),
