@@ -15,7 +15,6 @@
 #include <complex>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"

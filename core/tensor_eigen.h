@@ -45,7 +45,6 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include <Eigen/Core>
 #include <unsupported/Eigen/CXX11/Tensor>

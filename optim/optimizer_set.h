@@ -26,7 +26,6 @@
 #ifndef LEAFSTORE_OPTIM_OPTIMIZER_SET_H_
 #define LEAFSTORE_OPTIM_OPTIMIZER_SET_H_
 
-#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>

@@ -1,7 +1,6 @@
 #include "leafstore/store/definition.h"
 
 #include <algorithm>
-#include <string>
 #include <utility>
 
 #include "absl/hash/hash.h"

@@ -17,7 +17,6 @@
 #ifndef LEAFSTORE_STORE_DEFINITION_H_
 #define LEAFSTORE_STORE_DEFINITION_H_
 
-#include <cstdint>
 #include <memory>
 #include <type_traits>
 #include <utility>

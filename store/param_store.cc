@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cassert>
 
-#include "absl/hash/hash.h"
 #include "absl/strings/str_cat.h"
 
 #include "leafstore/core/status_macros.h"

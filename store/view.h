@@ -25,7 +25,6 @@
 #include <concepts>
 #include <cstdint>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"

@@ -4,7 +4,6 @@
 #ifndef LEAFSTORE_OPTIM_INTERNAL_STEP_PLAN_H_
 #define LEAFSTORE_OPTIM_INTERNAL_STEP_PLAN_H_
 
-#include <cstddef>
 #include <optional>
 #include <variant>
 #include <vector>

@@ -1,7 +1,6 @@
 #include "leafstore/select/internal/glob_suggestions.h"
 
 #include <algorithm>
-#include <cstddef>
 #include <cstdint>
 
 #include "absl/strings/numbers.h"

@@ -14,7 +14,6 @@
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
-#include "absl/strings/string_view.h"
 
 #include "leafstore/core/path.h"
 #include "leafstore/select/internal/glob.h"

@@ -40,9 +40,8 @@ GroupedSlots SlotsByGroup(const SlotSet& held, absl::Span<const uint32_t> group_
 // Returns "group 'bias'", or without names "group 0".
 std::string GroupText(bool named, const std::string& name);
 
-// `names` has one more than `filters` if the last group is the rest. Without names, groups are named
-// by index and end with the rest. Errors as Grouping::Compile.
-// O(nodes * filters).
+// `names` has one more than `filters` if the last group is the rest. Without names, groups are
+// named by index and end with the rest. Errors as Grouping::Compile. O(nodes * filters).
 absl::StatusOr<CompiledGroups> CompileGroups(const LeafSpecs& leaves, std::vector<Filter> filters,
                                              std::optional<std::vector<std::string>> names,
                                              const GroupingOptions& options);

@@ -19,7 +19,6 @@
 #include <utility>
 
 #include "absl/status/status.h"
-#include "absl/strings/str_cat.h"
 #include <CLI/CLI.hpp>
 
 #include "leafstore/core/status_macros.h"

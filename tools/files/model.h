@@ -12,7 +12,6 @@
 #ifndef LEAFSTORE_TOOLS_FILES_MODEL_H_
 #define LEAFSTORE_TOOLS_FILES_MODEL_H_
 
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>

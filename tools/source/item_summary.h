@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "absl/types/span.h"
 
 #include "leafstore/numeric/stats.h"
 #include "leafstore/select/grouping.h"
