@@ -6,6 +6,8 @@
 #include <cerrno>
 #include <cstdlib>
 
+#include "absl/strings/str_format.h"
+
 #include "leafstore/tools/present/text.h"
 
 namespace leafstore::tools {
