@@ -5,7 +5,7 @@
 #include "absl/strings/strip.h"
 
 #include "leafstore/checkpoint/internal/checkpoint_file.h"
-#include "leafstore/checkpoint/internal/choose_leaves.h"
+#include "leafstore/checkpoint/internal/stored_leaves.h"
 #include "leafstore/core/internal/suggest.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/core/value.h"

@@ -23,7 +23,6 @@ namespace leafstore {
 using internal::AtomicFile;
 using internal::Increment;
 using internal::StoredLocation;
-using internal::StoreSpec;
 using internal::TensorWriter;
 
 namespace {
@@ -208,15 +207,16 @@ class CheckpointWriter::State {
     if (def.has_value()) {
       LEAFSTORE_ASSIGN_OR_RETURN(one->store, OnLayout(Layout(*def), std::move(one->store)));
     }
-    StoreSpec spec = StoreSpec::Of(one->store, options.grouping);
-    LEAFSTORE_RETURN_IF_ERROR(spec.Check());
-    return ManifestItem{.name = one->name,
-                        .layout = std::move(spec.layout),
-                        .slots = std::move(spec.slots),
-                        .leaves = std::move(spec.leaves),
-                        .segments = {},
-                        .grouping = std::move(spec.grouping),
-                        .metadata = options.metadata};
+    ManifestItem item{.name = one->name,
+                      .layout = one->store.layout(),
+                      .slots = one->store.slots(),
+                      .leaves = LeafColumns::Of(one->store.leaves()),
+                      .segments = {},
+                      .grouping = options.grouping,
+                      .metadata = options.metadata};
+    LEAFSTORE_RETURN_IF_ERROR(
+        internal::CheckSpec(item.layout, item.slots, item.leaves, item.grouping));
+    return item;
   }
 
   absl::Status SaveItem(ManifestItem out, std::vector<Leaf> leaves) {

@@ -1,5 +1,5 @@
-// StoredLeaves: loads the leaves of a file by place, as views of a mapping or as tensors that own
-// their bytes. The readers of all formats use it.
+// StoredLeaves: loads the leaves of a file, all or parts, as views of a mapping or as tensors that
+// own their bytes. The readers of all formats use it.
 //
 // Small tensors that are close together in a file are read, or made resident, together. Several
 // threads read the bytes of different leaves.
@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 
 #include "leafstore/checkpoint/internal/file_bytes.h"
@@ -18,7 +19,10 @@
 #include "leafstore/core/leaf.h"
 #include "leafstore/core/leaf_spec.h"
 #include "leafstore/io/io_options.h"
+#include "leafstore/select/grouping.h"
+#include "leafstore/select/load_into.h"
 #include "leafstore/store/layout.h"
+#include "leafstore/store/param_store.h"
 #include "leafstore/store/slot_set.h"
 
 namespace leafstore::internal {
@@ -60,6 +64,25 @@ class StoredLeaves {
   const IoOptions& io_;
   const bool verify_;
 };
+
+// Loads the leaves that `options` select. error: see LoadOptions; and those of loading.
+absl::StatusOr<ParamStore> LoadChosen(const StoredLeaves& stored, const LoadOptions& options);
+
+// Loads the leaf at a canonical path. A path through an alias finds the owner's leaf. Does not
+// build an index of the paths, which would cost more than loading one leaf. error NotFound: no such
+// path, or its leaf is not stored. error InvalidArgument: not a canonical path, or that of a
+// container. O(depth * log children) with a TreeDef.
+absl::StatusOr<Leaf> LoadLeaf(const StoredLeaves& stored, absl::string_view path);
+
+// Compiles a grouping of the leaves from their specs. If a filter is a Callable, which may read
+// bytes, loads them. error: Grouping::Compile's, and those of loading.
+absl::StatusOr<Grouping> CompileGrouping(const StoredLeaves& stored,
+                                         std::vector<NamedFilter> filters,
+                                         const GroupingOptions& options);
+
+// Replaces leaves of a store. error: LoadInto's (load_into.h), and those of loading.
+absl::StatusOr<RestoreReport> LoadInto(const StoredLeaves& stored, ParamStore* store,
+                                       const RestoreOptions& options);
 
 }  // namespace leafstore::internal
 

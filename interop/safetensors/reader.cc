@@ -4,7 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 
-#include "leafstore/checkpoint/internal/choose_leaves.h"
+#include "leafstore/checkpoint/internal/stored_leaves.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/interop/safetensors/internal/file.h"
 

@@ -130,11 +130,11 @@ absl::StatusOr<Grouping> DecodeGrouping(const proto::Labels& in, const Layout& l
                                         absl::string_view where);
 
 // Encode and decode a spec without its grouping, in the fields that proto::StoreSpec and
-// proto::ParamStore have in common. error of EncodeSpec: StoreSpec::Check's. DecodeSpec also parses
+// proto::ParamStore have in common. error of EncodeSpec: CheckSpec's. DecodeSpec also parses
 // the message.
 template <typename Message>
 absl::Status EncodeSpec(const StoreSpec& spec, Message* out) {
-  LEAFSTORE_RETURN_IF_ERROR(spec.Check());
+  LEAFSTORE_RETURN_IF_ERROR(CheckSpec(spec.layout, spec.slots, spec.leaves, spec.grouping));
   if (spec.layout.has_def()) {
     LEAFSTORE_ASSIGN_OR_RETURN(const TreeDef def, spec.layout.def());
     LEAFSTORE_RETURN_IF_ERROR(EncodeTreeDefMessage(def, out->mutable_treedef()));

@@ -218,7 +218,8 @@ StoreSpec StoreSpec::Of(const ParamStore& store, std::optional<Grouping> groupin
   return {store.layout(), store.slots(), LeafColumns::Of(store.leaves()), std::move(grouping)};
 }
 
-absl::Status StoreSpec::Check() const {
+absl::Status CheckSpec(const Layout& layout, const SlotSet& slots, const LeafColumns& leaves,
+                       const std::optional<Grouping>& grouping) {
   for (uint32_t place = 0; place < leaves.size(); ++place) {
     if (leaves.is_tensor(place) || leaves.value(place).IsValid()) continue;
     return absl::InvalidArgumentError(absl::StrCat("'", layout.PathForMessage(slots.SlotAt(place)),

@@ -30,12 +30,14 @@ struct StoreSpec {
   std::optional<Grouping> grouping;  // on `layout`
 
   static StoreSpec Of(const ParamStore& store, std::optional<Grouping> grouping = std::nullopt);
-  // Checks that it can be encoded. error InvalidArgument: a static str is not UTF-8 (names the
-  // path), or the grouping is on a different Layout.
-  absl::Status Check() const;
 };
 
-// Encodes a spec. error: StoreSpec::Check's; ResourceExhausted: over 2 GiB. O(leaves).
+// Checks that the fields of a spec can be encoded. error InvalidArgument: a static str is not UTF-8
+// (names the path), or the grouping is on a different Layout.
+absl::Status CheckSpec(const Layout& layout, const SlotSet& slots, const LeafColumns& leaves,
+                       const std::optional<Grouping>& grouping);
+
+// Encodes a spec. error: CheckSpec's; ResourceExhausted: over 2 GiB. O(leaves).
 absl::StatusOr<std::string> EncodeStoreSpec(const StoreSpec& spec);
 // Decodes a spec. error DataLoss: not a valid message; names the column or path. error
 // ResourceExhausted: as Layout::Create. O(bytes) in time and memory.
