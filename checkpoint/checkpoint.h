@@ -1,5 +1,8 @@
-// Includes the writer and the reader of checkpoints, with SaveCheckpoint and LoadCheckpoint, which
-// save and load a complete file with one call.
+// SaveCheckpoint and LoadCheckpoint save and load a complete checkpoint. This header includes the
+// writer and the reader.
+//
+//   LEAFSTORE_RETURN_IF_ERROR(SaveCheckpoint("step-1.leaf", {{"params", params}}));
+//   ParamStore params = LoadCheckpoint("step-1.leaf", "params").value();
 #ifndef LEAFSTORE_CHECKPOINT_CHECKPOINT_H_
 #define LEAFSTORE_CHECKPOINT_CHECKPOINT_H_
 

@@ -1,7 +1,7 @@
 // LoadCheckpoint and CheckpointReader: load items of a checkpoint, or single leaves, subtrees and
 // leaves that match a filter.
 //
-//   ParamStore params = LoadCheckpoint("run/step-100.leaf", "params").value();
+//   ParamStore all = LoadCheckpoint("run/step-100.leaf", "params").value();
 //
 //   CheckpointReader reader = CheckpointReader::Open("run/step-100.leaf").value();
 //   ParamStore params = reader.Load("params").value();

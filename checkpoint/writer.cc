@@ -193,8 +193,8 @@ class CheckpointWriter::State {
     return absl::OkStatus();
   }
 
-  // Checks that items can be added. error FailedPrecondition: after Finish. Other errors: the error that
-  // ended this writer.
+  // Checks that items can be added. error FailedPrecondition: after Finish. Other errors: the one
+  // that ended this writer.
   absl::Status CheckUsable() const {
     if (finished_) return absl::FailedPreconditionError(absl::StrCat(path_, ": already finished"));
     return status_;

@@ -76,7 +76,7 @@ endfunction()
 
 # Removes from a list of pkg-config names those that another name of the list requires. pkg-config visits every path from
 # a package to the packages that it requires, so redundant edges would cost it exponential time.
-# `required_by_<name>` is all that leafstore's package <name> requires, directly or not.
+# `required_by_<name>` is all that leafstore's package <name> lists in Requires, directly or through others.
 function(leafstore_remove_redundant list)
   set(out ${${list}})
   foreach(name IN LISTS ${list})

@@ -34,7 +34,7 @@ class LeafSpec {
 
   bool is_tensor() const { return value_kind_ == ValueKind{}; }
 
-  // For a value: DType{}, which is not a dtype, and [].
+  // Return the dtype and shape of a tensor; for a value DType{}, which is not a dtype, and [].
   DType dtype() const { return dtype_; }
   ShapeRef shape() const { return shape_; }
   int rank() const { return static_cast<int>(shape_.size()); }

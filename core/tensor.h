@@ -100,8 +100,8 @@ class Tensor {
     if (header_ != nullptr) header_->Unref();
   }
 
-  // Allocates a tensor of zeros. Errors: those of ByteSize (shape.h). error ResourceExhausted: also
-  // out of memory. O(bytes).
+  // Allocates a tensor of zeros. Errors: those of ByteSize (shape.h); also ResourceExhausted if out
+  // of memory. O(bytes).
   static absl::StatusOr<Tensor> Zeros(DType dtype, ShapeRef shape);
   // Like Zeros, but the bytes are uninitialized: write all of them before reading any.
   static absl::StatusOr<Tensor> Uninitialized(DType dtype, ShapeRef shape);

@@ -111,14 +111,15 @@ std::optional<LeafDiff> CompareNumbers(const Tensor& a, const Tensor& b,
   return std::move(counter).Result(a.shape());
 }
 
-// Returns what differs first between the specs of two leaves; if they are the same, what is to be
-// compared next.
-LeafDiff::What CompareSpecs(const Leaf& a, const Leaf& b) {
+// Returns what differs first between two leaves, without comparing the elements of tensors.
+std::optional<LeafDiff::What> FirstDifference(const Leaf& a, const Leaf& b) {
   if (a.is_tensor() != b.is_tensor()) return LeafDiff::What::kKind;
-  if (a.is_value()) return LeafDiff::What::kValue;
+  if (a.is_value()) {
+    return a.value() == b.value() ? std::nullopt : std::optional(LeafDiff::What::kValue);
+  }
   if (a.tensor().dtype() != b.tensor().dtype()) return LeafDiff::What::kDType;
   if (a.tensor().shape() != b.tensor().shape()) return LeafDiff::What::kShape;
-  return LeafDiff::What::kNumbers;
+  return std::nullopt;
 }
 
 void AddLeaf(const ParamStore& store, uint32_t place, const Leaf& a, const Leaf& b,
@@ -187,15 +188,14 @@ std::string StoreDiff::ToString(size_t max) const {
 }
 
 std::optional<LeafDiff> DiffLeaves(const Leaf& a, const Leaf& b, const DiffOptions& options) {
-  const LeafDiff::What what = CompareSpecs(a, b);
-  const bool values = what == LeafDiff::What::kValue;
   std::optional<LeafDiff> different;
-  if (what == LeafDiff::What::kNumbers) {
+  if (const std::optional<LeafDiff::What> what = FirstDifference(a, b)) {
+    different.emplace().what = *what;
+  } else if (a.is_tensor()) {
     different = CompareNumbers(a.tensor(), b.tensor(), options);
-  } else if (!values || a.value() != b.value()) {
-    different.emplace().what = what;
   }
   if (!different) return different;
+  const bool values = different->what == LeafDiff::What::kValue;
   different->a = values ? a.value().ToString() : a.spec().ToString();
   different->b = values ? b.value().ToString() : b.spec().ToString();
   return different;

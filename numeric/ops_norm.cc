@@ -120,17 +120,17 @@ absl::StatusOr<double> SumOfSquares(const ParamStore& store) {
 absl::StatusOr<double> SumOfSquares(const Packed& packed) {
   LEAFSTORE_ASSIGN_OR_RETURN(const absl::Span<const std::byte> bytes, packed.bytes());
   LEAFSTORE_RETURN_IF_ERROR(packed.rest().CheckNoBorrow("take the norm of a pack"));
-  const PackLayout& plan = packed.pack_layout();
-  const auto bits = static_cast<int64_t>(DTypeBits(plan.dtype()));
+  const PackLayout& packing = packed.pack_layout();
+  const auto bits = static_cast<int64_t>(DTypeBits(packing.dtype()));
   double sum = 0;
   for (uint32_t place = 0; place < packed.slots().size(); ++place) {
     const Slot slot = packed.slots().SlotAt(place);
-    const uint32_t in_pack = plan.PlaceOf(slot);
+    const uint32_t in_pack = packing.PlaceOf(slot);
     if (in_pack == kNoPlace) {
       sum += Squares(*packed.rest().FindSlot(slot));
-    } else if (Counts(plan.dtype())) {
-      const int64_t count = plan.bytes(in_pack) * 8 / bits;
-      sum += Squares(plan.dtype(), bytes.data() + plan.offset(in_pack), count);
+    } else if (Counts(packing.dtype())) {
+      const int64_t count = packing.bytes(in_pack) * 8 / bits;
+      sum += Squares(packing.dtype(), bytes.data() + packing.offset(in_pack), count);
     }
   }
   return sum;
@@ -188,10 +188,10 @@ absl::StatusOr<double> ClipByGlobalNorm(Packed* packed, double max_norm) {
   LEAFSTORE_ASSIGN_OR_RETURN(const double norm, GlobalNorm(*packed));
   LEAFSTORE_ASSIGN_OR_RETURN(const double factor, ClipScale(norm, max_norm));
   if (factor == 1) return norm;
-  const PackLayout& plan = packed->pack_layout();
-  const bool scales_pack = Counts(plan.dtype()) && plan.size() > 0;
-  if (scales_pack && !CanScale(plan.dtype())) {
-    return CannotScale(plan.layout().PathText(plan.slot(0)), plan.dtype());
+  const PackLayout& packing = packed->pack_layout();
+  const bool scales_pack = Counts(packing.dtype()) && packing.size() > 0;
+  if (scales_pack && !CanScale(packing.dtype())) {
+    return CannotScale(packing.layout().PathText(packing.slot(0)), packing.dtype());
   }
   LEAFSTORE_RETURN_IF_ERROR(CheckCanScale(packed->rest()));
   {
@@ -202,8 +202,8 @@ absl::StatusOr<double> ClipByGlobalNorm(Packed* packed, double max_norm) {
     LEAFSTORE_ASSIGN_OR_RETURN(MutablePack writing, packed->Mutate());
     // Includes the gaps, whose zeros stay zeros.
     const absl::Span<std::byte> bytes = writing.bytes();
-    const auto element = static_cast<int64_t>(DTypeBits(plan.dtype()) / 8);
-    Scale(plan.dtype(), bytes.data(), plan.byte_size() / element, factor);
+    const auto element = static_cast<int64_t>(DTypeBits(packing.dtype()) / 8);
+    Scale(packing.dtype(), bytes.data(), packing.byte_size() / element, factor);
   }
   LEAFSTORE_ASSIGN_OR_RETURN(MutableLeaves rest, packed->MutateRest());
   LEAFSTORE_RETURN_IF_ERROR(ScaleLeaves(rest, factor));

@@ -24,7 +24,7 @@ struct PackView {
 };
 
 struct PackState {
-  PackLayout plan;
+  PackLayout pack_layout;
   SlotSet slots;  // of the group
   ParamStore rest;
   Buffer buffer;
@@ -33,7 +33,7 @@ struct PackState {
   std::shared_ptr<PackView> view = std::make_shared<PackView>();
 
   PackState(PackLayout p, SlotSet s, ParamStore r, Buffer b)
-      : plan(std::move(p)), slots(std::move(s)), rest(std::move(r)), buffer(std::move(b)) {}
+      : pack_layout(std::move(p)), slots(std::move(s)), rest(std::move(r)), buffer(std::move(b)) {}
 
   absl::Status CheckNoBorrow(absl::string_view what) const {
     if (!borrowed.load(std::memory_order_acquire)) return rest.CheckNoBorrow(what);
@@ -73,14 +73,14 @@ using internal::PackState;
 namespace {
 
 // Terminates unless the pack's dtype is `wanted`.
-void RequireType(const PackLayout& plan, DType wanted) {
-  if (plan.dtype() == wanted) return;
+void RequireType(const PackLayout& packing, DType wanted) {
+  if (packing.dtype() == wanted) return;
   internal::Fatal(absl::StrCat("expected a pack of ", DTypeName(wanted), ", found one of ",
-                               DTypeName(plan.dtype())));
+                               DTypeName(packing.dtype())));
 }
 
-void ClearGaps(const PackLayout& plan, std::byte* bytes) {
-  for (const PackLayout::Gap& gap : plan.gaps()) {
+void ClearGaps(const PackLayout& packing, std::byte* bytes) {
+  for (const PackLayout::Gap& gap : packing.gaps()) {
     std::memset(bytes + gap.offset, 0, static_cast<size_t>(gap.bytes));
   }
 }
@@ -91,24 +91,25 @@ void CopyBytes(const Tensor& from, std::byte* to) {
 }
 
 // Copies the packed leaves of a group into a new buffer, and releases each.
-std::shared_ptr<PackState> FillState(const PackLayout& plan, const SlotSet& group, Buffer buffer,
+std::shared_ptr<PackState> FillState(const PackLayout& packing, const SlotSet& group, Buffer buffer,
                                      std::vector<Leaf> leaves) {
   std::vector<Slot> rest_slots;
   std::vector<Leaf> rest;
   for (uint32_t place = 0; place < group.size(); ++place) {
     Leaf leaf = std::move(leaves[place]);
-    const uint32_t packed = plan.PlaceOf(group.SlotAt(place));
+    const uint32_t packed = packing.PlaceOf(group.SlotAt(place));
     if (packed == kNoPlace) {
       rest_slots.push_back(group.SlotAt(place));
       rest.push_back(std::move(leaf));
     } else {
-      CopyBytes(leaf.tensor(), buffer.mutable_data() + plan.offset(packed));
+      CopyBytes(leaf.tensor(), buffer.mutable_data() + packing.offset(packed));
     }
   }
-  ClearGaps(plan, buffer.mutable_data());
+  ClearGaps(packing, buffer.mutable_data());
   ParamStore rest_store = ParamStore::FromParts(
-      plan.layout(), SlotSet::FromSorted(group.universe(), std::move(rest_slots)), std::move(rest));
-  return std::make_shared<PackState>(plan, group, std::move(rest_store), std::move(buffer));
+      packing.layout(), SlotSet::FromSorted(group.universe(), std::move(rest_slots)),
+      std::move(rest));
+  return std::make_shared<PackState>(packing, group, std::move(rest_store), std::move(buffer));
 }
 
 absl::Status OtherLayout(absl::string_view what) {
@@ -117,12 +118,14 @@ absl::Status OtherLayout(absl::string_view what) {
 }
 
 // Checks that the store has the leaves of a pack and, unless null, of its rest.
-absl::Status CheckSpecs(const PackLayout& plan, const ParamStore* rest, const ParamStore& store) {
+absl::Status CheckSpecs(const PackLayout& packing, const ParamStore* rest,
+                        const ParamStore& store) {
   internal::FitReporter reporter;
   const auto check = [&](Slot slot, const LeafSpec& expected) {
     reporter.CheckLeaf(store.layout(), slot, expected, store.FindSlot(slot));
   };
-  for (uint32_t place = 0; place < plan.size(); ++place) check(plan.slot(place), plan.spec(place));
+  for (uint32_t place = 0; place < packing.size(); ++place)
+    check(packing.slot(place), packing.spec(place));
   for (uint32_t place = 0; rest != nullptr && place < rest->size(); ++place) {
     check(rest->slot(place), rest->leaf(place).spec());
   }
@@ -133,13 +136,13 @@ absl::Status CheckSpecs(const PackLayout& plan, const ParamStore* rest, const Pa
 absl::Status CheckAssign(const PackState& state, const ParamStore& store) {
   LEAFSTORE_RETURN_IF_ERROR(state.CheckNoBorrow("assign to the pack"));
   LEAFSTORE_RETURN_IF_ERROR(store.CheckNoBorrow("assign a store to a pack"));
-  if (!(store.layout() == state.plan.layout())) return OtherLayout("assign to a pack");
+  if (!(store.layout() == state.pack_layout.layout())) return OtherLayout("assign to a pack");
   if (!(store.slots() == state.slots)) {
     return absl::InvalidArgumentError(
         absl::StrCat("assign to a pack: expected the slots of the pack's ", state.slots.size(),
                      " leaves, found a store with other slots, of ", store.size(), " leaves"));
   }
-  return CheckSpecs(state.plan, &state.rest, store);
+  return CheckSpecs(state.pack_layout, &state.rest, store);
 }
 
 // Makes the state the sole holder of bytes that will be overwritten, except for the gaps. Returns
@@ -151,39 +154,39 @@ absl::StatusOr<Buffer> PrepareOverwrite(PackState& state) {
     return Buffer();
   }
   LEAFSTORE_ASSIGN_OR_RETURN(Buffer own, Buffer::AllocateUninitialized(state.buffer.size()));
-  ClearGaps(state.plan, own.mutable_data());
+  ClearGaps(state.pack_layout, own.mutable_data());
   state.DropView();
   return std::exchange(state.buffer, std::move(own));
 }
 
 absl::StatusOr<ParamStore> MakeView(const PackState& state) {
   LEAFSTORE_RETURN_IF_ERROR(state.rest.CheckNoBorrow("view the pack as a store"));
-  const PackLayout& plan = state.plan;
+  const PackLayout& packing = state.pack_layout;
   std::vector<Leaf> leaves;
   leaves.reserve(state.slots.size());
   uint32_t rest_place = 0;
   for (uint32_t place = 0; place < state.slots.size(); ++place) {
-    const uint32_t packed = plan.PlaceOf(state.slots.SlotAt(place));
+    const uint32_t packed = packing.PlaceOf(state.slots.SlotAt(place));
     if (packed == kNoPlace) {
       leaves.push_back(state.rest.leaf(rest_place++));
       continue;
     }
     LEAFSTORE_ASSIGN_OR_RETURN(
-        Tensor tensor,
-        Tensor::FromBuffer(plan.dtype(), plan.shape(packed), state.buffer, plan.offset(packed)));
+        Tensor tensor, Tensor::FromBuffer(packing.dtype(), packing.shape(packed), state.buffer,
+                                          packing.offset(packed)));
     leaves.emplace_back(std::move(tensor));
   }
-  return ParamStore::FromParts(plan.layout(), state.slots, std::move(leaves));
+  return ParamStore::FromParts(packing.layout(), state.slots, std::move(leaves));
 }
 
 }  // namespace
 
 absl::StatusOr<Packed> Packed::Create(ParamStore&& store, DType dtype) {
   LEAFSTORE_RETURN_IF_ERROR(store.CheckNoBorrow("pack a store"));
-  LEAFSTORE_ASSIGN_OR_RETURN(const PackLayout plan, PackLayout::Create(store, dtype));
-  LEAFSTORE_ASSIGN_OR_RETURN(Buffer buffer, Buffer::AllocateUninitialized(plan.byte_size()));
+  LEAFSTORE_ASSIGN_OR_RETURN(const PackLayout packing, PackLayout::Create(store, dtype));
+  LEAFSTORE_ASSIGN_OR_RETURN(Buffer buffer, Buffer::AllocateUninitialized(packing.byte_size()));
   const SlotSet slots = store.slots();
-  return Packed(FillState(plan, slots, std::move(buffer), std::move(store).TakeLeaves()));
+  return Packed(FillState(packing, slots, std::move(buffer), std::move(store).TakeLeaves()));
 }
 
 absl::StatusOr<Packed> Packed::Create(const ParamStore& store, DType dtype) {
@@ -194,14 +197,14 @@ absl::StatusOr<Packed> Packed::Create(const ParamStore& store, DType dtype) {
 
 absl::StatusOr<Packed> Packed::CreateLike(const Packed& like, const ParamStore& store) {
   LEAFSTORE_RETURN_IF_ERROR(store.CheckNoBorrow("pack a store"));
-  const PackLayout& plan = like.pack_layout();
-  if (!(store.layout() == plan.layout())) return OtherLayout("pack like another");
-  LEAFSTORE_RETURN_IF_ERROR(CheckSpecs(plan, nullptr, store));
-  LEAFSTORE_ASSIGN_OR_RETURN(Buffer buffer, Buffer::AllocateUninitialized(plan.byte_size()));
+  const PackLayout& packing = like.pack_layout();
+  if (!(store.layout() == packing.layout())) return OtherLayout("pack like another");
+  LEAFSTORE_RETURN_IF_ERROR(CheckSpecs(packing, nullptr, store));
+  LEAFSTORE_ASSIGN_OR_RETURN(Buffer buffer, Buffer::AllocateUninitialized(packing.byte_size()));
   // Shares the object if they are equal, so that comparing the slots of the two packs stays O(1).
   const SlotSet& slots = store.slots() == like.slots() ? like.slots() : store.slots();
   return Packed(
-      FillState(plan, slots, std::move(buffer), {store.leaves().begin(), store.leaves().end()}));
+      FillState(packing, slots, std::move(buffer), {store.leaves().begin(), store.leaves().end()}));
 }
 
 absl::StatusOr<Packed> Packed::ZerosLike(const Packed& like) {
@@ -217,7 +220,7 @@ absl::StatusOr<Packed> Packed::ZerosLike(const Packed& like) {
                                             std::move(buffer)));
 }
 
-const PackLayout& Packed::pack_layout() const& { return state_->plan; }
+const PackLayout& Packed::pack_layout() const& { return state_->pack_layout; }
 const SlotSet& Packed::slots() const { return state_->slots; }
 const ParamStore& Packed::rest() const& { return state_->rest; }
 uint64_t Packed::generation() const { return state_->generation; }
@@ -231,7 +234,9 @@ absl::StatusOr<absl::Span<const std::byte>> Packed::bytes() const& {
 
 absl::Span<const std::byte> Packed::CheckedBytes(DType wanted) const {
   RequireType(pack_layout(), wanted);
-  if (state_->borrowed.load(std::memory_order_acquire)) internal::Fatal(bytes().status().message());
+  if (state_->borrowed.load(std::memory_order_acquire)) {
+    internal::Fatal(state_->CheckNoBorrow("read the pack").message());
+  }
   return state_->buffer.bytes();
 }
 
@@ -248,8 +253,8 @@ absl::StatusOr<ParamStore> Packed::store() const {
 absl::StatusOr<Packed> Packed::Snapshot() const {
   LEAFSTORE_RETURN_IF_ERROR(state_->CheckNoBorrow("take a snapshot of the pack"));
   LEAFSTORE_ASSIGN_OR_RETURN(ParamStore rest, state_->rest.Snapshot());
-  auto copy =
-      std::make_shared<PackState>(state_->plan, state_->slots, std::move(rest), state_->buffer);
+  auto copy = std::make_shared<PackState>(state_->pack_layout, state_->slots, std::move(rest),
+                                          state_->buffer);
   copy->generation = state_->generation;
   copy->view = state_->view;
   return Packed(std::move(copy));
@@ -296,7 +301,7 @@ absl::StatusOr<ParamStore> Packed::Unpack() && {
   return group;
 }
 
-const PackLayout& MutablePack::pack_layout() const { return state_->plan; }
+const PackLayout& MutablePack::pack_layout() const { return state_->pack_layout; }
 
 absl::Span<std::byte> MutablePack::CheckedBytes(DType wanted) {
   RequireType(pack_layout(), wanted);
@@ -323,7 +328,7 @@ void MutablePack::Revert() {
 void MutablePack::Close() {
   before_ = Buffer();
   if (state_ == nullptr) return;
-  if (gaps_written_) ClearGaps(state_->plan, state_->buffer.mutable_data());
+  if (gaps_written_) ClearGaps(state_->pack_layout, state_->buffer.mutable_data());
   state_->generation = NextGeneration();
   state_->borrowed.store(false, std::memory_order_release);
   state_.reset();

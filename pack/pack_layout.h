@@ -1,9 +1,9 @@
 // PackLayout: the position of each leaf of a pack in its buffer.
 //
-//   const PackLayout& layout = packed.pack_layout();
-//   layout.byte_size();          // of the buffer, a multiple of 64
-//   layout.offset(2);            // of the third packed leaf, in bytes, a multiple of 64
-//   layout.PlaceOf(slot);        // which packed leaf has a slot of the Layout
+//   const PackLayout& packing = packed.pack_layout();
+//   packing.byte_size();          // of the buffer, a multiple of 64
+//   packing.offset(2);            // of the third packed leaf, in bytes, a multiple of 64
+//   packing.PlaceOf(slot);        // which packed leaf has a slot of the Layout
 //
 // The leaves are in the order of their slots, each at the next multiple of kPackAlignment. The
 // bytes between the end of a leaf and the next leaf are its gap. A place is an index among the

@@ -139,8 +139,11 @@ absl::StatusOr<uint32_t> Grouping::Get(absl::string_view name) const {
   if (const std::optional<uint32_t> group = Find(name)) return *group;
   constexpr size_t kMaxNamed = 10;
   std::string others = internal::DidYouMean(name, rep_->names);
-  if (others.empty() && rep_->names.size() <= kMaxNamed) {
-    others = absl::StrCat("; the groups are ", absl::StrJoin(rep_->names, ", "));
+  if (others.empty() && !rep_->names.empty() && rep_->names.size() <= kMaxNamed) {
+    const auto append = [](std::string* out, absl::string_view group) {
+      absl::StrAppend(out, absl::CHexEscape(group.substr(0, internal::kMaxSuggestionSize)));
+    };
+    others = absl::StrCat("; the groups are ", absl::StrJoin(rep_->names, ", ", append));
   }
   return absl::NotFoundError(
       absl::StrCat("no group has the name \"", absl::CHexEscape(name), "\"", others));

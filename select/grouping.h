@@ -151,7 +151,7 @@ class Grouping {
   }
   // Returns the group with this name. O(groups).
   std::optional<uint32_t> Find(absl::string_view name) const;
-  // Like Find, but an unknown name is error NotFound, with suggestions.
+  // Like Find, but an unknown name is error NotFound, with suggestions or the names of the groups.
   absl::StatusOr<uint32_t> Get(absl::string_view name) const;
 
   // Returns the group whose filter matched the root and so contains every leaf, which is seldom

@@ -11,7 +11,7 @@ namespace leafstore {
 namespace {
 
 absl::Status InGroup(absl::string_view name, const absl::Status& status) {
-  return WithContext(status, absl::StrCat("group '", name, "'"));
+  return status.ok() ? status : WithContext(status, absl::StrCat("group '", name, "'"));
 }
 
 // Merges the leaves of all groups, moved from groups that are not const.

@@ -32,7 +32,8 @@ struct RestoreOptions {
   // Skip leaves of the source that the store does not have.
   bool allow_unexpected = false;
   // Replace only the leaves of the store that this filter selects, as the first group of a
-  // Partition. It is evaluated on the store's paths. Other leaves of both are ignored.
+  // Partition. It is evaluated on the store's paths. Other leaves of the store do not change;
+  // leaves of the source that the store does not have are then no error, but are reported.
   std::optional<Filter> filter = std::nullopt;
   // How leaves of the source are matched with those of the store. kDotted applies to leaves without
   // a match at their own path.

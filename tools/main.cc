@@ -1,8 +1,13 @@
 // leafstore: shows model parameters, and converts them between formats, from the command line.
+#include <algorithm>
 #include <csignal>
 #include <cstddef>
+#include <string>
+#include <vector>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include <CLI/CLI.hpp>
 
 #include "leafstore/checkpoint/internal/format.h"
 #include "leafstore/core/internal/suggest.h"
@@ -112,26 +117,34 @@ CLI::App* NamedCommand(CLI::App* program) {
   return named.empty() ? program : named.back();
 }
 
-// Returns a UsageError for the first argument that nothing expected, if there is one.
-absl::Status CheckAllUsed(const std::vector<std::string>& args, CLI::App* program) {
-  const std::vector<std::string> rest = program->remaining(true);
-  if (rest.empty()) return absl::OkStatus();
-  CLI::App* command = rest[0] == args[0] ? program : NamedCommand(program);
-  return UsageError("expected ", command == program ? "a subcommand" : "an option", ", found '",
-                    rest[0], "'", Suggestion(rest[0], command, command == program));
+// Returns the arguments that nothing expected, without the mark `--`.
+std::vector<std::string> Unused(const CLI::App& app, bool of_subcommands) {
+  std::vector<std::string> unused = app.remaining(of_subcommands);
+  unused.erase(std::remove(unused.begin(), unused.end(), "--"), unused.end());
+  return unused;
 }
 
-// Returns a UsageError for a command line that CLI11 rejects: what was expected and what was found. It
-// depends on the type of the error, the declared options and `args`, the arguments without the
+// Returns a UsageError for the first argument that nothing expected, if there is one.
+absl::Status CheckAllUsed(CLI::App* program) {
+  const std::vector<std::string> unused = Unused(*program, true);
+  if (unused.empty()) return absl::OkStatus();
+  CLI::App* command = Unused(*program, false).empty() ? NamedCommand(program) : program;
+  const bool is_program = command == program;
+  const bool is_option = !is_program || absl::StartsWith(unused[0], "-");
+  return UsageError("expected ", is_option ? "an option" : "a subcommand", ", found '", unused[0],
+                    "'", Suggestion(unused[0], command, is_program));
+}
+
+// Returns a UsageError for a command line that CLI11 rejects: what was expected and what was found.
+// It depends on the type of the error, the declared options and `args`, the arguments without the
 // program's name. It does not depend on the texts of CLI11, which change between its versions.
 absl::Status ParseErrorStatus(const CLI::ParseError& error, const std::vector<std::string>& args,
                               CLI::App* program) {
-  LEAFSTORE_RETURN_IF_ERROR(CheckAllUsed(args, program));
+  LEAFSTORE_RETURN_IF_ERROR(CheckAllUsed(program));
   return UsageError(MessageOf(error, NamedCommand(program), args));
 }
 
 int Main(int argc, char** argv) {
-  const std::vector<std::string> args(argv + 1, argv + argc);
   CommandRun run;
   CLI::App program("Shows model parameters, and converts them between formats.", "leafstore");
   program.set_version_flag("--version", VersionText(), "Print the version and exit");
@@ -144,11 +157,12 @@ int Main(int argc, char** argv) {
   try {
     program.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
-    const absl::Status status = CheckAllUsed(args, &program);
+    const absl::Status status = CheckAllUsed(&program);
     return Report(status.ok() ? Print(HelpOf(program, *NamedCommand(&program))) : status);
   } catch (const CLI::CallForVersion&) {
     return Report(Print(VersionText() + "\n"));
   } catch (const CLI::ParseError& error) {
+    const std::vector<std::string> args(argv + 1, argv + argc);
     return Report(ParseErrorStatus(error, args, &program));
   }
   return Report(run.function(), run.error_code);

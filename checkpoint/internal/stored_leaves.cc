@@ -250,13 +250,13 @@ absl::StatusOr<std::vector<Leaf>> StoredLeaves::Load(absl::Span<const uint32_t> 
   std::vector<uint32_t> reordered;
   reordered.reserve(order.size());
   for (const uint32_t index : order) reordered.push_back(places[index]);
-  const absl::Span<const uint32_t> sorted = order.empty() ? places : reordered;
-  const std::vector<size_t> ends = EndsOfRuns(*this, sorted, verify_);
+  const absl::Span<const uint32_t> in_byte_order = order.empty() ? places : reordered;
+  const std::vector<size_t> ends = EndsOfRuns(*this, in_byte_order, verify_);
   std::vector<Leaf> out(places.size());
   std::vector<absl::Status> statuses(ends.size());
   const int threads = ThreadsFor(io_.threads, kBytesPerThread * static_cast<int64_t>(ends.size()));
   ParallelFor(ends.size(), threads, [&](size_t run) {
-    Loader loader(*this, sorted.subspan(0, ends[run]), verify_);
+    Loader loader(*this, in_byte_order.subspan(0, ends[run]), verify_);
     for (size_t i = run == 0 ? 0 : ends[run - 1]; i < ends[run] && statuses[run].ok(); ++i) {
       statuses[run] = loader.Load(i, &out[order.empty() ? i : order[i]]);
     }

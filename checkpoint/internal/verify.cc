@@ -1,5 +1,8 @@
 // Verify: checks every byte of a checkpoint file, and the bytes of its tensors in other files.
+#include <cstdint>
 #include <limits>
+#include <string>
+#include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"

@@ -15,7 +15,7 @@ namespace {
 
 // The maximum content of a block, and the minimum bytes that store it.
 constexpr uint64_t kMaxBlockContent = uint64_t{128} << 10;
-constexpr uint64_t kLeastBlock = 4;
+constexpr uint64_t kMinBlock = 4;
 
 absl::Status NoFrames(absl::string_view why) {
   return absl::DataLossError(absl::StrCat("expected zstd frames: ", why));
@@ -42,7 +42,7 @@ absl::StatusOr<size_t> CheckFrame(absl::Span<const std::byte> stored, uint64_t c
   const size_t size = ZSTD_findFrameCompressedSize(stored.data(), stored.size());
   if (ZSTD_isError(size)) return NoFrames(ZSTD_getErrorName(size));
   const uint64_t blocks = (content + kMaxBlockContent - 1) / kMaxBlockContent;
-  if (size >= kLeastBlock * blocks) return size;
+  if (size >= kMinBlock * blocks) return size;
   return NoFrames(absl::StrCat("one of ", content, " bytes, found ", size, " bytes for it"));
 }
 

@@ -12,7 +12,6 @@
 namespace leafstore::internal {
 
 absl::StatusOr<AtomicFile> AtomicFile::Create(const std::string& path, const IoOptions& options) {
-  static std::atomic<uint64_t> next{0};
   if (path.empty()) return absl::InvalidArgumentError("expected a path to save to, found ''");
   AtomicFile made;
   made.path_ = path;
@@ -20,9 +19,10 @@ absl::StatusOr<AtomicFile> AtomicFile::Create(const std::string& path, const IoO
   made.files_ = &options.files();
   std::string name;
   absl::StatusOr<std::unique_ptr<WritableFile>> created;
+  static std::atomic<uint64_t> next{0};
   int tried = 0;
   do {  // a crashed process with the same id may have left the name
-    name = absl::StrCat(path, ".tmp-", getpid(), "-", next.fetch_add(1));
+    name = absl::StrCat(path, ".tmp-", getpid(), "-", next.fetch_add(1, std::memory_order_relaxed));
     created = made.files_->Create(name);
   } while (absl::IsAlreadyExists(created.status()) && ++tried < kMaxNames);
   if (!created.ok()) return created.status();

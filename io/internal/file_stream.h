@@ -66,7 +66,7 @@ class FileStream {
     Buffer buffer;
     std::byte* data = nullptr;
   };
-  // Allocates the memory of the current block, unless it has it.
+  // Allocates the memory of the current block when it is used for the first time.
   absl::Status MakeBlock();
 
   // Starts writing the current buffer, which is full, and continues with the next one when that is

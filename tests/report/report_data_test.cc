@@ -88,7 +88,7 @@ TEST_F(ReportTreeTest, LongKeys_AreCutAndStayDistinct) {
 TEST_F(ReportDataTest, Columns_HaveAnEntryPerLeaf) {
   SaveSample(path_);
   const json report = ReportJsonOf({path_});
-  EXPECT_EQ(report["schema"], 1);
+  EXPECT_EQ(report["schema"], 2);
   EXPECT_EQ(report["mode"], "model");
   EXPECT_EQ(report["title"], "a.leaf");
   EXPECT_EQ(report["verified"], true);

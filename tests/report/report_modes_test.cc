@@ -145,7 +145,7 @@ TEST_F(ReportBrowserTest, DamagedData_IsReported) {
   SaveSample(path_);
   Open({path_});
   std::string page = ReadFile(html_);
-  page.replace(page.find("\"schema\":1"), 10, "\"schema\":}");
+  page.replace(page.find("\"schema\":2"), 10, "\"schema\":}");
   WriteFile(html_, page);
   OpenPage();
   EXPECT_EQ(Eval("byId('failure').hidden"), false);

@@ -68,7 +68,7 @@ TEST_F(ReportProgramTest, ExistingFile_IsReplacedOnlyWithForce) {
 TEST_F(ReportProgramTest, Json_WritesTheData) {
   const Ran ran = Report({"a.leaf", "--json"});
   EXPECT_EQ(ran.exit_code, 0) << ran.err;
-  EXPECT_EQ(nlohmann::json::parse(ran.out)["schema"], 1);
+  EXPECT_EQ(nlohmann::json::parse(ran.out)["schema"], 2);
   EXPECT_THAT(dir_.List(), ElementsAre("a.leaf"));
   EXPECT_EQ(Report({"a.leaf", "--json", "-o", "data.json"}).exit_code, 0);
   EXPECT_EQ(ReadFile(dir_.File("data.json")), ran.out);

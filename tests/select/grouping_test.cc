@@ -162,6 +162,10 @@ TEST(GroupingTest, Find_ReturnsAGroupByName) {
   EXPECT_THAT(grouping.Get("forzen"),
               StatusIs(absl::StatusCode::kNotFound,
                        "no group has the name \"forzen\"; did you mean frozen?"));
+  EXPECT_THAT(grouping.Get("weights"),
+              StatusIs(absl::StatusCode::kNotFound,
+                       "no group has the name \"weights\"; the groups are frozen, bias"));
+  EXPECT_EQ(Grouping().Get("bias").status().message(), "no group has the name \"bias\"");
 }
 
 TEST(GroupingTest, BadNames_AreErrors) {

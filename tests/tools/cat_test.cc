@@ -56,7 +56,7 @@ TEST_F(CatTest, Slice_FollowsThePathOrIsAnOption) {
 
 TEST_F(CatTest, Json_HasAllValues) {
   const auto json = Json({"cat", path_, "layers.0.weight", "heads", "scale"});
-  EXPECT_EQ(json["schema"], 1);
+  EXPECT_EQ(json["schema"], 2);
   EXPECT_EQ(json["leaves"][0]["values"], nlohmann::json::parse("[[1.0,-2.0,3.0],[-4.0,5.0,-6.0]]"));
   EXPECT_EQ(json["leaves"][0]["dtype"], "f32");
   EXPECT_EQ(json["leaves"][0]["path"], ".layers[0].weight");

@@ -200,6 +200,16 @@ TEST_F(InspectErrorTest, InvalidOptions_AreUsageErrors) {
   ExpectUsage({"inspekt", path_}, HasSubstr("did you mean inspect?"));
 }
 
+TEST_F(InspectErrorTest, UnusedArguments_AreUsageErrors_AlsoWithHelp) {
+  ExpectUsage({"inspekt", "--help"}, HasSubstr("expected a subcommand, found 'inspekt'; did you"));
+  ExpectUsage({"help", "tree"}, HasSubstr("expected a subcommand, found 'help'"));
+  ExpectUsage({"--bogus", "tree", "x"}, HasSubstr("expected an option, found '--bogus'"));
+  ExpectUsage({"tree", "x", "tree"}, HasSubstr("expected an option, found 'tree'"));
+  ExpectUsage({"tree", "--help", "x", "y"}, HasSubstr("expected an option, found 'y'"));
+  ExpectUsage({"tree", "--depth", "x", "--", path_}, HasSubstr("--depth: expected an integer"));
+  EXPECT_EQ(RunLeafstore({"tree", "--help", "--", "x"}).exit_code, 0);
+}
+
 TEST_F(InspectErrorTest, HelpAndVersion_Succeed) {
   for (const std::vector<std::string>& args :
        std::vector<std::vector<std::string>>{{"--help"}, {"inspect", "--help"}}) {

@@ -68,7 +68,7 @@ class InspectJsonTest : public testing::Test {
 TEST_F(InspectJsonTest, Head_DescribesTheFile) {
   SaveSample(path_);
   const json found = Inspect({});
-  EXPECT_EQ(found["schema"], 1);
+  EXPECT_EQ(found["schema"], 2);
   EXPECT_EQ(found["file"], path_);
   EXPECT_EQ(found["file_bytes"], ReadFile(path_).size());
   EXPECT_EQ(found["format_version"], 1);

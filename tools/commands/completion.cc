@@ -20,8 +20,9 @@ that is named before, its items (--item) and the paths of its leaves, a key at a
 Exit codes: 0 success; 1 the output cannot be written; 2 usage.)";
 
 // By ValueWords: the word for a kind of value, which the script for bash tests; the action of zsh.
-constexpr const char* kBashKinds[] = {"any", "file", "item", "path"};
-constexpr const char* kZshActions[] = {" ", "_files", "_leafstore_items", "_leafstore_paths"};
+constexpr size_t kKinds = static_cast<size_t>(ValueWords::kPath) + 1;
+constexpr const char* kBashKinds[kKinds] = {"any", "file", "item", "path"};
+constexpr const char* kZshActions[kKinds] = {" ", "_files", "_leafstore_items", "_leafstore_paths"};
 
 // The option must have a value.
 std::string BashKind(const OptionWords& option) {

@@ -27,7 +27,10 @@ tag:frozen, has:bias, static, tensor, leaf, all, re:REGEX, and, or, not, parenth
 to the group of its outermost matching ancestor; leaves that no filter matches are the group `rest`.)";
 
 // The words of WithChoices.
-auto& known_choices = *new std::map<const CLI::Option*, std::vector<std::string>>();
+std::map<const CLI::Option*, std::vector<std::string>>& Choices() {
+  static auto* const choices = new std::map<const CLI::Option*, std::vector<std::string>>();
+  return *choices;
+}
 
 ValueWords KindOf(const std::string& type) {
   for (const char* file : {"FILE", "OUT", "IN", "A", "B", "TEMPLATE"}) {
@@ -52,8 +55,7 @@ OptionWords WordsOf(const CLI::Option& option) {
     if (option.get_items_expected_max() > 0) words.type = option.get_type_name();
   }
   if (!words.type.empty()) words.kind = KindOf(words.type);
-  const auto choices = known_choices.find(&option);
-  if (choices != known_choices.end()) words.choices = choices->second;
+  if (const auto at = Choices().find(&option); at != Choices().end()) words.choices = at->second;
   return words;
 }
 
@@ -251,7 +253,7 @@ std::string HelpOf(const CLI::App& program, const CLI::App& command) {
 }
 
 CLI::Option* WithChoices(CLI::Option* option, std::vector<std::string> choices) {
-  known_choices[option] = std::move(choices);
+  Choices()[option] = std::move(choices);
   return option;
 }
 

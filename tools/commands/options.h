@@ -1,5 +1,5 @@
-// Options that several subcommands share, validators of values, and what is declared, for --help,
-// completion scripts and the manual page.
+// Options that several subcommands share, validators of values, and CommandWords: the declared
+// options as data, for --help, completion scripts and the manual page.
 //
 //   AddFile(command, "FILE", &options->input.name, "the file to read");
 //   AddInput(command, {kStep, kItem, kMatch, kReading, kForm}, &options->input);
@@ -77,7 +77,8 @@ CLI::Validator WholeNumber(int64_t least, int64_t most = std::numeric_limits<uin
 // NaN is an error.
 CLI::Validator NumberOfAtLeast(double least);
 
-// Registers words for the completion of an option; OneOf accepts only these. Return the option.
+// Registers the words that completion offers for an option; OneOf also rejects all others. Both
+// return the option.
 CLI::Option* WithChoices(CLI::Option* option, std::vector<std::string> choices);
 CLI::Option* OneOf(CLI::Option* option, const std::vector<std::string>& words);
 

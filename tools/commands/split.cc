@@ -1,6 +1,5 @@
 #include <algorithm>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_replace.h"
 
@@ -65,13 +64,18 @@ absl::StatusOr<std::vector<std::string>> OutputNames(const std::string& pattern,
 // last.
 absl::StatusOr<Grouping> SavedGrouping(const SourceItem& item,
                                        const std::vector<std::string>& names) {
-  absl::flat_hash_map<absl::string_view, uint32_t> index_of;
-  for (const std::string& name : names) index_of.emplace(name, index_of.size());
+  std::vector<uint32_t> index_of;  // of the item's own groups
+  if (item.grouping) {
+    for (const std::string& name : item.grouping->names()) {
+      index_of.push_back(
+          static_cast<uint32_t>(std::find(names.begin(), names.end(), name) - names.begin()));
+    }
+  }
   std::vector<uint32_t> groups(item.layout.size(), kNoGroup);
   for (uint32_t place = 0; place < item.slots.size(); ++place) {
     const Slot slot = item.slots.SlotAt(place);
     const uint32_t own = item.grouping ? item.grouping->GroupOf(slot) : kNoGroup;
-    groups[slot] = index_of[own == kNoGroup ? kRestName : item.grouping->name(own)];
+    groups[slot] = own == kNoGroup ? static_cast<uint32_t>(names.size() - 1) : index_of[own];
   }
   return Grouping::Create(item.layout, std::move(groups), names);
 }

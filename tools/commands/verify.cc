@@ -14,8 +14,8 @@ struct VerifyOptions : InputOptions {
 
 constexpr char kVerifyHelp[] =
     R"(All checkpoints of a directory are verified, unless --step chooses one. Every byte of a checkpoint is
-verified against its checksum, or must be zero; of the earlier files that it is based on, the bytes
-that it uses. Formats without checksums are read in full and validated.
+verified against its checksum, or must be zero. Of the earlier files that it is based on, the bytes
+that it uses are verified. Formats without checksums are read in full and validated.
 
 Examples:
   leafstore verify run/step-100.leaf

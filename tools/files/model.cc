@@ -79,7 +79,7 @@ absl::Status ModelWriter::Check(const std::string& path) const {
   return options_.shard_size.empty() ? files_.CheckFree(path) : absl::OkStatus();
 }
 
-// error: a UsageError: the item has static leaves, which the format cannot hold.
+// Checks that the format can hold the item's static leaves. error: a UsageError.
 absl::Status ModelWriter::CheckNoStatic(const ModelItem& item, SourceFormat format,
                                         const std::string& path) const {
   const bool holds_static =

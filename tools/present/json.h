@@ -1,6 +1,6 @@
 // The JSON output for programs: one object, whose fields docs/tool.md describes.
 //
-//   JsonList items(SourceHead(*source), "items", &out);     // {"schema":1, ..., "items":[
+//   JsonList items(SourceHead(*source), "items", &out);     // {"schema":2, ..., "items":[
 //   for (...) {
 //     JsonList rows({{"name", ...}}, "rows", &items);       // {"name":..., "rows":[
 //     for (...) rows.Add(RowOf(...));                       // one per line
@@ -39,7 +39,7 @@ namespace leafstore::tools {
 
 // The value of the field `schema`. It is incremented when a field is removed or changes its
 // meaning, not when one is added.
-inline constexpr int kJsonSchema = 1;
+inline constexpr int kJsonSchema = 2;
 
 // An object whose fields keep the order of insertion.
 using Json = nlohmann::ordered_json;

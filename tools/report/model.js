@@ -176,7 +176,7 @@ function readReport(text) {
   } catch (error) {
     throw new Error(`The data of this page is damaged: ${error.message}`);
   }
-  if (report.schema !== 1) throw new Error(`The data of this page has schema ${report.schema}; these scripts read 1.`);
+  if (report.schema !== 2) throw new Error(`The data of this page has schema ${report.schema}; these scripts read 2.`);
   if (report.items.length === 0) throw new Error('The file has no items.');
   report.items = report.items.map((item) => new Item(item, report));
   return report;

@@ -12,7 +12,7 @@
 
 namespace leafstore::tools {
 
-inline constexpr int kReportSchema = 1;
+inline constexpr int kReportSchema = 2;
 
 // Returns an entry of `files`.
 Json ReportFileJson(const Source& source);

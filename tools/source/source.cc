@@ -145,12 +145,12 @@ struct Piece {
 // Divides the places into pieces that are large enough that a small leaf costs little. One thread
 // reads larger ones, which the formats verify with several.
 std::vector<Piece> Pieces(const std::vector<ItemPlaces>& items, int threads) {
-  const int64_t most_bytes = int64_t{threads == 1 ? 16 : 4} << 20;
-  const size_t most_leaves = threads == 1 ? 8192 : 1024;
+  const int64_t max_bytes = int64_t{threads == 1 ? 16 : 4} << 20;
+  const size_t max_leaves = threads == 1 ? 8192 : 1024;
   std::vector<Piece> pieces;
   for (size_t i = 0; i < items[0].places.size(); ++i) {
-    if (pieces.empty() || pieces.back().bytes >= most_bytes ||
-        i - pieces.back().begin >= most_leaves) {
+    if (pieces.empty() || pieces.back().bytes >= max_bytes ||
+        i - pieces.back().begin >= max_leaves) {
       pieces.push_back({i, i, 0});
     }
     ++pieces.back().end;

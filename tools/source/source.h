@@ -1,4 +1,5 @@
-// Source: the file or directory that a subcommand reads, whatever its format.
+// Source: the file or directory that a subcommand reads, whatever its format. ForEachLeaf reads its
+// leaves some MiB at a time.
 //
 //   SourcePtr source = OpenSource({.name = "run@1000"}).value();
 //   for (const auto& item : source->items) ParamStore params = item->load({}).value();
@@ -107,7 +108,7 @@ struct Source {
   // DataLoss, with the position of the damage.
   std::function<absl::Status()> verify;
 
-  // Returns whether tensors have checksums; those of a checkpoint have.
+  // Returns whether the tensors of the file have checksums.
   bool has_checksums() const { return format == SourceFormat::kLeaf && !items.empty(); }
   // Returns the item with this name, or null.
   const SourceItem* FindItem(absl::string_view item_name) const;
@@ -164,7 +165,7 @@ struct ItemPlaces {
 // Reads leaves some MiB at a time:
 //
 //   ForEachLeaf({{&before, places}, {&after, places_after}}, /*threads=*/1, &progress,
-//               [&](size_t i, absl::Span<const Leaf> leaves) { ... leaves[0] ... leaves[1] ... });
+//               [&](size_t i, absl::Span<const Leaf> leaves) { ... return absl::OkStatus(); });
 //
 // Loads the leaves of one item, or of several side by side, which must have the same count of
 // places. Calls `use` with the index of each place and the leaf of each item there; null (Leaf())

@@ -110,7 +110,7 @@ absl::Status SafetensorsFile::OpenShard(const std::string& path) {
 absl::Status SafetensorsFile::OpenIndex(const std::string& path) {
   is_set_ = true;
   LEAFSTORE_ASSIGN_OR_RETURN(const auto file, FileBytes::Open(path, options_.io));
-  if (const int64_t most = MostSafetensorsHeader(options_.lenient); file->size() > most) {
+  if (const int64_t most = MaxSafetensorsHeader(options_.lenient); file->size() > most) {
     return absl::ResourceExhaustedError(absl::StrCat(path, ": expected an index of at most ", most,
                                                      " bytes, found ", file->size()));
   }

@@ -46,7 +46,7 @@ absl::string_view SafetensorsDTypeName(DType dtype);
 std::optional<DType> SafetensorsDTypeOf(absl::string_view name);
 
 // Returns max_header, clamped to the allowed range.
-int64_t MostSafetensorsHeader(const SafetensorsLeniency& lenient);
+int64_t MaxSafetensorsHeader(const SafetensorsLeniency& lenient);
 
 class SafetensorsHeader {
  public:

@@ -179,7 +179,7 @@ absl::StatusOr<absl::string_view> TrimAndCheckEnds(absl::string_view text,
 
 }  // namespace
 
-int64_t MostSafetensorsHeader(const SafetensorsLeniency& lenient) {
+int64_t MaxSafetensorsHeader(const SafetensorsLeniency& lenient) {
   return std::clamp<int64_t>(lenient.max_header, 0, kMaxLenientSafetensorsHeader);
 }
 
@@ -198,7 +198,7 @@ absl::StatusOr<int64_t> SafetensorsHeader::ParseLength(absl::Span<const std::byt
         "header", absl::StrCat("a length of at most ", rest, ", as the file has"),
         absl::StrCat(length, "; this is not a safetensors file, or it is truncated"));
   }
-  const int64_t most = MostSafetensorsHeader(lenient);
+  const int64_t most = MaxSafetensorsHeader(lenient);
   if (length > static_cast<uint64_t>(most)) {
     return absl::ResourceExhaustedError(
         absl::StrCat("header: expected at most ", most, " bytes, found ", length));
