@@ -21,6 +21,11 @@ if(LEAFSTORE_SANITIZE)
     -fsanitize=${LEAFSTORE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   # With sanitizers, this warning of GCC has false positives. Builds without sanitizers keep it.
   target_compile_options(leafstore_flags INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
+  # With these checks, GCC cannot compare a function with null in a constant expression (bug 71962). The Abseil of the
+  # systems that have GCC 14 does so.
+  if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 13)
+    target_compile_options(leafstore_flags INTERFACE -fno-sanitize=null,nonnull-attribute,returns-nonnull-attribute)
+  endif()
   target_link_options(leafstore_flags INTERFACE -fsanitize=${LEAFSTORE_SANITIZE})
   target_compile_definitions(leafstore_flags INTERFACE _GLIBCXX_ASSERTIONS)
 endif()
