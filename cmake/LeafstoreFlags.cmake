@@ -27,7 +27,9 @@ if(LEAFSTORE_SANITIZE)
     target_compile_options(leafstore_flags INTERFACE -fno-sanitize=null,nonnull-attribute,returns-nonnull-attribute)
   endif()
   target_link_options(leafstore_flags INTERFACE -fsanitize=${LEAFSTORE_SANITIZE})
-  target_compile_definitions(leafstore_flags INTERFACE _GLIBCXX_ASSERTIONS)
+  # NDEBUG_SANITIZER: newer versions of Abseil change the layout of hash tables under AddressSanitizer, which does not fit
+  # their installed libraries.
+  target_compile_definitions(leafstore_flags INTERFACE _GLIBCXX_ASSERTIONS NDEBUG_SANITIZER)
 endif()
 
 if(LEAFSTORE_CCACHE)

@@ -130,6 +130,13 @@ function(leafstore_executable target)
   target_compile_features(${target} PRIVATE cxx_std_20)
   set_target_properties(${target} PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin INSTALL_RPATH $ORIGIN/../${CMAKE_INSTALL_LIBDIR})
+  get_target_property(type ${target} TYPE)
+  if(LEAFSTORE_SANITIZE AND type STREQUAL EXECUTABLE)
+    target_sources(${target} PRIVATE ${PROJECT_SOURCE_DIR}/tests/sanitizer_options.cc)
+    set_source_files_properties(${PROJECT_SOURCE_DIR}/tests/sanitizer_options.cc PROPERTIES
+      SKIP_UNITY_BUILD_INCLUSION ON SKIP_PRECOMPILE_HEADERS ON)
+    target_link_libraries(${target} PRIVATE absl::config)
+  endif()
 endfunction()
 
 # Declares an executable in build/<preset>/bin. Without SOURCES, does nothing.
