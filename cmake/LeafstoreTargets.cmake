@@ -85,9 +85,9 @@ function(leafstore_library)
     set(scope PUBLIC)
     leafstore_private_flags(${target})
     # DEFINE_SYMBOL: compile the same objects for static and shared libraries. OPTIMIZE_DEPENDENCIES: do not wait for the
-    # libraries in DEPS before compiling.
+    # libraries in DEPS before compiling. INSTALL_RPATH: the libraries find each other in any directory.
     set_target_properties(${target} PROPERTIES
-      VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}
+      INSTALL_RPATH $ORIGIN VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}
       DEFINE_SYMBOL "" OPTIMIZE_DEPENDENCIES ON)
   else()
     add_library(${target} INTERFACE)
