@@ -15,8 +15,6 @@ extern "C" {
 const char* __asan_default_options();
 const char* __tsan_default_options();
 
-const char* __asan_default_options() {
-  return "allocator_may_return_null=1" LEAFSTORE_POISONING;
-}
+const char* __asan_default_options() { return "allocator_may_return_null=1" LEAFSTORE_POISONING; }
 const char* __tsan_default_options() { return "allocator_may_return_null=1"; }
 }
