@@ -124,8 +124,9 @@ absl::Status CheckSpecs(const PackLayout& packing, const ParamStore* rest,
   const auto check = [&](Slot slot, const LeafSpec& expected) {
     reporter.CheckLeaf(store.layout(), slot, expected, store.FindSlot(slot));
   };
-  for (uint32_t place = 0; place < packing.size(); ++place)
+  for (uint32_t place = 0; place < packing.size(); ++place) {
     check(packing.slot(place), packing.spec(place));
+  }
   for (uint32_t place = 0; rest != nullptr && place < rest->size(); ++place) {
     check(rest->slot(place), rest->leaf(place).spec());
   }
