@@ -15,7 +15,7 @@
 
 #include "leafstore/treedef/treedef.h"
 
-#include "tests/treedef/refusing_new.h"
+#include "tests/refusing_new.h"
 #include "tests/treedef/teller.h"
 
 namespace leafstore {
