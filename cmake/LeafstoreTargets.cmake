@@ -156,12 +156,15 @@ function(leafstore_program)
   endif()
 endfunction()
 
-# Sets the include directories and libraries that test sources need.
+# Sets the include directories, libraries and precompiled headers that test sources need.
 function(leafstore_test_settings target)
   leafstore_executable(${target})
   # Tests include common headers as "tests/<folder>/<file>.h", and find their data with SourcePath (tests/source_dir.h).
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR})
   target_link_libraries(${target} PRIVATE leafstore_test_flags leafstore_test_source_dir GTest::gtest GTest::gmock)
+  if(LEAFSTORE_PCH AND NOT target STREQUAL leafstore_test_pch)
+    target_precompile_headers(${target} REUSE_FROM leafstore_test_pch)
+  endif()
 endfunction()
 
 # Declares the tests of one folder: one executable `<folder>_test`. Each TEST in it is a ctest test of its own, with the
@@ -199,9 +202,6 @@ function(leafstore_test)
   target_link_libraries(${target} PRIVATE ${arg_DEPS} GTest::gtest_main)
   if(arg_NO_UNITY)
     set_target_properties(${target} PROPERTIES UNITY_BUILD OFF)
-  endif()
-  if(LEAFSTORE_PCH)
-    target_precompile_headers(${target} REUSE_FROM leafstore_test_pch)
   endif()
   gtest_discover_tests(${target} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
     PROPERTIES TIMEOUT ${timeout} LABELS ${label})

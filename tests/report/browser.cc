@@ -42,12 +42,14 @@ struct Pipe {
   }
 };
 
+// Without --no-startup-window, the browser would also load and draw a page that no test uses.
 std::vector<std::string> Arguments(const std::string& profile) {
   std::vector<std::string> arguments = {Browser::Program(),
                                         "--headless=new",
                                         "--remote-debugging-pipe",
                                         "--disable-gpu",
                                         "--user-data-dir=" + profile,
+                                        "--no-startup-window",
                                         "--no-first-run",
                                         "--no-default-browser-check",
                                         "--disable-extensions",
@@ -135,12 +137,12 @@ Browser::~Browser() {
   }
   close(to_);
   close(from_);
-  for (int i = 0; i < 50; ++i) {
+  for (int i = 0; i < 500; ++i) {
     if (waitpid(pid_, nullptr, WNOHANG) == pid_) {
       kill(-pid_, SIGKILL);
       return;
     }
-    usleep(100'000);
+    usleep(10'000);
   }
   kill(-pid_, SIGKILL);
   waitpid(pid_, nullptr, 0);
