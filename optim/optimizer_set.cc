@@ -106,8 +106,8 @@ absl::Status OptimizerSet::Step(Groups* groups, const ParamStore* grads, const G
   if (grad_groups != nullptr) {
     LEAFSTORE_RETURN_IF_ERROR(CheckGrouping("gradients", grad_groups->grouping()));
   }
-  // Abandons all plans, also after an exception.
-  absl::Cleanup abandon = [this] {
+  // Abandons the plans that are still open, also after an exception.
+  const absl::Cleanup abandon = [this] {
     for (std::optional<Optimizer>& optimizer : optimizers_) {
       if (optimizer.has_value()) optimizer->rep_->plan.Abandon();
     }
@@ -127,7 +127,6 @@ absl::Status OptimizerSet::Step(Groups* groups, const ParamStore* grads, const G
     if (!status.ok()) return InGroup(group.name(), status);
     prepared.emplace_back(&rep, *own);
   }
-  std::move(abandon).Cancel();
   for (auto& [rep, own] : prepared) rep->plan.Commit({rep->spec, &rep->state}, rep->rule, own);
   return absl::OkStatus();
 }

@@ -20,9 +20,9 @@
 #include "tests/checkpoint/models.h"
 #include "tests/core/status_matchers.h"
 #include "tests/dose.h"
-#include "tests/fuzz/memory.h"
 #include "tests/io/memory_file.h"
 #include "tests/io/temp_dir.h"
+#include "tests/memory_use.h"
 #include "tests/store/sample_models.h"
 
 namespace leafstore {

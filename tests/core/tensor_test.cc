@@ -1,7 +1,5 @@
 #include "leafstore/core/tensor.h"
 
-#include <malloc.h>
-
 #include <complex>
 #include <cstring>
 #include <limits>
@@ -404,17 +402,6 @@ TEST(TensorSizeTest, HeaderAndBytes_AreOneAllocation) {
     EXPECT_EQ(tensor.raw_data() - dims, 16) << "rank " << rank;
   }
 }
-
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-TEST(TensorSizeTest, SmallTensor_HasLittleOverhead) {
-  constexpr size_t kCount = 1000;
-  std::vector<Tensor> tensors(kCount);
-  const size_t before = mallinfo2().uordblks;
-  for (Tensor& tensor : tensors) tensor = Numbers();  // 16 bytes each
-  const size_t each = (mallinfo2().uordblks - before) / kCount;
-  EXPECT_LE(each, 128);  // 64 of header, 16 of bytes, and the allocator's overhead
-}
-#endif
 
 }  // namespace
 }  // namespace leafstore

@@ -16,11 +16,11 @@
 #include "leafstore/io/internal/checksum.h"
 
 #include "tests/fuzz/fuzz.h"
-#include "tests/fuzz/memory.h"
 #include "tests/fuzz/message_limits.h"
 #include "tests/fuzz/require.h"
 #include "tests/interop/memory_disk.h"
 #include "tests/io/memory_file.h"
+#include "tests/memory_use.h"
 
 namespace leafstore {
 namespace {

@@ -19,7 +19,8 @@
 
 namespace {
 
-constexpr int kMutationsPerInput = 400;
+constexpr size_t kMutations = 20'000;  // of all inputs together
+constexpr size_t kMutationsPerInput = 400;
 constexpr size_t kCuts = 64;
 
 size_t runs = 0;
@@ -77,9 +78,9 @@ void Mutate(std::mt19937_64& random, std::string& input) {
   }
 }
 
-void RunMutations(const std::string& input) {
+void RunMutations(const std::string& input, size_t count) {
   std::mt19937_64 random(input.size());
-  for (int i = 0; i < kMutationsPerInput; ++i) {
+  for (size_t i = 0; i < count; ++i) {
     std::string mutated = input;
     const uint64_t changes = 1 + random() % 4;
     for (uint64_t change = 0; change < changes; ++change) Mutate(random, mutated);
@@ -99,10 +100,11 @@ int main(int argc, char** argv) {
   }
   std::vector<std::string> inputs = {""};
   for (const auto& file : ListInputs(arguments)) inputs.push_back(ReadFile(file));
+  const size_t mutations = std::min(kMutationsPerInput, kMutations / inputs.size() + 1);
   for (const std::string& input : inputs) {
     Run(input);
     RunCuts(input);
-    RunMutations(input);
+    RunMutations(input, mutations);
   }
   std::cout << argv[0] << ": " << inputs.size() << " inputs, " << runs << " runs\n";
   return 0;

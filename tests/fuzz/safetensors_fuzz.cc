@@ -13,10 +13,10 @@
 #include "leafstore/interop/safetensors/writer.h"
 
 #include "tests/fuzz/fuzz.h"
-#include "tests/fuzz/memory.h"
 #include "tests/fuzz/require.h"
 #include "tests/interop/memory_disk.h"
 #include "tests/io/memory_file.h"
+#include "tests/memory_use.h"
 
 namespace leafstore {
 

@@ -7,9 +7,9 @@
 #include "leafstore/treedef/treedef.h"
 
 #include "tests/fuzz/fuzz.h"
-#include "tests/fuzz/memory.h"
 #include "tests/fuzz/message_limits.h"
 #include "tests/fuzz/require.h"
+#include "tests/memory_use.h"
 
 namespace leafstore {
 namespace {

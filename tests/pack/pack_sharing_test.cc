@@ -1,9 +1,4 @@
 // Sharing between packs, their views and their snapshots, and the generations of their leaves.
-#include <malloc.h>
-#include <sys/resource.h>
-#include <unistd.h>
-
-#include <fstream>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -202,37 +197,6 @@ TEST(PackSharingTest, OpeningTheRest_ChangesTheGenerationOnce) {
   }
   EXPECT_EQ(packed.generation(), open);
 }
-
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // which need the address space
-TEST(PackSharingTest, WriteWithoutMemory_ChangesNoGeneration) {
-  // 64 MiB more than the memory that earlier tests may have left allocated.
-  const int64_t count = (int64_t{1} << 24) + static_cast<int64_t>(mallinfo2().fordblks / 4);
-  Packed packed =
-      Packed::Create(StoreOf({{"a", Tensor::Zeros(DType::kF32, {count}).value()}}), DType::kF32)
-          .value();
-  const Packed snapshot = packed.Snapshot().value();  // so that a write copies
-  const ParamStore zeros = Packed::ZerosLike(packed).value().store().value();
-  const StoreState before(packed.store().value());
-  const uint64_t generation = packed.generation();
-
-  rlimit limit;
-  ASSERT_EQ(getrlimit(RLIMIT_AS, &limit), 0);
-  rlimit small = limit;
-  uint64_t pages = 0;
-  std::ifstream("/proc/self/statm") >> pages;
-  constexpr uint64_t kSlack = uint64_t{8} << 20;  // for messages
-  small.rlim_cur = pages * static_cast<uint64_t>(sysconf(_SC_PAGESIZE)) + kSlack;
-  ASSERT_EQ(setrlimit(RLIMIT_AS, &small), 0);
-  const absl::Status mutated = packed.Mutate().status();
-  const absl::Status assigned = packed.Assign(zeros);
-  ASSERT_EQ(setrlimit(RLIMIT_AS, &limit), 0);
-
-  EXPECT_THAT(mutated, StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("no memory")));
-  EXPECT_THAT(assigned, StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("no memory")));
-  EXPECT_EQ(packed.generation(), generation);
-  EXPECT_EQ(GenerationsOf(packed.store().value()), before.generations);
-}
-#endif
 
 // For ThreadSanitizer: a snapshot makes the view that both share, and is destroyed.
 TEST(PackSharingTest, Snapshot_MayBeViewedAndDroppedInAnotherThread) {

@@ -13,7 +13,7 @@
 
 #include "tests/checkpoint/models.h"
 #include "tests/core/status_matchers.h"
-#include "tests/fuzz/memory.h"
+#include "tests/memory_use.h"
 #include "tests/proto/data_loss.h"
 
 namespace leafstore {

@@ -7,8 +7,8 @@
 //
 // Memory that does not come from operator new (tensors, mappings) is not counted. With sanitizers,
 // everything except mappings is counted.
-#ifndef LEAFSTORE_TESTS_FUZZ_MEMORY_H_
-#define LEAFSTORE_TESTS_FUZZ_MEMORY_H_
+#ifndef LEAFSTORE_TESTS_MEMORY_USE_H_
+#define LEAFSTORE_TESTS_MEMORY_USE_H_
 
 #include <cstdint>
 
@@ -27,4 +27,4 @@ class MemoryUse {
 
 }  // namespace leafstore
 
-#endif  // LEAFSTORE_TESTS_FUZZ_MEMORY_H_
+#endif  // LEAFSTORE_TESTS_MEMORY_USE_H_

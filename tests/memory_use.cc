@@ -1,4 +1,4 @@
-#include "tests/fuzz/memory.h"
+#include "tests/memory_use.h"
 
 #include <malloc.h>
 
