@@ -25,7 +25,7 @@ struct Block {
   LEAFSTORE_FIELDS(attn_k, attn_norm, attn_o, attn_q, attn_v, ffn_down, ffn_gate, ffn_norm, ffn_up)
   LEAFSTORE_TYPE_NAME("Block")
 };
-struct Model {
+struct BlockModel {
   std::vector<Block> blocks;
   LEAFSTORE_FIELDS(blocks)
 };
@@ -33,8 +33,8 @@ constexpr int64_t kTensorsOfABlock = 9;
 
 Tensor MakeTensor() { return Tensor::Zeros(DType::kF32, {16}).value(); }
 
-Model MakeStructs(int64_t leaves) {
-  Model model;
+BlockModel MakeStructs(int64_t leaves) {
+  BlockModel model;
   model.blocks.resize(static_cast<size_t>(leaves / kTensorsOfABlock));
   for (Block& block : model.blocks) {
     for (Tensor* tensor :
@@ -107,7 +107,7 @@ void Unflatten(benchmark::State& state, M make) {
 }
 
 void MoveHandles(benchmark::State& state) {
-  Model model = MakeStructs(state.range(0));
+  BlockModel model = MakeStructs(state.range(0));
   std::vector<Leaf> leaves = FlattenTree(std::move(model)).value().leaves;
   for (auto _ : state) {
     const bench::Timer timer;
@@ -122,7 +122,7 @@ void MoveHandles(benchmark::State& state) {
 }
 
 void CopyHandles(benchmark::State& state) {
-  Model model = MakeStructs(state.range(0));
+  BlockModel model = MakeStructs(state.range(0));
   const std::vector<Leaf> leaves = FlattenTree(std::move(model)).value().leaves;
   for (auto _ : state) {
     const bench::Timer timer;
@@ -133,19 +133,19 @@ void CopyHandles(benchmark::State& state) {
   SetLeaves(state, leaves.size());
 }
 
-void Sizes(benchmark::internal::Benchmark* benchmark) {
+void FlattenSizes(benchmark::internal::Benchmark* benchmark) {
   for (const int64_t leaves : {1000, 9000, 10000, 100000, 1000000}) benchmark->Arg(leaves);
   benchmark->UseManualTime()->Unit(benchmark::kMicrosecond);
 }
 
-BENCHMARK_CAPTURE(FlattenFirst, structs, MakeStructs)->Apply(Sizes);
-BENCHMARK_CAPTURE(Flatten, structs, MakeStructs)->Apply(Sizes);
-BENCHMARK_CAPTURE(Unflatten, structs, MakeStructs)->Apply(Sizes);
-BENCHMARK_CAPTURE(FlattenFirst, tree, MakeTree)->Apply(Sizes);
-BENCHMARK_CAPTURE(Flatten, tree, MakeTree)->Apply(Sizes);
-BENCHMARK_CAPTURE(Unflatten, tree, MakeTree)->Apply(Sizes);
-BENCHMARK(MoveHandles)->Apply(Sizes);
-BENCHMARK(CopyHandles)->Apply(Sizes);
+BENCHMARK_CAPTURE(FlattenFirst, structs, MakeStructs)->Apply(FlattenSizes);
+BENCHMARK_CAPTURE(Flatten, structs, MakeStructs)->Apply(FlattenSizes);
+BENCHMARK_CAPTURE(Unflatten, structs, MakeStructs)->Apply(FlattenSizes);
+BENCHMARK_CAPTURE(FlattenFirst, tree, MakeTree)->Apply(FlattenSizes);
+BENCHMARK_CAPTURE(Flatten, tree, MakeTree)->Apply(FlattenSizes);
+BENCHMARK_CAPTURE(Unflatten, tree, MakeTree)->Apply(FlattenSizes);
+BENCHMARK(MoveHandles)->Apply(FlattenSizes);
+BENCHMARK(CopyHandles)->Apply(FlattenSizes);
 
 }  // namespace
 }  // namespace leafstore

@@ -62,7 +62,7 @@ struct Prepared {
   void Join(Groups groups) { Check(Unflatten(def, std::move(groups).Merge().value(), &model)); }
 };
 
-void Sampled(benchmark::internal::Benchmark* bench) {
+void NineThousandTensors(benchmark::internal::Benchmark* bench) {
   bench->Arg(9'000)->UseManualTime()->Unit(benchmark::kMicrosecond);
 }
 
@@ -75,7 +75,7 @@ void ModelSplit(benchmark::State& state) {
     prepared.Join(std::move(groups));
   }
 }
-BENCHMARK(ModelSplit)->Apply(Sampled);
+BENCHMARK(ModelSplit)->Apply(NineThousandTensors);
 
 // Measures splitting a new model: creating its structure and evaluating the filters.
 void ModelSplitFirst(benchmark::State& state) {
@@ -88,7 +88,7 @@ void ModelSplitFirst(benchmark::State& state) {
     Check(Unflatten(prepared.def, MergeGroups(std::move(groups)).value(), &prepared.model));
   }
 }
-BENCHMARK(ModelSplitFirst)->Apply(Sampled);
+BENCHMARK(ModelSplitFirst)->Apply(NineThousandTensors);
 
 void ModelMerge(benchmark::State& state) {
   Prepared prepared = Prepared::Of(state.range(0));
@@ -99,7 +99,7 @@ void ModelMerge(benchmark::State& state) {
     state.SetIterationTime(timer.Seconds());
   }
 }
-BENCHMARK(ModelMerge)->Apply(Sampled);
+BENCHMARK(ModelMerge)->Apply(NineThousandTensors);
 
 ParamStore NewParams(const TreeDef& def) {
   std::vector<Leaf> leaves;
@@ -122,7 +122,7 @@ void ModelUpdate(benchmark::State& state) {
     next = 1 - next;
   }
 }
-BENCHMARK(ModelUpdate)->Apply(Sampled);
+BENCHMARK(ModelUpdate)->Apply(NineThousandTensors);
 
 // Like ModelUpdate, but replaces the tensors of the model object.
 void ModelUpdateStructs(benchmark::State& state) {
@@ -137,7 +137,7 @@ void ModelUpdateStructs(benchmark::State& state) {
     next = 1 - next;
   }
 }
-BENCHMARK(ModelUpdateStructs)->Apply(Sampled);
+BENCHMARK(ModelUpdateStructs)->Apply(NineThousandTensors);
 
 }  // namespace
 }  // namespace leafstore::bench

@@ -28,11 +28,11 @@ using bench::OneTensor;
 using bench::Timer;
 using bench::Transformer;
 
-void Sizes(benchmark::internal::Benchmark* b) {
+void StoreSizes(benchmark::internal::Benchmark* b) {
   b->Arg(1'000)->Arg(10'000)->Arg(100'000)->Arg(1'000'000)->Unit(benchmark::kMicrosecond);
 }
-void SizesManual(benchmark::internal::Benchmark* b) {
-  Sizes(b);
+void StoreSizesManual(benchmark::internal::Benchmark* b) {
+  StoreSizes(b);
   b->UseManualTime();
 }
 
@@ -87,7 +87,7 @@ void BM_MoveHandles(benchmark::State& state) {
   }
   SetPerLeaf(state);
 }
-BENCHMARK(BM_MoveHandles)->Apply(Sizes);
+BENCHMARK(BM_MoveHandles)->Apply(StoreSizes);
 
 void BM_CopyHandles(benchmark::State& state) {
   const std::vector<Leaf> leaves = bench::TransformerLeaves(state.range(0));
@@ -99,7 +99,7 @@ void BM_CopyHandles(benchmark::State& state) {
   }
   SetPerLeaf(state);
 }
-BENCHMARK(BM_CopyHandles)->Apply(SizesManual);
+BENCHMARK(BM_CopyHandles)->Apply(StoreSizesManual);
 
 // Measures evaluating the filters for every node and splitting the store. range(1): types, or
 // globs.
@@ -130,7 +130,7 @@ void BM_PartitionByPlan(benchmark::State& state) {
   }
   SetPerLeaf(state);
 }
-BENCHMARK(BM_PartitionByPlan)->Apply(SizesManual);
+BENCHMARK(BM_PartitionByPlan)->Apply(StoreSizesManual);
 
 void BM_PartitionByPlanCopied(benchmark::State& state) {
   const ParamStore store = Transformer(state.range(0));
@@ -142,7 +142,7 @@ void BM_PartitionByPlanCopied(benchmark::State& state) {
   }
   SetPerLeaf(state);
 }
-BENCHMARK(BM_PartitionByPlanCopied)->Apply(SizesManual);
+BENCHMARK(BM_PartitionByPlanCopied)->Apply(StoreSizesManual);
 
 void BM_MergeMoved(benchmark::State& state) {
   ParamStore store = Transformer(state.range(0));
@@ -155,7 +155,7 @@ void BM_MergeMoved(benchmark::State& state) {
   }
   SetPerLeaf(state);
 }
-BENCHMARK(BM_MergeMoved)->Apply(SizesManual);
+BENCHMARK(BM_MergeMoved)->Apply(StoreSizesManual);
 
 void BM_MergeCopied(benchmark::State& state) {
   const ParamStore store = Transformer(state.range(0));
@@ -168,7 +168,7 @@ void BM_MergeCopied(benchmark::State& state) {
   }
   SetPerLeaf(state);
 }
-BENCHMARK(BM_MergeCopied)->Apply(SizesManual);
+BENCHMARK(BM_MergeCopied)->Apply(StoreSizesManual);
 
 // Returns the paths in random order, each in its own memory.
 std::vector<std::string> ShuffledPaths(const ParamStore& store) {

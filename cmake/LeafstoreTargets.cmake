@@ -1,7 +1,7 @@
 # Functions with which the folders declare their targets. Each folder lists its files by name, without globs.
 #
 #   leafstore_library(NAME core SOURCES a.cc HEADERS a.h [PROTOS a.proto] [DEPS ...] [PRIVATE_DEPS ...])
-#   leafstore_test(FOLDER core SOURCES a_test.cc [DEPS ...] [FULL] [NO_UNITY] [LABEL browser])
+#   leafstore_test(FOLDER core SOURCES a_test.cc [DEPS ...] [FULL] [LABEL browser])
 #   leafstore_program(NAME digits SOURCES main.cc [OUTPUT_NAME name] [DEPS ...])
 #   leafstore_fuzzer(NAME path_fuzz SOURCES path_fuzz.cc [CORPUS dir] [DEPS ...])
 
@@ -173,9 +173,8 @@ endfunction()
 #   FULL          the long tests: `<folder>_full_test`, label `full`; scripts/test builds and runs them only with --full
 #   LABEL label   `<folder>_<label>_test` with this label: `browser` or `network` for tests that need one; scripts/test
 #                 --quick leaves them out
-#   NO_UNITY      compile each source separately, also in presets with unity builds
 function(leafstore_test)
-  cmake_parse_arguments(PARSE_ARGV 0 arg "FULL;NO_UNITY" "FOLDER;LABEL" "SOURCES;DEPS")
+  cmake_parse_arguments(PARSE_ARGV 0 arg "FULL" "FOLDER;LABEL" "SOURCES;DEPS")
   if(NOT arg_FOLDER OR arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "leafstore_test: needs FOLDER; unknown arguments: '${arg_UNPARSED_ARGUMENTS}'")
   endif()
@@ -200,9 +199,6 @@ function(leafstore_test)
   add_executable(${target} ${arg_SOURCES})
   leafstore_test_settings(${target})
   target_link_libraries(${target} PRIVATE ${arg_DEPS} GTest::gtest_main)
-  if(arg_NO_UNITY)
-    set_target_properties(${target} PROPERTIES UNITY_BUILD OFF)
-  endif()
   gtest_discover_tests(${target} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
     PROPERTIES TIMEOUT ${timeout} LABELS ${label})
 endfunction()

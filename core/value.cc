@@ -37,8 +37,8 @@ std::string BytesToString(const Bytes& bytes) {
 }  // namespace
 
 absl::string_view ValueKindName(ValueKind kind) {
-  constexpr absl::string_view kNames[] = {"bool", "int", "float", "str", "bytes"};
-  return IsValueKind(static_cast<uint64_t>(kind)) ? kNames[static_cast<size_t>(kind) - 1]
+  constexpr absl::string_view kKindNames[] = {"bool", "int", "float", "str", "bytes"};
+  return IsValueKind(static_cast<uint64_t>(kind)) ? kKindNames[static_cast<size_t>(kind) - 1]
                                                   : "invalid";
 }
 

@@ -32,9 +32,9 @@ using leafstore::CheckpointManager;
 using leafstore::RestoredCheckpoint;
 using std::chrono::milliseconds;
 
-constexpr int kImages = 320;  // 256 of them to train on: 8 steps an epoch
-constexpr int kEpochs = 12;   // the embedding is unfrozen after 6
-constexpr int64_t kSteps = 8 * kEpochs;
+constexpr int kImages = 320;     // 256 of them to train on: 8 steps an epoch
+constexpr int kKillEpochs = 12;  // the embedding is unfrozen after 6
+constexpr int64_t kKillSteps = 8 * kKillEpochs;
 constexpr int64_t kNone = -1;  // the step if no checkpoint exists
 
 void WriteSomeImages(const std::string& path) {
@@ -167,14 +167,14 @@ KillCounts KillAndResume(int kills, uint32_t seed) {
   const std::string full = root.File("full"), output = root.File("full.out");
   WriteSomeImages(root.File("images.csv"));
   const std::vector<std::string> options = {"--data",       root.File("images.csv"),
-                                            "--epochs",     std::to_string(kEpochs),
+                                            "--epochs",     std::to_string(kKillEpochs),
                                             "--save-every", "1",
                                             "--keep",       "3"};
   std::vector<std::string> uninterrupted = options;
   uninterrupted.insert(uninterrupted.end(), {"--checkpoint-dir", full});
   EXPECT_TRUE(Succeeded(Wait(Start(uninterrupted, {.out = output}))));
   const EpochLines expected = EpochLinesOf(leafstore::ReadFile(output));
-  EXPECT_EQ(expected.size(), static_cast<size_t>(kEpochs));
+  EXPECT_EQ(expected.size(), static_cast<size_t>(kKillEpochs));
 
   std::mt19937 random(seed);
   KillCounts counts;
@@ -182,7 +182,7 @@ KillCounts KillAndResume(int kills, uint32_t seed) {
     const std::string directory = root.File(absl::StrCat("run-", counts.runs++));
     KilledRun run(options, directory, expected);
     while (!run.RunOne(counts.kills < kills, &random, &counts)) continue;
-    ExpectSameItems(CheckpointOf(full, kSteps), CheckpointOf(directory, kSteps));
+    ExpectSameItems(CheckpointOf(full, kKillSteps), CheckpointOf(directory, kKillSteps));
     EXPECT_FALSE(HasUnfinishedFile(directory));
     fs::remove_all(directory);
   }

@@ -37,6 +37,7 @@ struct LeafTraits<T> {
   static absl::Status FromLeaf(const Leaf& leaf, T* out) { return FromTensor(leaf.tensor(), out); }
 };
 
+namespace binding_eigen_test {
 namespace {
 
 using testing::ElementsAre;
@@ -168,4 +169,5 @@ TEST(BindingEigenTest, Unflatten_MismatchedTensor_ReportsThePath) {
 }
 
 }  // namespace
+}  // namespace binding_eigen_test
 }  // namespace leafstore

@@ -71,6 +71,7 @@ struct LeafTraits<Both> {
   }
 };
 
+namespace binding_test {
 namespace {
 
 using testing::ElementsAre;
@@ -568,4 +569,5 @@ static_assert(!internal::Bindable<int*> && !internal::Bindable<void (*)()> &&
               !internal::Bindable<std::weak_ptr<int>>);
 
 }  // namespace
+}  // namespace binding_test
 }  // namespace leafstore

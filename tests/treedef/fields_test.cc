@@ -13,7 +13,7 @@
 #include "tests/core/status_matchers.h"
 #include "tests/treedef/model_testing.h"
 
-namespace leafstore {
+namespace leafstore::fields_test {
 namespace {
 
 using testing::ElementsAre;
@@ -280,4 +280,4 @@ static_assert(!internal::IsMemberName("a.b") && !internal::IsMemberName("") &&
               !internal::IsMemberName("0a") && internal::IsMemberName("_a0"));
 
 }  // namespace
-}  // namespace leafstore
+}  // namespace leafstore::fields_test

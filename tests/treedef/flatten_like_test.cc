@@ -15,7 +15,7 @@
 #include "tests/treedef/model_testing.h"
 #include "tests/treedef/random_tree.h"
 
-namespace leafstore {
+namespace leafstore::flatten_like_test {
 namespace {
 
 using testing::Each;
@@ -230,4 +230,4 @@ TEST(FlattenLikeTest, RandomTree_MatchesOnlyItself) {
 }
 
 }  // namespace
-}  // namespace leafstore
+}  // namespace leafstore::flatten_like_test

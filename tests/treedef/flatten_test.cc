@@ -31,6 +31,7 @@ struct LeafTraits<Moody> {
   static absl::Status FromLeaf(const Leaf&, Moody*) { return absl::OkStatus(); }
 };
 
+namespace flatten_test {
 namespace {
 
 using testing::Each;
@@ -271,4 +272,5 @@ TEST(FlattenTest, RandomTrees_RoundTrip) {
 }
 
 }  // namespace
+}  // namespace flatten_test
 }  // namespace leafstore

@@ -16,7 +16,7 @@
 #include "tests/core/status_matchers.h"
 #include "tests/treedef/model_testing.h"
 
-namespace leafstore {
+namespace leafstore::ties_test {
 namespace {
 
 using testing::AllOf;
@@ -358,4 +358,4 @@ TEST(TiesTest, Struct_RestoresTiesOfATree) {
 }
 
 }  // namespace
-}  // namespace leafstore
+}  // namespace leafstore::ties_test

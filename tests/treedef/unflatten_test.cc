@@ -14,7 +14,7 @@
 #include "tests/treedef/random_tree.h"
 #include "tests/treedef/teller.h"
 
-namespace leafstore {
+namespace leafstore::unflatten_test {
 namespace {
 
 using testing::ElementsAre;
@@ -185,4 +185,4 @@ TEST(UnflattenTest, Tree_KeepsEveryStructure) {
 }
 
 }  // namespace
-}  // namespace leafstore
+}  // namespace leafstore::unflatten_test
