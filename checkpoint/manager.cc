@@ -1,7 +1,11 @@
 #include "leafstore/checkpoint/manager.h"
 
+#include <sys/types.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <atomic>
+#include <random>
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
@@ -33,12 +37,41 @@ absl::Status CheckOptions(absl::string_view directory, const ManagerOptions& opt
   return absl::OkStatus();
 }
 
+// Checks that items can be saved together, as far as no structure matters.
+absl::Status CheckItems(absl::Span<const CheckpointItem> items) {
+  absl::flat_hash_set<std::string> names;
+  for (const CheckpointItem& item : items) {
+    LEAFSTORE_RETURN_IF_ERROR(item.status());
+    for (std::string& name : item.names()) {
+      LEAFSTORE_RETURN_IF_ERROR(CheckItemName(name));
+      if (names.contains(name)) {
+        return absl::AlreadyExistsError(
+            absl::StrCat("expected items with different names, found two called '", name, "'"));
+      }
+      names.insert(std::move(name));
+    }
+  }
+  return absl::OkStatus();
+}
+
+std::string RandomRunId() {
+  std::random_device random;
+  std::string id;
+  while (id.size() < RunInfo::kIdSize) id.push_back(static_cast<char>(random()));
+  return id;
+}
+
 }  // namespace
 
 class CheckpointManager::State {
  public:
   State(std::string directory, ManagerOptions options)
       : options_(std::move(options)), files_(std::move(directory), &options_) {}
+
+  // Returns whether another process has made this object, whose thread does not exist here.
+  bool IsForked() const { return !options_.read_only && getpid() != process_; }
+  // In a forked process: closes the lock, which stays locked.
+  void CloseLock() { lock_.reset(); }
 
   absl::Status Open() {
     if (options_.read_only) return files_.Steps().status();
@@ -53,12 +86,14 @@ class CheckpointManager::State {
                             bool in_background) {
     LEAFSTORE_RETURN_IF_ERROR(CheckCanWrite());
     if (step < 0) return Invalid("a step of at least 0", step);
-    for (const CheckpointItem& item : items) LEAFSTORE_RETURN_IF_ERROR(item.status());
+    LEAFSTORE_RETURN_IF_ERROR(CheckItems(items));
     if (const absl::Status failed = worker_.TakeFailure(); !failed.ok())
       return NotStarted(step, failed);
     if (in_background && options_.skip_if_busy && worker_.busy()) return false;
     if (const absl::Status failed = worker_.Wait(); !failed.ok()) return NotStarted(step, failed);
     LEAFSTORE_RETURN_IF_ERROR(MakeWayFor(step));
+    save.run = PlaceInRun(step);
+    restored_ = -1;
     worker_.Start(
         [this, step, save = std::move(save), in_background, items = std::move(items)]() mutable {
           for (const CheckpointItem& item : items) save.total_bytes += item.tensor_bytes();
@@ -75,15 +110,46 @@ class CheckpointManager::State {
     LEAFSTORE_RETURN_IF_ERROR(CheckCanWrite());
     LEAFSTORE_RETURN_IF_ERROR(worker_.Wait());
     LEAFSTORE_RETURN_IF_ERROR(CheckNotNeeded(step, "remove"));
-    files_.Forget(step);
     const absl::Status removed = files_.Remove(step);
     if (!absl::IsNotFound(removed)) next_is_full_ = true;  // the history may refer to this file
     LEAFSTORE_RETURN_IF_ERROR(removed);
-    return options_.io.durable ? files_.Sync() : absl::OkStatus();
+    return files_.Sync();
+  }
+
+  absl::Status Wait() {
+    LEAFSTORE_RETURN_IF_ERROR(CheckProcess());
+    return worker_.Wait();
+  }
+
+  absl::StatusOr<RestoredCheckpoint> Restore(const RestoreQuery& query) {
+    LEAFSTORE_RETURN_IF_ERROR(CheckProcess());
+    if (query.and_continue) {
+      LEAFSTORE_RETURN_IF_ERROR(CheckCanWrite());
+      LEAFSTORE_RETURN_IF_ERROR(worker_.Wait());
+    }
+    LEAFSTORE_ASSIGN_OR_RETURN(RestoredCheckpoint restored, files_.Restore(query));
+    if (query.and_continue) {
+      next_is_full_ = true;  // the history may refer to files that get other names
+      LEAFSTORE_RETURN_IF_ERROR(files_.AbandonAfter(restored.step));
+    }
+    if (query.and_continue || !started_) {
+      const std::optional<RunInfo>& run = restored.reader.run();
+      run_id_ = run.has_value() ? run->id : "";
+      tip_ = {restored.step, restored.reader.identity()};
+      before_tip_.reset();
+    }
+    restored_ = restored.step;
+    return restored;
   }
 
  private:
   friend class CheckpointManager;
+
+  // A checkpoint that the next one continues.
+  struct Tip {
+    int64_t step;
+    BaseFile file;
+  };
 
   // Returns the error of the previous save, which the save of `step` reports instead of starting.
   static absl::Status NotStarted(int64_t step, const absl::Status& before) {
@@ -91,48 +157,82 @@ class CheckpointManager::State {
                                             " was not started: call it again"));
   }
 
+  absl::Status CheckProcess() const {
+    if (!IsForked()) return absl::OkStatus();
+    return absl::FailedPreconditionError(absl::StrCat(
+        "cannot use ", files_.path(), " in process ", getpid(), ": process ", process_,
+        " opened it and then forked; save in that process, or open it after the fork"));
+  }
+
   absl::Status CheckCanWrite() const {
-    if (!options_.read_only) return absl::OkStatus();
+    if (!options_.read_only) return CheckProcess();
     return absl::FailedPreconditionError(
         absl::StrCat("cannot write to ", files_.path(), ": it was opened with read_only"));
   }
 
   // Checks that no undamaged checkpoint needs that of `step`. error FailedPrecondition: one does.
   absl::Status CheckNotNeeded(int64_t step, absl::string_view verb) {
-    LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<int64_t> steps, files_.Steps());
-    for (const int64_t other : steps) {
-      if (other == step) continue;
-      LEAFSTORE_ASSIGN_OR_RETURN(const internal::StepRecord checkpoint, files_.Describe(other));
-      if (std::count(checkpoint.bases.begin(), checkpoint.bases.end(),
-                     internal::StepFileName(step)) == 0) {
-        continue;
-      }
-      return absl::FailedPreconditionError(absl::StrCat("cannot ", verb, " ", files_.PathOf(step),
-                                                        ": the checkpoint of step ", other,
-                                                        " needs it"));
+    const std::string name = internal::StepFileName(step);
+    internal::StepRecord wanted{.file = {step, name}};
+    LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<internal::RunFile> files, files_.Files());
+    for (const internal::RunFile& file : files) {
+      if (file.name != name) continue;
+      LEAFSTORE_ASSIGN_OR_RETURN(wanted, files_.Describe(file));
+    }
+    for (const internal::RunFile& file : files) {
+      if (file.name == name) continue;
+      LEAFSTORE_ASSIGN_OR_RETURN(const internal::StepRecord other, files_.Describe(file));
+      const auto needs = [&wanted](const BaseFile& base) { return wanted.Is(base); };
+      if (std::none_of(other.bases.begin(), other.bases.end(), needs)) continue;
+      return absl::FailedPreconditionError(absl::StrCat(
+          "cannot ", verb, " ", files_.PathOf(step), ": ",
+          file.abandoned ? file.name : absl::StrCat("the checkpoint of step ", file.step),
+          " needs it"));
     }
     return absl::OkStatus();
   }
 
-  // Ensures that this step has no file: renames one that is known to be damaged.
-  // error AlreadyExists: the file is not known to be damaged.
+  // Ensures that this step can be saved: renames its file if that is known to be damaged. error
+  // AlreadyExists, FailedPrecondition: the step is not above the newest.
   absl::Status MakeWayFor(int64_t step) {
-    const absl::Status exists = files_.CheckExists(step);
-    if (absl::IsNotFound(exists)) {
-      files_.Forget(step);  // its file may have been removed from outside
-      return absl::OkStatus();
+    LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<int64_t> steps, files_.Steps());
+    const auto newest = std::find_if(steps.rbegin(), steps.rend(), [this](int64_t other) {
+      const auto checkpoint = files_.Describe({other, internal::StepFileName(other)});
+      return !checkpoint.ok() || checkpoint->status.ok();
+    });
+    const bool exists = std::binary_search(steps.begin(), steps.end(), step);
+    // The file that a failed save may have left is not one to keep.
+    const bool again = step == failed_step_ && newest != steps.rend() && *newest == step;
+    if (newest != steps.rend() && step <= *newest && !again) {
+      return NotAboveNewest(step, *newest, exists);
     }
-    if (!files_.IsDamaged(step)) {
-      LEAFSTORE_RETURN_IF_ERROR(exists);
-      return WithReason(absl::AlreadyExistsError(absl::StrCat(
-                            "cannot save step ", step, ": ", files_.PathOf(step),
-                            " exists; remove it first, or call Restore, which detects damage")),
-                        ErrorReason::kExists);
+    if (exists && !again) {
+      LEAFSTORE_RETURN_IF_ERROR(CheckNotNeeded(step, "rename"));
+      return files_.SetAsideDamaged(step);
     }
-    LEAFSTORE_RETURN_IF_ERROR(CheckNotNeeded(step, "rename"));
-    LEAFSTORE_RETURN_IF_ERROR(files_.SetAside(step));
-    files_.Forget(step);
+    files_.Forget(step);  // its file will be replaced, or was removed from outside
     return absl::OkStatus();
+  }
+
+  absl::Status NotAboveNewest(int64_t step, int64_t newest, bool exists) const {
+    const std::string message = absl::StrCat(
+        "cannot save step ", step, exists ? ", which exists" : "", ": expected a step above ",
+        newest, ", the newest in ", files_.path(), "; to continue from ",
+        tip_ && tip_->step < newest ? absl::StrCat("step ", tip_->step) : "an earlier one",
+        ", call Restore with and_continue; for a new run, use another directory");
+    return exists ? WithReason(absl::AlreadyExistsError(message), ErrorReason::kExists)
+                  : WithReason(absl::FailedPreconditionError(message), ErrorReason::kBehindNewest);
+  }
+
+  // Returns the place of the next checkpoint in the run. A save that is repeated continues what
+  // the first attempt continued.
+  RunInfo PlaceInRun(int64_t step) {
+    started_ = true;
+    if (tip_ && tip_->step == step) tip_ = before_tip_;
+    if (run_id_.empty()) run_id_ = RandomRunId();
+    RunInfo run{.id = run_id_, .parent = {}};
+    if (tip_) run.parent = tip_->file;
+    return run;
   }
 
   // Saves a checkpoint. Runs on the worker's thread.
@@ -144,31 +244,49 @@ class CheckpointManager::State {
     save.io = options_.io;
     save.zstd_level = options_.zstd_level;
     save.history = options_.incremental ? &history_ : nullptr;
+    failed_step_ = step;
     const absl::Status saved =
         SaveCheckpoint(files_.PathOf(step), std::move(items), std::move(save));
     if (!saved.ok()) return WithContext(saved, absl::StrCat("cannot save step ", step));
     ++saved_;
-    const absl::Status removed = ApplyRetention(step);
-    return WithContext(
-        removed, absl::StrCat("saved ", files_.PathOf(step), ", but cannot remove an older one"));
+    before_tip_ = std::move(tip_);
+    tip_ = {step, {.name = internal::StepFileName(step)}};
+    const absl::Status cleaned = ApplyRetention(step);
+    if (!cleaned.ok()) {
+      return WithMessage(cleaned,
+                         absl::StrCat("saved ", files_.PathOf(step), ", but ", cleaned.message()));
+    }
+    failed_step_ = -1;
+    return absl::OkStatus();
   }
 
+  // Removes the checkpoints that no rule keeps.
   absl::Status ApplyRetention(int64_t just_saved) {
-    LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<int64_t> steps, files_.Steps());
+    LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<internal::RunFile> files, files_.Files());
     std::vector<internal::StepRecord> checkpoints;
-    for (const int64_t step : steps) {
-      absl::StatusOr<internal::StepRecord> checkpoint = files_.Describe(step);
-      // Another process may be able to read this one, and need any of the others as its base.
-      if (!checkpoint.ok()) return absl::OkStatus();
+    for (const internal::RunFile& file : files) {
+      absl::StatusOr<internal::StepRecord> checkpoint = files_.Describe(file);
+      // One that cannot be described may need any of the others as its base.
+      if (absl::IsUnimplemented(checkpoint.status())) return absl::OkStatus();
+      if (!checkpoint.ok()) return WithContext(checkpoint.status(), "kept all older ones");
+      const bool is_live = !file.abandoned;
+      if (is_live && file.step == just_saved && checkpoint->status.ok()) {
+        tip_->file = checkpoint->identity;
+      }
+      checkpoint->pinned = is_live && (file.step == just_saved || file.step == restored_);
       checkpoints.push_back(*std::move(checkpoint));
-      checkpoints.back().pinned = step == just_saved;
     }
     const std::vector<bool> keep = internal::CheckpointsToKeep(checkpoints, options_.retention);
     std::vector<internal::StepRecord> unwanted;
     for (size_t i = 0; i < checkpoints.size(); ++i) {
       if (!keep[i]) unwanted.push_back(std::move(checkpoints[i]));
     }
-    return RemoveAll(std::move(unwanted));
+    LEAFSTORE_RETURN_IF_ERROR(
+        WithContext(RemoveAll(std::move(unwanted)), "cannot remove an older one"));
+    const absl::Status unreadable = files_.TakeUnreadable();
+    if (unreadable.ok()) return unreadable;
+    return absl::FailedPreconditionError(
+        absl::StrCat("found what is no checkpoint, and ignores it: ", unreadable.message()));
   }
 
   // Removes checkpoints before their bases, and syncs the directory in between, so that after a
@@ -177,34 +295,50 @@ class CheckpointManager::State {
     while (!unwanted.empty()) {
       absl::flat_hash_set<std::string> needed;
       for (const internal::StepRecord& one : unwanted) {
-        needed.insert(one.bases.begin(), one.bases.end());
+        for (const BaseFile& base : one.bases) needed.insert(base.name);
       }
       const auto removed = std::partition(
           unwanted.begin(), unwanted.end(),
-          [&](const internal::StepRecord& one) { return needed.contains(one.file_name); });
+          [&](const internal::StepRecord& one) { return needed.contains(one.file.name); });
       if (removed == unwanted.end()) break;  // a cycle, which no save creates: removes none of it
       for (auto it = removed; it != unwanted.end(); ++it) {
-        files_.Forget(it->step);
-        LEAFSTORE_RETURN_IF_ERROR(files_.Remove(it->step));
+        LEAFSTORE_RETURN_IF_ERROR(files_.Remove(it->file.step));
       }
       unwanted.erase(removed, unwanted.end());
-      if (options_.io.durable) LEAFSTORE_RETURN_IF_ERROR(files_.Sync());
+      LEAFSTORE_RETURN_IF_ERROR(files_.Sync());
     }
     return absl::OkStatus();
   }
 
   const ManagerOptions options_;
+  const pid_t process_ = getpid();
   internal::StepFiles files_;
   std::shared_ptr<void> lock_;
   std::atomic<bool> next_is_full_ = false;  // whether the next save ignores the history
+  std::atomic<int64_t> restored_ = -1;      // the step restored since the last save began
+  bool started_ = false;                    // whether a save has begun
+  std::string run_id_;                      // empty: not known yet
   // While the worker is busy, only its thread uses these.
   SaveHistory history_;
   size_t saved_ = 0;
+  int64_t failed_step_ = -1;  // of the last save, if that failed
+  std::optional<Tip> tip_;
+  std::optional<Tip> before_tip_;           // what tip_ continues
   internal::BufferPool::Reservation kept_;  // of a snapshot's memory, for the next one's copies
   internal::BackgroundWorker worker_;       // last: finishes before the other members are destroyed
 };
 
-CheckpointManager::CheckpointManager(std::unique_ptr<State> state) : state_(std::move(state)) {}
+void CheckpointManager::Close::operator()(State* state) const {
+  // In a forked process, the thread that State waits for does not exist, and what it was doing when
+  // the process was forked is half done: its memory is left as it is.
+  if (state->IsForked()) {
+    state->CloseLock();
+  } else {
+    delete state;
+  }
+}
+
+CheckpointManager::CheckpointManager(StatePtr state) : state_(std::move(state)) {}
 CheckpointManager::CheckpointManager(CheckpointManager&&) noexcept = default;
 CheckpointManager& CheckpointManager::operator=(CheckpointManager&&) noexcept = default;
 CheckpointManager::~CheckpointManager() = default;
@@ -212,7 +346,7 @@ CheckpointManager::~CheckpointManager() = default;
 absl::StatusOr<CheckpointManager> CheckpointManager::Open(std::string directory,
                                                           ManagerOptions options) {
   LEAFSTORE_RETURN_IF_ERROR(CheckOptions(directory, options));
-  auto state = std::make_unique<State>(std::move(directory), std::move(options));
+  StatePtr state(new State(std::move(directory), std::move(options)));
   LEAFSTORE_RETURN_IF_ERROR(state->Open());
   return CheckpointManager(std::move(state));
 }
@@ -223,8 +357,11 @@ absl::StatusOr<std::vector<int64_t>> CheckpointManager::Steps() const {
 
 absl::StatusOr<int64_t> CheckpointManager::Latest() const {
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<int64_t> steps, Steps());
-  if (!steps.empty()) return steps.back();
-  return absl::NotFoundError(absl::StrCat(state_->files_.path(), ": no checkpoint exists"));
+  return !steps.empty() ? absl::StatusOr<int64_t>(steps.back()) : state_->files_.NoCheckpoint();
+}
+
+absl::StatusOr<std::vector<RunCheckpoint>> CheckpointManager::ListRun() const {
+  return state_->files_.ListRun();
 }
 
 std::string CheckpointManager::PathOf(int64_t step) const { return state_->files_.PathOf(step); }
@@ -241,10 +378,10 @@ absl::StatusOr<bool> CheckpointManager::SaveAsync(int64_t step, std::vector<Chec
   return state_->Save(step, std::move(items), std::move(save), /*in_background=*/true);
 }
 
-absl::Status CheckpointManager::Wait() { return state_->worker_.Wait(); }
+absl::Status CheckpointManager::Wait() { return state_->Wait(); }
 
 absl::StatusOr<RestoredCheckpoint> CheckpointManager::Restore(const RestoreQuery& query) const {
-  return state_->files_.Restore(query);
+  return state_->Restore(query);
 }
 
 absl::Status CheckpointManager::Remove(int64_t step) { return state_->Remove(step); }

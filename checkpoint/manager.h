@@ -6,6 +6,8 @@
 //   if (auto restored = manager.Restore(); restored.ok()) {           // the newest intact one
 //     step = restored->step;
 //     params = restored->reader.Load("params").value();
+//   } else if (ReasonOf(restored.status()) != ErrorReason::kNoCheckpoint) {
+//     return restored.status();                                       // all are damaged, for example
 //   }
 //   for (...) {
 //     ... train ...
@@ -16,7 +18,8 @@
 // Files. Step 100 is saved as `step-00000000000000000100.leaf`, which is complete if it exists
 // (writer.h). The file `LOCK` keeps two managers from writing to one directory: the second is
 // refused (to inspect a run during training, open it with read_only). Open removes temporary files
-// left by processes that ended. Files with other names are ignored.
+// left by saves of processes that ended. Files with other names are ignored; if there are only
+// such files, and some look like checkpoints, Restore says so.
 //
 // Save returns when the checkpoint is complete. SaveAsync returns at once; a thread of the manager
 // saves the contents that the items had at the call. Items are snapshots, so training continues and
@@ -26,7 +29,9 @@
 //
 // The error of a failed background save is never lost: the next call of Save, SaveAsync, Remove or
 // Wait returns it and does nothing else. If that call is itself refused, for a step below 0 or an
-// item that cannot be saved, the call after it returns the error. Earlier checkpoints remain.
+// item that cannot be saved, the call after it returns the error. Earlier checkpoints remain. The
+// step of a save that failed can be saved again, even if its file exists already (because only the
+// sync of the directory failed, for example): the file is replaced.
 //
 // Increments. With ManagerOptions::incremental, a save writes the leaves that changed since the
 // previous save, and names the files that have the others (save_history.h). A file that a later one
@@ -36,21 +41,42 @@
 //
 // Restore finds the newest intact checkpoint, the best, or that of a step, and verifies every byte,
 // including those of its bases. Where the newest is damaged, or from a newer leafstore, Restore
-// returns the one before, and `skipped` lists the skipped ones and why. If this process cannot read
-// a file (no permission, no descriptor, no memory), that is an error, and nothing is skipped. When
-// training reaches the step of a damaged file again, saving it renames the damaged file to
-// `<its name>.damaged`. No file is ever removed because it is damaged.
+// returns the one before, and `skipped` lists the skipped ones and why. A file on a part of the
+// disk that cannot be read, and a directory or pipe of such a name, count as damaged. If this
+// process cannot read a file (no permission, no descriptor, no memory), that is an error, and
+// nothing is skipped. When training reaches the step of a damaged file again, saving it renames the
+// damaged file to `<its name>.damaged`. No file is ever removed because it is damaged.
 //
-// To continue from a checkpoint that is not the newest (Restore with `best` or `step`), first
-// remove the later ones (Remove), or train into a separate directory: a step is saved only once.
+// Branches. Steps ascend: saving a step that is not above the newest is an error, before anything
+// is written or removed. (A newest one that Restore has found damaged does not count.) To continue
+// from an earlier checkpoint, restore it with `and_continue`:
+//
+//   manager.Restore({.step = 200, .and_continue = true})          // or {.best = true, ...}
+//
+// This sets aside all later checkpoints, the newest first: they are renamed to `abandoned-<name>`
+// (or `abandoned-2-<name>`, if that exists), are never restored, and no rule counts or removes
+// them, nor a file that they need. Any reader can still read them. Delete them when they are of no
+// use. After a crash between two renames, repeat the call.
+//
+// Each checkpoint records its run and its parent (CheckpointReader::run): of the first save of a
+// manager, the checkpoint that it restored last, if any; later, the previous save, or the one
+// restored with and_continue. `leafstore inspect run` shows the branches.
 //
 // Retention. After each save, a checkpoint is removed if no rule keeps it and no kept checkpoint
-// needs it; never the newest, nor the one just saved. Those that cannot be opened, or that Restore
-// has found damaged, are ignored by the rules and kept. While some checkpoint is from a newer
-// leafstore, or cannot be read by this process, all are kept, as it may need any of them.
+// needs it; never the newest, nor the one just saved, nor the one that was restored since the save
+// began. Those that cannot be opened, or that Restore has found damaged, are ignored by the rules
+// and kept; Save returns an error for one that is not even a readable file, once, after the rest of
+// its work. While some checkpoint is from a newer leafstore, all are kept, as it may need any of
+// them; so they are if this process cannot read one, which is an error of Save.
 //
-// Errors. FailedPrecondition: another manager has locked the directory; this one is read-only.
-// AlreadyExists: this step has a checkpoint that is not known to be damaged. InvalidArgument: a
+// Processes. A manager belongs to the process that opened it: in a child made by fork, calls return
+// FailedPrecondition, except those of a read_only manager. Destroying it there releases nothing.
+// The lock ends with the manager, but if the process dies without destroying it, not before its
+// children have ended.
+//
+// Errors. FailedPrecondition: another manager has locked the directory; this one is read-only, or
+// another process opened it; or the step is not above the newest (reason kBehindNewest).
+// AlreadyExists: like that, and this very step has a checkpoint (kExists). InvalidArgument: a
 // step below 0, or inconsistent options. NotFound: no such checkpoint. DataLoss: all that were
 // tried are damaged; names each. Unimplemented: like DataLoss, but some are from a newer leafstore
 // and may be intact. Other errors: see CheckpointWriter and CheckpointReader.
@@ -85,9 +111,9 @@ struct Retention {
   size_t last = 0;
   // Keeps checkpoints whose step is a multiple of this; 0 disables the rule.
   int64_t every = 0;
-  // Keeps this many of the best by `metric`; 0 disables the rule. A missing or NaN metric is worse
-  // than any other. While no checkpoint has the metric, all are kept, as its name may be
-  // misspelled.
+  // Keeps this many of the best by `metric`; 0 disables the rule. A metric that is missing, NaN or
+  // -inf is worse than any other, also if lower is better. While no checkpoint has the metric, all
+  // are kept, as its name may be misspelled.
   size_t best = 0;
   std::string metric = {};       // the name of the metric for `best`
   bool higher_is_better = true;  // true for an accuracy, false for a loss
@@ -122,6 +148,9 @@ struct RestoreQuery {
   std::optional<int64_t> step = {};
   // Restores the best checkpoint by Retention::metric.
   bool best = false;
+  // Sets aside all later checkpoints ("Branches" above), so that training can continue from this
+  // one. Waits for the running save first. After an error, some may have been set aside.
+  bool and_continue = false;
   // Verifies every byte of a checkpoint before it is returned; otherwise it is only opened.
   bool verify = true;
   // How it is verified and, later, loaded. `read.io.progress` is called during verification. The
@@ -138,6 +167,21 @@ struct RestoredCheckpoint {
   Skipped skipped;  // newer or better ones
 };
 
+// A checkpoint in a run's directory.
+struct RunCheckpoint {
+  int64_t step = 0;
+  std::string file_name;   // without the directory
+  bool abandoned = false;  // was set aside
+  absl::Status status;     // why it cannot be opened, if so; the rest is then unknown
+  Metrics metrics = {};
+  // 16 bytes, the same in all checkpoints of one run; empty if none was recorded.
+  std::string run_id = {};
+  // The name of the checkpoint that it continues, when that was saved; empty: of none.
+  std::string parent_name = {};
+  // Its index in the list, if it still exists.
+  std::optional<size_t> parent = {};
+};
+
 class CheckpointManager {
  public:
   // Opens a directory and takes its lock. Creates it if necessary; its parent must exist.
@@ -152,16 +196,20 @@ class CheckpointManager {
   // Returns the steps that have a checkpoint, ascending, excluding the one that is being saved.
   // Opens no files.
   absl::StatusOr<std::vector<int64_t>> Steps() const;
-  // Returns the greatest of Steps(). error NotFound: no checkpoint exists.
+  // Returns the greatest of Steps(). error NotFound: no checkpoint exists (kNoCheckpoint).
   absl::StatusOr<int64_t> Latest() const;
+  // Returns all checkpoints, also those that were set aside, ascending by step, without verifying
+  // them. Opens each file.
+  absl::StatusOr<std::vector<RunCheckpoint>> ListRun() const;
   // Returns the path of a step's file, which need not exist.
   std::string PathOf(int64_t step) const;
 
-  // Waits for the running save, then saves a checkpoint with metrics and metadata. O(bytes).
+  // Waits for the running save, then saves a checkpoint with metrics and metadata. O(bytes). Errors
+  // of the step and of the items are returned before anything is written or removed: see above.
   absl::Status Save(int64_t step, std::vector<CheckpointItem> items, Metrics metrics = {},
                     Metadata metadata = {});
   // Starts saving a checkpoint. Returns false if another save is running and skip_if_busy is set.
-  // O(items).
+  // Errors as Save; AlreadyExists: two items have one name. O(items).
   absl::StatusOr<bool> SaveAsync(int64_t step, std::vector<CheckpointItem> items,
                                  Metrics metrics = {}, Metadata metadata = {});
   // Waits until no save is running.
@@ -169,8 +217,9 @@ class CheckpointManager {
 
   // Returns the newest intact checkpoint, the best, or that of a step.
   // error FailedPrecondition: the best was requested, but ManagerOptions has no metric. error
-  // NotFound: no checkpoint exists; none of this step (names those that exist); or none has the
-  // metric (suggests names).
+  // NotFound: no checkpoint exists (reason kNoCheckpoint); there are only files with other names;
+  // none of this step (names those that exist); or none has the metric (suggests names). A
+  // directory that is saved to meanwhile is listed again where files have vanished.
   absl::StatusOr<RestoredCheckpoint> Restore(const RestoreQuery& query = {}) const;
 
   // Waits for the running save, then removes the checkpoint of a step. error FailedPrecondition:
@@ -179,9 +228,13 @@ class CheckpointManager {
 
  private:
   class State;
-  explicit CheckpointManager(std::unique_ptr<State> state);
+  struct Close {
+    void operator()(State* state) const;
+  };
+  using StatePtr = std::unique_ptr<State, Close>;
+  explicit CheckpointManager(StatePtr state);
 
-  std::unique_ptr<State> state_;
+  StatePtr state_;
 };
 
 }  // namespace leafstore

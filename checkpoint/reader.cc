@@ -67,6 +67,11 @@ int64_t CheckpointReader::file_size() const { return file_->footer().file_size; 
 const Metadata& CheckpointReader::metadata() const { return file_->manifest().metadata; }
 const Metrics& CheckpointReader::metrics() const { return file_->manifest().metrics; }
 const std::vector<BaseFile>& CheckpointReader::bases() const { return file_->manifest().bases; }
+const std::optional<RunInfo>& CheckpointReader::run() const { return file_->manifest().run; }
+BaseFile CheckpointReader::identity() const {
+  const internal::Footer& footer = file_->footer();
+  return {FileNameOf(path()), footer.file_size, footer.manifest_checksum};
+}
 
 std::vector<std::string> CheckpointReader::items() const {
   std::vector<std::string> names;

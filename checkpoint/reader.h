@@ -135,9 +135,14 @@ class CheckpointReader {
   // Returns the metrics that were saved with the checkpoint.
   const Metrics& metrics() const;
   // Returns the earlier checkpoints in the same directory that have the bytes of some tensors, if
-  // this one was saved as an increment (SaveHistory). Each is opened when one of its tensors is
-  // loaded.
+  // this one was saved as an increment (SaveHistory). They are opened with this file, so that a
+  // manager may remove or rename them while it is read. One that cannot be opened is tried again
+  // when one of its tensors is loaded.
   const std::vector<BaseFile>& bases() const;
+  // Returns the place of this checkpoint in a run, if CheckpointManager saved it.
+  const std::optional<RunInfo>& run() const;
+  // Returns what identifies this file among those of its directory.
+  BaseFile identity() const;
 
   // Loads all leaves of an item, or those that `options` select. error NotFound: no such item.
   // Other errors: see LoadOptions. O(leaves), and O(bytes) to verify or read.

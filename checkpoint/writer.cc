@@ -132,6 +132,13 @@ int64_t CheckpointItem::tensor_bytes() const {
   return bytes;
 }
 
+std::vector<std::string> CheckpointItem::names() const {
+  if (!is_prefix_) return {name_};
+  std::vector<std::string> names;
+  for (const NamedStore& one : stores_) names.push_back(absl::StrCat(name_, "/", one.name));
+  return names;
+}
+
 class CheckpointWriter::State {
  public:
   State(std::string path, SaveOptions options)
@@ -140,6 +147,8 @@ class CheckpointWriter::State {
         progress_(options_.io.progress, options_.total_bytes) {
     manifest_.metadata = std::move(options_.metadata);
     manifest_.metrics = std::move(options_.metrics);
+    manifest_.run = std::move(options_.run);
+    if (manifest_.run.has_value()) footer_.versions.producer = internal::kVersionWithRun;
   }
 
   absl::Status Begin() {
@@ -152,7 +161,7 @@ class CheckpointWriter::State {
     LEAFSTORE_ASSIGN_OR_RETURN(tensors_, TensorWriter::Create(options_.zstd_level));
     LEAFSTORE_ASSIGN_OR_RETURN(AtomicFile created, AtomicFile::Create(path_, options_.io));
     file_.emplace(std::move(created));
-    return file_->stream().Append(internal::EncodePreamble({}));
+    return file_->stream().Append(internal::EncodePreamble(footer_.versions));
   }
 
   // Adds an item for each store, after all of them have been checked.

@@ -80,6 +80,8 @@ struct SaveOptions {
   // stay in its directory as long as it is used. CheckpointReader::bases names them. Updated when
   // this checkpoint is complete. Null: all leaves are written. Must outlive the writer.
   SaveHistory* history = nullptr;
+  // The place of the checkpoint in a run. CheckpointManager sets it.
+  std::optional<RunInfo> run = {};
   // The total that `io.progress` receives; 0: the bytes of the items added so far. SaveCheckpoint
   // computes it. Bytes found in an earlier file count as done.
   int64_t total_bytes = 0;
@@ -135,6 +137,8 @@ class CheckpointItem {
   const absl::Status& status() const { return status_; }
   // Returns the total bytes of the item's tensors. O(leaves).
   int64_t tensor_bytes() const;
+  // Returns the names under which it is saved: one, or one for each store of a prefix.
+  std::vector<std::string> names() const;
 
  private:
   friend class CheckpointWriter;

@@ -30,6 +30,10 @@ enum class ErrorReason : uint8_t {
   kMissingBase,    // an earlier checkpoint that has some of the bytes does not exist
   kExists,         // the destination exists and must not be replaced
 
+  // Runs.
+  kNoCheckpoint,  // a run's directory has no checkpoint, damaged or not: the run can start
+  kBehindNewest,  // a step to save is not above the newest one
+
   // Requests.
   kUnknownName,  // nothing has this name, step or metric
 

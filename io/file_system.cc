@@ -264,9 +264,16 @@ class PosixFileSystem : public FileSystem {
   }
 
   absl::StatusOr<std::shared_ptr<void>> Lock(const std::string& path) override {
-    const int fd = OpenRetrying(path, O_RDWR | O_CREAT, 0666);
+    const int fd = OpenRetrying(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0666);
+    if (fd < 0 && errno == ELOOP) {
+      return absl::FailedPreconditionError(absl::StrCat(
+          "cannot open lock ", path, ": expected a file, found a symbolic link; remove it"));
+    }
     if (fd < 0) return Failed("open lock", path);
-    std::shared_ptr<int> lock(new int(fd), [](const int* held) {
+    std::shared_ptr<int> lock(new int(fd), [owner = getpid()](const int* held) {
+      // A child process has a copy of the descriptor, so closing this one would not release the
+      // lock; and closing the copy must not.
+      if (getpid() == owner) flock(*held, LOCK_UN);
       close(*held);
       delete held;
     });

@@ -101,9 +101,11 @@ class FileSystem {
   virtual absl::Status SyncDirectory(const std::string& path) = 0;
   // Creates a directory; OK if it exists. error NotFound: the parent does not exist.
   virtual absl::Status CreateDirectory(const std::string& path) = 0;
-  // Locks the file `path`, and creates it if needed. The lock is held until the returned object is
-  // destroyed or the process ends for any reason. error FailedPrecondition: this or another process
-  // already holds the lock.
+  // Locks the file `path`, and creates it if needed; follows no symbolic link. The lock is held
+  // until the returned object is destroyed or the process, and every child that it forked
+  // meanwhile, has ended. A child that destroys its copy of the object releases nothing. error
+  // FailedPrecondition: this or another process already holds the lock; or `path` is a symbolic
+  // link.
   virtual absl::StatusOr<std::shared_ptr<void>> Lock(const std::string& path) = 0;
   // Returns the names in a directory, without "." and "..", sorted.
   virtual absl::StatusOr<std::vector<std::string>> List(const std::string& path) = 0;

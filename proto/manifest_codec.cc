@@ -65,25 +65,52 @@ absl::StatusOr<Metrics> DecodeMetrics(const proto::Metrics& in) {
   return metrics;
 }
 
+void EncodeBase(const BaseFile& base, proto::Base* out) {
+  out->set_name(base.name);
+  out->set_file_size(static_cast<uint64_t>(base.file_size));
+  out->set_manifest_checksum(base.manifest_checksum);
+}
+
+absl::StatusOr<BaseFile> DecodeBase(const proto::Base& base, absl::string_view where) {
+  if (!IsPlainFileName(base.name())) {
+    return WrongMessage(where, "the name of a file, without a directory", Quoted(base.name()));
+  }
+  if (base.file_size() > std::numeric_limits<int64_t>::max()) {
+    return WrongMessage(where, "sizes below 2^63", base.file_size());
+  }
+  return BaseFile{base.name(), static_cast<int64_t>(base.file_size()), base.manifest_checksum()};
+}
+
 absl::StatusOr<std::vector<BaseFile>> DecodeBases(const proto::Manifest& in) {
   constexpr absl::string_view kColumn = "manifest, bases";
   std::vector<BaseFile> bases;
   absl::flat_hash_set<absl::string_view> names;
   for (const proto::Base& base : in.bases()) {
-    if (!IsPlainFileName(base.name())) {
-      return WrongMessage(kColumn, "the name of a file, without a directory", Quoted(base.name()));
-    }
+    LEAFSTORE_ASSIGN_OR_RETURN(BaseFile decoded, DecodeBase(base, kColumn));
     if (!names.insert(base.name()).second) {
       return WrongMessage(kColumn, "files with different names",
                           absl::StrCat("two called ", Quoted(base.name())));
     }
-    if (base.file_size() > std::numeric_limits<int64_t>::max()) {
-      return WrongMessage(kColumn, "sizes below 2^63", base.file_size());
-    }
-    bases.push_back(
-        {base.name(), static_cast<int64_t>(base.file_size()), base.manifest_checksum()});
+    bases.push_back(std::move(decoded));
   }
   return bases;
+}
+
+void EncodeRun(const RunInfo& run, proto::Run* out) {
+  out->set_id(run.id);
+  if (run.parent.has_value()) EncodeBase(*run.parent, out->mutable_parent());
+}
+
+absl::StatusOr<RunInfo> DecodeRun(const proto::Run& in) {
+  if (in.id().size() != RunInfo::kIdSize) {
+    return WrongMessage("manifest, run", absl::StrCat("an id of ", RunInfo::kIdSize, " bytes"),
+                        in.id().size());
+  }
+  RunInfo run{.id = in.id(), .parent = {}};
+  if (in.has_parent()) {
+    LEAFSTORE_ASSIGN_OR_RETURN(run.parent, DecodeBase(in.parent(), "manifest, run, parent"));
+  }
+  return run;
 }
 
 // Checks that each tensor's base exists, and that each base has the bytes of some tensor.
@@ -281,12 +308,8 @@ absl::StatusOr<std::string> EncodeManifest(const Manifest& manifest) {
     internal::AddString(name, message.mutable_metrics()->mutable_names());
     message.mutable_metrics()->add_values(value);
   }
-  for (const BaseFile& base : manifest.bases) {
-    proto::Base* out = message.add_bases();
-    out->set_name(base.name);
-    out->set_file_size(static_cast<uint64_t>(base.file_size));
-    out->set_manifest_checksum(base.manifest_checksum);
-  }
+  for (const BaseFile& base : manifest.bases) internal::EncodeBase(base, message.add_bases());
+  if (manifest.run.has_value()) internal::EncodeRun(*manifest.run, message.mutable_run());
   return internal::Serialize(message, "manifest");
 }
 
@@ -300,6 +323,9 @@ absl::StatusOr<Manifest> DecodeManifest(absl::string_view bytes) {
   LEAFSTORE_ASSIGN_OR_RETURN(manifest.metrics, internal::DecodeMetrics(in.metrics()));
   LEAFSTORE_ASSIGN_OR_RETURN(manifest.bases, internal::DecodeBases(in));
   LEAFSTORE_RETURN_IF_ERROR(internal::CheckBasesInUse(manifest));
+  if (in.has_run()) {
+    LEAFSTORE_ASSIGN_OR_RETURN(manifest.run, internal::DecodeRun(in.run()));
+  }
   return manifest;
 }
 

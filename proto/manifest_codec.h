@@ -10,6 +10,7 @@
 #ifndef LEAFSTORE_PROTO_MANIFEST_CODEC_H_
 #define LEAFSTORE_PROTO_MANIFEST_CODEC_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -27,13 +28,24 @@
 
 namespace leafstore {
 
-// An earlier checkpoint in the same directory that has the bytes of some tensors.
+// An earlier checkpoint in the same directory: one that has the bytes of some tensors, or the one
+// that a checkpoint continues.
 struct BaseFile {
   std::string name;  // without a directory
   int64_t file_size = 0;
   uint64_t manifest_checksum = 0;
 
   friend bool operator==(const BaseFile& a, const BaseFile& b) = default;
+};
+
+// The place of a checkpoint in a run, in which each checkpoint continues an earlier one.
+struct RunInfo {
+  static constexpr size_t kIdSize = 16;
+
+  std::string id;                  // kIdSize random bytes, the same in all checkpoints of the run
+  std::optional<BaseFile> parent;  // what this checkpoint continues; none: the first of the run
+
+  friend bool operator==(const RunInfo& a, const RunInfo& b) = default;
 };
 
 // The alignment of every segment in the file, in bytes.
@@ -75,6 +87,7 @@ struct Manifest {
   Metadata metadata;
   std::vector<BaseFile> bases;  // unique names; each has the bytes of some tensor
   Metrics metrics;
+  std::optional<RunInfo> run;
 };
 
 // Checks that the name of an item is UTF-8 and not empty. error InvalidArgument: it is not.

@@ -5,6 +5,8 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "leafstore/checkpoint/internal/run_files.h"
+#include "leafstore/checkpoint/save_history.h"
 #include "leafstore/core/error_reason.h"
 #include "leafstore/core/internal/suggest.h"
 #include "leafstore/core/status_macros.h"
@@ -64,6 +66,29 @@ absl::StatusOr<OpenFile> OpenBase(absl::string_view path, const BaseFile& base,
                                           absl::Hex(found.manifest_checksum, absl::kZeroPad16)));
 }
 
+absl::StatusOr<OpenFile> BaseFinder::Open(absl::string_view path, const BaseFile& base,
+                                          const IoOptions& io) const {
+  absl::StatusOr<OpenFile> opened = OpenBase(path, base, io);
+  if (opened.ok()) return opened;
+  const absl::StatusOr<const Names*> abandoned = abandoned_.TryGet([&]() -> absl::StatusOr<Names> {
+    LEAFSTORE_ASSIGN_OR_RETURN(const auto names, io.files().List(DirectoryOf(path)));
+    Names found;
+    for (const std::string& name : names) {
+      const absl::string_view before = NameBeforeAbandoned(name);
+      if (!before.empty()) found.emplace(before, name);
+    }
+    return found;
+  });
+  if (!abandoned.ok()) return opened;
+  const auto [begin, end] = (*abandoned)->equal_range(base.name);
+  for (auto it = begin; it != end; ++it) {
+    const BaseFile renamed{it->second, base.file_size, base.manifest_checksum};
+    absl::StatusOr<OpenFile> found = OpenBase(path, renamed, io);
+    if (found.ok()) return found;
+  }
+  return opened;
+}
+
 absl::StatusOr<std::shared_ptr<const CheckpointFile>> CheckpointFile::Open(
     const std::string& path, const ReadOptions& options) {
   std::shared_ptr<CheckpointFile> file(new CheckpointFile());
@@ -71,6 +96,12 @@ absl::StatusOr<std::shared_ptr<const CheckpointFile>> CheckpointFile::Open(
   LEAFSTORE_ASSIGN_OR_RETURN(file->own_, OpenFooted(path, options.io));
   LEAFSTORE_RETURN_IF_ERROR(file->WithPath(file->ReadManifest()));
   file->bases_ = std::vector<Lazy<OpenFile>>(file->manifest_.bases.size());
+  // From now on the bases can be removed or renamed. More than kMaxBases are not from leafstore, and
+  // must not use up all descriptors.
+  const size_t count = std::min(file->bases_.size(), SaveHistory::kMaxBases);
+  for (size_t i = 0; i < count; ++i) {
+    file->FileOf(static_cast<uint32_t>(i + 1)).status().IgnoreError();
+  }
   return file;
 }
 
@@ -93,7 +124,7 @@ absl::Status CheckpointFile::ReadManifest() {
 absl::StatusOr<const FileBytes*> CheckpointFile::FileOf(uint32_t base) const {
   if (base == 0) return own_.bytes.get();
   LEAFSTORE_ASSIGN_OR_RETURN(const OpenFile* file, bases_[base - 1].TryGet([&] {
-    return OpenBase(path(), manifest_.bases[base - 1], options_.io);
+    return finder_.Open(path(), manifest_.bases[base - 1], options_.io);
   }));
   return file->bytes.get();
 }

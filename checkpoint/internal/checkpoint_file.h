@@ -6,6 +6,7 @@
 #define LEAFSTORE_CHECKPOINT_INTERNAL_CHECKPOINT_FILE_H_
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -34,6 +35,21 @@ struct OpenFile {
 // checkpoint.
 absl::StatusOr<OpenFile> OpenBase(absl::string_view path, const BaseFile& base,
                                   const IoOptions& io);
+
+// The bases of a file, also those that were set aside (run_files.h) and now have another name.
+// Threads: thread-safe.
+class BaseFinder {
+ public:
+  // Like OpenBase, but if there is no such file, opens the one that was set aside.
+  absl::StatusOr<OpenFile> Open(absl::string_view path, const BaseFile& base,
+                                const IoOptions& io) const;
+
+ private:
+  using Names = std::multimap<std::string, std::string>;  // names now, by the name before
+
+  mutable Lazy<Names> abandoned_;  // of the directory, listed when first needed
+};
+
 // Reads and checks the preamble and the footer.
 absl::StatusOr<Footer> ReadFooter(const FileBytes& bytes);
 
@@ -47,8 +63,8 @@ class CheckpointFile {
   const Manifest& manifest() const { return manifest_; }
   const Footer& footer() const { return own_.footer; }
 
-  // Returns the file of an EntryInfo::base. A base is opened when it is first needed, so that a
-  // missing one affects only its tensors. error: as OpenBase; the next call tries again.
+  // Returns the file of an EntryInfo::base. Open opens bases too, but a missing one affects only
+  // its tensors. error: as OpenBase; the next call tries again.
   absl::StatusOr<const FileBytes*> FileOf(uint32_t base) const;
   // Prefixes an error with the path of the file; WithItem also with the name of the item.
   absl::Status WithPath(const absl::Status& status) const { return own_.bytes->WithPath(status); }
@@ -65,6 +81,7 @@ class CheckpointFile {
   ReadOptions options_;
   OpenFile own_;
   Manifest manifest_;
+  BaseFinder finder_;
   mutable std::vector<Lazy<OpenFile>> bases_;  // parallel to manifest_.bases
 };
 

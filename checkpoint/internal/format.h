@@ -25,10 +25,11 @@ namespace leafstore::internal {
 static_assert(std::endian::native == std::endian::little,
               "checkpoints are mapped: a big-endian machine would have to swap their bytes");
 
-// The version that this code writes, which is also the highest it can read; and the lowest version
-// that can read what it writes.
-inline constexpr uint32_t kFormatVersion = 1;
+// The highest version that this code writes, which is also the highest it can read; and the lowest
+// version that can read what it writes. A file has the lowest version that has all that it uses.
+inline constexpr uint32_t kFormatVersion = 2;
 inline constexpr uint32_t kFormatMinReader = 1;
+inline constexpr uint32_t kVersionWithRun = 2;  // has Manifest::run
 
 inline constexpr int64_t kPreambleSize = 64;
 inline constexpr int64_t kFooterSize = 64;
@@ -51,7 +52,7 @@ inline constexpr uint8_t kCodecZstd = 1;
 // support. A reader of version R reads every file whose min_reader is at most R, and ignores fields
 // that it does not know. In the file as here.
 struct Preamble {
-  uint32_t producer = kFormatVersion;
+  uint32_t producer = 1;
   uint32_t min_reader = kFormatMinReader;
 
   friend bool operator==(const Preamble& a, const Preamble& b) = default;

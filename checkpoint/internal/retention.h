@@ -3,25 +3,37 @@
 #define LEAFSTORE_CHECKPOINT_INTERNAL_RETENTION_H_
 
 #include <cstdint>
-#include <string>
+#include <optional>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/types/span.h"
 
+#include "leafstore/checkpoint/internal/run_files.h"
 #include "leafstore/checkpoint/manager.h"
 #include "leafstore/core/metadata.h"
+#include "leafstore/proto/manifest_codec.h"
 
 namespace leafstore::internal {
 
 // The properties of a checkpoint that retention depends on.
 struct StepRecord {
-  int64_t step = 0;
-  std::string file_name;
+  RunFile file;
   Metrics metrics;
-  std::vector<std::string> bases;  // names of the files that it needs
-  bool pinned = false;             // always kept
-  // Cannot be restored: counts for no rule, keeps none of its bases, and is kept itself.
-  bool damaged = false;
+  std::vector<BaseFile> bases;  // the files that it needs
+  bool pinned = false;          // always kept
+  // Not OK: it cannot be restored. It counts for no rule, keeps none of its bases, and is kept.
+  absl::Status status;
+  // What other checkpoints name it by. Only of one that can be restored.
+  BaseFile identity;
+  std::optional<RunInfo> run;
+
+  // Returns whether rules count it. Checkpoints that were set aside are kept, with their bases.
+  bool counts() const { return status.ok() && !file.abandoned; }
+  // Returns whether `base` may be this file. That is unknown of a file that cannot be read.
+  bool Is(const BaseFile& base) const {
+    return base.name == StepFileName(file.step) && (!status.ok() || base == identity);
+  }
 };
 
 // Returns whether `a` is better than `b` by the metric; of equals, the newer one is better.

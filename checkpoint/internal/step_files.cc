@@ -1,120 +1,200 @@
 #include "leafstore/checkpoint/internal/step_files.h"
 
 #include <algorithm>
+#include <iterator>
 
-#include "absl/strings/numbers.h"
-#include "absl/strings/str_format.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 
 #include "leafstore/core/error_reason.h"
 #include "leafstore/core/internal/suggest.h"
 #include "leafstore/core/status_macros.h"
+#include "leafstore/io/internal/atomic_file.h"
 
 namespace leafstore::internal {
 namespace {
 
-constexpr absl::string_view kPrefix = "step-";
-constexpr absl::string_view kSuffix = ".leaf";
 constexpr absl::string_view kLockFile = "LOCK";
 
-// Returns whether an error means that a checkpoint, or a base of it, is damaged or missing. A
-// checkpoint from a newer leafstore is not damaged.
-bool IsDamage(const absl::Status& status) {
-  return absl::IsDataLoss(status) || absl::IsNotFound(status);
+// Returns whether an error concerns this process or machine, and not the file: another process may
+// read it, or this one later.
+bool IsOfProcess(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kPermissionDenied:
+    case absl::StatusCode::kResourceExhausted:  // no memory, no descriptors
+    case absl::StatusCode::kUnavailable:
+    case absl::StatusCode::kAborted:
+    case absl::StatusCode::kCancelled:
+    case absl::StatusCode::kDeadlineExceeded:
+      return true;
+    default:
+      return false;
+  }
 }
 
-// Returns the record of a checkpoint; without a reader that of a damaged one.
-StepRecord RecordOf(int64_t step, const absl::StatusOr<CheckpointReader>& reader) {
-  StepRecord record{step, StepFileName(step)};
-  record.damaged = !reader.ok();
-  if (record.damaged) return record;
+// Returns whether an error means that a checkpoint, or a base of it, is damaged, missing, not a
+// file, or on a part of the disk that cannot be read. One from a newer leafstore is not damaged.
+bool IsDamage(const absl::Status& status) {
+  return !status.ok() && !IsOfProcess(status) && !absl::IsUnimplemented(status);
+}
+
+StepRecord RecordOf(RunFile file, const absl::StatusOr<CheckpointReader>& reader) {
+  StepRecord record{.file = std::move(file), .status = reader.status()};
+  if (!reader.ok()) return record;
   record.metrics = reader->metrics();
-  for (const BaseFile& base : reader->bases()) record.bases.push_back(base.name);
+  record.bases = reader->bases();
+  record.identity = reader->identity();
+  record.identity.name = StepFileName(record.file.step);
+  record.run = reader->run();
   return record;
+}
+
+// Returns the names in a list for a message, at most 20: the last ones.
+template <typename T>
+std::string ListForMessage(absl::Span<const T> entries) {
+  constexpr size_t kMaxNamed = 20;
+  const size_t unnamed = entries.size() - std::min(entries.size(), kMaxNamed);
+  return absl::StrCat(unnamed > 0 ? "..., " : "", absl::StrJoin(entries.subspan(unnamed), ", "));
 }
 
 absl::Status NoSuchStep(absl::string_view directory, int64_t step,
                         absl::Span<const int64_t> steps) {
-  constexpr size_t kMaxNamed = 20;
-  const size_t unnamed = steps.size() - std::min(steps.size(), kMaxNamed);
-  return WithReason(
-      absl::NotFoundError(absl::StrCat(
-          directory, ": no checkpoint of step ", step, "; existing: ", steps.empty() ? "none" : "",
-          unnamed > 0 ? "..., " : "", absl::StrJoin(steps.subspan(unnamed), ", "))),
-      ErrorReason::kUnknownName);
+  return WithReason(absl::NotFoundError(absl::StrCat(
+                        directory, ": no checkpoint of step ", step,
+                        "; existing: ", steps.empty() ? "none" : ListForMessage(steps))),
+                    ErrorReason::kUnknownName);
 }
 
 }  // namespace
 
-std::string StepFileName(int64_t step) {
-  return absl::StrFormat("%s%020d%s", kPrefix, step, kSuffix);
-}
-
-std::optional<int64_t> StepOfFileName(absl::string_view name) {
-  absl::string_view digits = name;
-  int64_t step = 0;
-  if (!absl::ConsumePrefix(&digits, kPrefix) || !absl::ConsumeSuffix(&digits, kSuffix) ||
-      !absl::SimpleAtoi(digits, &step) || step < 0 || StepFileName(step) != name) {
-    return std::nullopt;
+absl::StatusOr<std::vector<RunFile>> StepFiles::Files() const {
+  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<std::string> names, files_.List(path_));
+  std::vector<RunFile> files;
+  for (const std::string& name : names) {
+    if (std::optional<RunFile> file = ParseRunFile(name)) files.push_back(*std::move(file));
   }
-  return step;
+  std::stable_sort(files.begin(), files.end(),
+                   [](const RunFile& a, const RunFile& b) { return a.step < b.step; });
+  return files;
 }
 
 absl::StatusOr<std::vector<int64_t>> StepFiles::Steps() const {
-  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<std::string> names, files_.List(path_));
+  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<RunFile> files, Files());
   std::vector<int64_t> steps;
-  for (const std::string& name : names) {
-    if (const std::optional<int64_t> step = StepOfFileName(name)) steps.push_back(*step);
+  for (const RunFile& file : files) {
+    if (!file.abandoned) steps.push_back(file.step);
   }
-  return steps;  // ascending, as the names are
+  return steps;
+}
+
+absl::StatusOr<std::vector<RunCheckpoint>> StepFiles::ListRun() const {
+  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<RunFile> files, Files());
+  std::vector<StepRecord> records;
+  // A name may have been used again, so that a parent is found by its checksum, too.
+  absl::flat_hash_map<std::pair<std::string, uint64_t>, size_t> places;
+  for (const RunFile& file : files) {
+    records.push_back(RecordOf(file, Open(file.name, {.io = {.mode = ReadMode::kRead}})));
+    const BaseFile& identity = records.back().identity;
+    places.emplace(std::pair(identity.name, identity.manifest_checksum), records.size() - 1);
+  }
+  std::vector<RunCheckpoint> listed;
+  for (StepRecord& record : records) {
+    RunCheckpoint& one = listed.emplace_back();
+    one.step = record.file.step;
+    one.file_name = std::move(record.file.name);
+    one.abandoned = record.file.abandoned;
+    one.status = std::move(record.status);
+    one.metrics = std::move(record.metrics);
+    if (!record.run) continue;
+    one.run_id = record.run->id;
+    if (!record.run->parent) continue;
+    one.parent_name = record.run->parent->name;
+    const auto found = places.find({one.parent_name, record.run->parent->manifest_checksum});
+    if (found != places.end()) one.parent = found->second;
+  }
+  return listed;
 }
 
 absl::StatusOr<std::shared_ptr<void>> StepFiles::CreateAndLock() const {
+  const absl::StatusOr<std::vector<std::string>> names = files_.List(path_);
+  const bool is_new =
+      !names.ok() || !std::binary_search(names->begin(), names->end(), std::string(kLockFile));
   LEAFSTORE_RETURN_IF_ERROR(files_.CreateDirectory(path_));
+  if (is_new && options_.io.durable) {
+    absl::string_view path = path_;
+    while (path.size() > 1 && absl::ConsumeSuffix(&path, "/")) {
+    }
+    // The directory above may allow a search, but no reading. Then somebody else made this one.
+    const absl::Status synced = files_.SyncDirectory(DirectoryOf(path));
+    if (!absl::IsPermissionDenied(synced)) LEAFSTORE_RETURN_IF_ERROR(synced);
+  }
   return files_.Lock(PathTo(kLockFile));
 }
 
 absl::Status StepFiles::RemoveUnfinished() const {
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<std::string> names, files_.List(path_));
   for (const std::string& name : names) {
-    const size_t end = name.find(".tmp-");  // as AtomicFile names it
-    if (end == std::string::npos || !StepOfFileName(name.substr(0, end))) continue;
-    LEAFSTORE_RETURN_IF_ERROR(files_.Remove(PathTo(name)));
+    const std::optional<RunFile> file = ParseRunFile(AtomicFile::NameOfTemporary(name));
+    if (file && !file->abandoned) LEAFSTORE_RETURN_IF_ERROR(files_.Remove(PathTo(name)));
   }
   return absl::OkStatus();
 }
 
-absl::Status StepFiles::SetAside(int64_t step) const {
+absl::Status StepFiles::Remove(int64_t step) {
+  Forget(step);
+  return files_.Remove(PathOf(step));
+}
+
+absl::Status StepFiles::SetAside(int64_t step, absl::FunctionRef<std::string(int count)> name_of) {
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<std::string> names, files_.List(path_));
-  const std::string first = absl::StrCat(StepFileName(step), ".damaged");
-  std::string name = first;
+  std::string name = name_of(1);
   for (int count = 2; std::binary_search(names.begin(), names.end(), name); ++count) {
-    name = absl::StrCat(first, "-", count);
+    name = name_of(count);
   }
+  Forget(step);
   return files_.Rename(PathOf(step), PathTo(name));
 }
 
-absl::StatusOr<CheckpointReader> StepFiles::Open(int64_t step, ReadOptions options) const {
-  options.io.file_system = options_.io.file_system;
-  return CheckpointReader::Open(PathOf(step), options);
+absl::Status StepFiles::SetAsideDamaged(int64_t step) {
+  return SetAside(step, [step](int count) {
+    return absl::StrCat(StepFileName(step), ".damaged", count > 1 ? absl::StrCat("-", count) : "");
+  });
 }
 
-absl::StatusOr<StepRecord> StepFiles::Describe(int64_t step) {
+absl::Status StepFiles::AbandonAfter(int64_t step) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<int64_t> steps, Steps());
+  for (auto it = steps.rbegin(); it != steps.rend() && *it > step; ++it) {
+    LEAFSTORE_RETURN_IF_ERROR(
+        SetAside(*it, [it](int count) { return AbandonedName(StepFileName(*it), count); }));
+  }
+  return Sync();
+}
+
+absl::Status StepFiles::Sync() const {
+  return options_.io.durable ? files_.SyncDirectory(path_) : absl::OkStatus();
+}
+
+absl::StatusOr<CheckpointReader> StepFiles::Open(absl::string_view name,
+                                                 ReadOptions options) const {
+  options.io.file_system = options_.io.file_system;
+  return CheckpointReader::Open(PathTo(name), options);
+}
+
+absl::StatusOr<StepRecord> StepFiles::Describe(const RunFile& file) {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    if (const auto at = known_.find(step); at != known_.end()) return at->second;
+    if (const auto at = known_.find(file.name); at != known_.end()) return at->second;
   }
-  const absl::StatusOr<CheckpointReader> reader = Open(step);
+  const absl::StatusOr<CheckpointReader> reader = Open(file.name);
   if (!reader.ok() && !IsDamage(reader.status())) return reader.status();
   const std::lock_guard<std::mutex> lock(mutex_);
-  return known_.try_emplace(step, RecordOf(step, reader)).first->second;
-}
-
-bool StepFiles::IsDamaged(int64_t step) const {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  const auto at = known_.find(step);
-  return at != known_.end() && at->second.damaged;
+  if (IsDamage(reader.status()) && !absl::IsDataLoss(reader.status())) {
+    unreadable_ = reader.status();
+  }
+  return known_.try_emplace(file.name, RecordOf(file, reader)).first->second;
 }
 
 bool StepFiles::TakeFoundDamage() {
@@ -122,34 +202,66 @@ bool StepFiles::TakeFoundDamage() {
   return std::exchange(found_damage_, false);
 }
 
+absl::Status StepFiles::TakeUnreadable() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return std::exchange(unreadable_, absl::OkStatus());
+}
+
 void StepFiles::Forget(int64_t step) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  known_.erase(step);
+  known_.erase(StepFileName(step));
 }
 
 absl::StatusOr<RestoredCheckpoint> StepFiles::Restore(const RestoreQuery& query) {
-  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<int64_t> steps, StepsToTry(query));
-  RestoredCheckpoint::Skipped skipped;
+  constexpr int kMaxAttempts = 20;
+  for (int attempt = 1;; ++attempt) {
+    LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<int64_t> steps, StepsToTry(query));
+    if (steps.empty()) return NoCheckpoint();
+    RestoredCheckpoint::Skipped skipped;
+    LEAFSTORE_ASSIGN_OR_RETURN(std::optional<RestoredCheckpoint> restored,
+                               RestoreFirst(steps, query, &skipped));
+    // Files that a manager in another process has removed meanwhile are not damaged.
+    LEAFSTORE_ASSIGN_OR_RETURN(const bool still_exist, StillExist(skipped));
+    if (!still_exist && attempt < kMaxAttempts) continue;
+    Remember(skipped);
+    if (!restored) return NoneIsIntact(skipped);
+    if (query.verify) Forget(restored->step);  // an intact file may have replaced a damaged one
+    restored->skipped = std::move(skipped);
+    return *std::move(restored);
+  }
+}
+
+absl::StatusOr<std::optional<RestoredCheckpoint>> StepFiles::RestoreFirst(
+    absl::Span<const int64_t> steps, const RestoreQuery& query,
+    RestoredCheckpoint::Skipped* skipped) const {
   for (const int64_t step : steps) {
-    absl::StatusOr<CheckpointReader> reader = Open(step, query.read);
+    absl::StatusOr<CheckpointReader> reader = Open(StepFileName(step), query.read);
     if (reader.ok() && query.verify) {
       if (absl::Status verified = reader->Verify(); !verified.ok()) reader = verified;
     }
-    if (reader.ok()) {
-      if (query.verify) Forget(step);  // an intact file may have replaced a damaged one
-      return RestoredCheckpoint{step, *std::move(reader), std::move(skipped)};
-    }
-    const absl::Status& why = reader.status();
-    // An error of this process or machine, not of the file: it may be readable later.
-    if (!IsDamage(why) && !absl::IsUnimplemented(why)) return why;
-    if (IsDamage(why)) {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      known_.insert_or_assign(step, RecordOf(step, reader));
-      found_damage_ = true;
-    }
-    skipped.emplace_back(step, why);
+    if (reader.ok()) return RestoredCheckpoint{step, *std::move(reader), {}};
+    if (IsOfProcess(reader.status())) return reader.status();
+    skipped->emplace_back(step, reader.status());
   }
-  return NoneIsIntact(skipped);
+  return std::nullopt;
+}
+
+absl::StatusOr<bool> StepFiles::StillExist(const RestoredCheckpoint::Skipped& skipped) const {
+  if (skipped.empty()) return true;
+  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<int64_t> steps, Steps());
+  return std::all_of(skipped.begin(), skipped.end(), [&steps](const auto& one) {
+    return std::binary_search(steps.begin(), steps.end(), one.first);
+  });
+}
+
+void StepFiles::Remember(const RestoredCheckpoint::Skipped& skipped) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  for (const auto& [step, why] : skipped) {
+    if (!IsDamage(why)) continue;
+    const std::string name = StepFileName(step);
+    known_.insert_or_assign(name, StepRecord{.file = {step, name}, .status = why});
+    found_damage_ = true;
+  }
 }
 
 absl::StatusOr<std::vector<int64_t>> StepFiles::StepsToTry(const RestoreQuery& query) const {
@@ -173,12 +285,15 @@ absl::StatusOr<std::vector<int64_t>> StepFiles::StepsByMetric() const {
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<int64_t> steps, Steps());
   std::vector<StepRecord> checkpoints;
   // One that cannot be opened has no metric. Restore reports its error when it tries it.
-  for (const int64_t step : steps) checkpoints.push_back(RecordOf(step, Open(step)));
+  for (const int64_t step : steps) {
+    const std::string name = StepFileName(step);
+    checkpoints.push_back(RecordOf({step, name}, Open(name)));
+  }
   LEAFSTORE_RETURN_IF_ERROR(CheckHaveMetric(checkpoints));
   std::sort(checkpoints.begin(), checkpoints.end(),
             [&](const auto& a, const auto& b) { return IsBetter(a, b, options_.retention); });
   std::vector<int64_t> sorted;
-  for (const StepRecord& checkpoint : checkpoints) sorted.push_back(checkpoint.step);
+  for (const StepRecord& checkpoint : checkpoints) sorted.push_back(checkpoint.file.step);
   return sorted;
 }
 
@@ -187,7 +302,7 @@ absl::Status StepFiles::CheckHaveMetric(absl::Span<const StepRecord> checkpoints
   std::vector<std::string> names;
   bool any_opened = false;
   for (const StepRecord& checkpoint : checkpoints) {
-    any_opened |= !checkpoint.damaged;
+    any_opened |= checkpoint.status.ok();
     if (checkpoint.metrics.contains(metric)) return absl::OkStatus();
     for (const auto& [name, value] : checkpoint.metrics) names.push_back(name);
   }
@@ -197,15 +312,31 @@ absl::Status StepFiles::CheckHaveMetric(absl::Span<const StepRecord> checkpoints
                     ErrorReason::kUnknownName);
 }
 
+absl::Status StepFiles::NoCheckpoint() const {
+  const std::string none = absl::StrCat(path_, ": no checkpoint exists");
+  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<std::string> names, files_.List(path_));
+  std::vector<std::string> others;
+  std::copy_if(names.begin(), names.end(), std::back_inserter(others), [](const auto& name) {
+    // "step-100.leaf", "epoch_3.leaf", but not "initial.leaf".
+    return absl::EndsWith(name, ".leaf") &&
+           std::any_of(name.begin(), name.end(), absl::ascii_isdigit);
+  });
+  if (others.empty()) return WithReason(absl::NotFoundError(none), ErrorReason::kNoCheckpoint);
+  return absl::NotFoundError(absl::StrCat(none, ": expected names like ", StepFileName(100),
+                                          ", found ", ListForMessage<std::string>(others),
+                                          "; rename or move what is a checkpoint of this run"));
+}
+
 absl::Status StepFiles::NoneIsIntact(const RestoredCheckpoint::Skipped& skipped) const {
-  if (skipped.empty()) {
-    return absl::NotFoundError(absl::StrCat(path_, ": no checkpoint exists"));
-  }
-  if (skipped.size() == 1) return skipped[0].second;
   const bool any_is_newer = std::any_of(skipped.begin(), skipped.end(), [](const auto& one) {
     return absl::IsUnimplemented(one.second);
   });
   const auto code = any_is_newer ? absl::StatusCode::kUnimplemented : absl::StatusCode::kDataLoss;
+  if (skipped.size() == 1) {
+    const ErrorReason reason = ReasonOf(skipped[0].second);
+    const absl::Status why(code, skipped[0].second.message());
+    return reason == ErrorReason::kNone ? why : WithReason(why, reason);
+  }
   const auto message = [](std::string* out, const auto& one) {
     absl::StrAppend(out, one.second.message());
   };

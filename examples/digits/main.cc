@@ -16,6 +16,7 @@
 #include <CLI/CLI.hpp>
 
 #include "leafstore/checkpoint/manager.h"
+#include "leafstore/core/error_reason.h"
 #include "leafstore/core/status_macros.h"
 
 namespace digits {
@@ -59,7 +60,13 @@ absl::StatusOr<CheckpointManager> OpenCheckpoints(const Arguments& arguments) {
 
 absl::StatusOr<Trainer> Resume(const Arguments& arguments, const Split* data,
                                const CheckpointManager& manager) {
-  LEAFSTORE_ASSIGN_OR_RETURN(const RestoredCheckpoint newest, manager.Restore());
+  const absl::StatusOr<RestoredCheckpoint> restored = manager.Restore();
+  // If there are only damaged checkpoints, training must not begin again without a word.
+  if (ReasonOf(restored.status()) == ErrorReason::kNoCheckpoint) {
+    return Trainer::Start(arguments.settings, data);
+  }
+  LEAFSTORE_RETURN_IF_ERROR(restored.status());
+  const RestoredCheckpoint& newest = *restored;
   LEAFSTORE_ASSIGN_OR_RETURN(Trainer trainer,
                              Trainer::Resume(arguments.settings, data, newest.reader));
   for (const auto& [step, why] : newest.skipped) {
@@ -73,9 +80,9 @@ absl::StatusOr<Trainer> Resume(const Arguments& arguments, const Split* data,
 
 absl::StatusOr<Trainer> StartOrResume(const Arguments& arguments, const Split* data,
                                       const CheckpointManager& manager) {
+  if (arguments.resume) return Resume(arguments, data, manager);
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<int64_t> steps, manager.Steps());
   if (steps.empty()) return Trainer::Start(arguments.settings, data);
-  if (arguments.resume) return Resume(arguments, data, manager);
   return absl::AlreadyExistsError(absl::StrCat(
       arguments.checkpoint_dir, " has checkpoints already (the newest is ",
       manager.PathOf(steps.back()), "); use --resume to continue, or another directory"));

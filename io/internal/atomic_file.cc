@@ -33,6 +33,22 @@ absl::StatusOr<AtomicFile> AtomicFile::Create(const std::string& path, const IoO
   return made;
 }
 
+absl::string_view AtomicFile::NameOfTemporary(absl::string_view name) {
+  constexpr absl::string_view kMark = ".tmp-";
+  const size_t end = name.rfind(kMark);
+  if (end == absl::string_view::npos) return "";
+  const absl::string_view process_and_count = name.substr(end + kMark.size());
+  const size_t dash = process_and_count.find('-');
+  const auto is_number = [](absl::string_view text) {
+    return !text.empty() && text.find_first_not_of("0123456789") == absl::string_view::npos;
+  };
+  if (dash == absl::string_view::npos || !is_number(process_and_count.substr(0, dash)) ||
+      !is_number(process_and_count.substr(dash + 1))) {
+    return "";
+  }
+  return name.substr(0, end);
+}
+
 AtomicFile::~AtomicFile() {
   stream_.reset();
   file_.reset();

@@ -19,6 +19,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 
 #include "leafstore/io/internal/file_stream.h"
 #include "leafstore/io/io_options.h"
@@ -29,6 +30,10 @@ class AtomicFile {
  public:
   // The number of temporary names that Create tries. Those of a crashed process may still exist.
   static constexpr int kMaxNames = 1000;
+
+  // Returns the name that a file was to get if `name` is that of its temporary file, and otherwise
+  // "". Both without a directory.
+  static absl::string_view NameOfTemporary(absl::string_view name);
 
   // Creates the temporary file beside `path`. Of `options`, `durable` and `file_system` matter.
   // error InvalidArgument: `path` is empty. error AlreadyExists: every name that was tried exists.

@@ -116,11 +116,11 @@ TEST_F(CorruptionTest, NewerProducer_WithOldMinReader_IsRead) {
 
 TEST_F(CorruptionTest, NewerMinReader_IsUnimplemented) {
   EXPECT_THAT(
-      Open(WithVersions(good_, {.producer = 9, .min_reader = 2})),
+      Open(WithVersions(good_, {.producer = 9, .min_reader = 3})),
       StatusIs(StatusCode::kUnimplemented,
                AllOf(HasSubstr(path_), HasSubstr("has format version 9 and requires a reader "
-                                                 "of version 2; this reader has version "
-                                                 "1"))));
+                                                 "of version 3; this reader has version "
+                                                 "2"))));
 }
 
 TEST_F(CorruptionTest, DamagedFooter_IsDataLoss) {
@@ -247,17 +247,17 @@ TEST_F(CorruptionTest, LoadInto_TruncationInAnySection_ChangesNothing) {
 }
 
 TEST_F(CorruptionTest, LoadInto_NewerFile_ChangesNothing) {
-  ExpectNothingChanges(WithVersions(good_, {.producer = 9, .min_reader = 2}),
+  ExpectNothingChanges(WithVersions(good_, {.producer = 9, .min_reader = 3}),
                        StatusCode::kUnimplemented,
                        "preamble: the file has format version 9 and requires a reader of version "
-                       "2; this reader has version 1");
+                       "3; this reader has version 2");
   ExpectNothingChanges(Forged([](auto& item) {
                          item.segments.codecs = {0, 3, 0};
                          item.segments.stored_sizes = {24, 5, 0};
                        }),
                        StatusCode::kUnimplemented,
                        "item 'params', '.named['a b']': its bytes are stored with codec 3, which "
-                       "this reader of format version 1 does not support");
+                       "this reader of format version 2 does not support");
 }
 
 TEST_F(CorruptionTest, TruncationAfterOpen_PlainReads_IsDataLoss) {

@@ -146,6 +146,73 @@ TEST_P(CrashTest, Crash_KeepsTheNewestCommittedCheckpoint) {
   EXPECT_GT(different.size(), kSanitized ? 600u : 2500u);
 }
 
+// Training goes back: a crash while later checkpoints are set aside leaves each of them complete,
+// under one of its names, and the run can go back again.
+TEST_P(CrashTest, CrashWhileSettingAside_LosesNothing) {
+  constexpr int kStatesACall = Dose(60, 300, 15);
+  constexpr int64_t kNewest = 9;
+  CrashDisk disk;
+  std::mt19937 random(20261130);
+  int states = 0;
+  bool going_back = false;
+  std::set<uint64_t> different;
+  std::vector<int64_t> before;  // the steps that existed when training went back
+  const auto check = [&](std::unique_ptr<CrashDisk> after) {
+    ++states;
+    if (!different.insert(after->Fingerprint()).second) return;
+    SCOPED_TRACE(absl::StrCat("crash before call ", disk.calls, ", state ", states));
+    CheckpointManager manager =
+        CheckpointManager::Open("run", OptionsFor(GetParam(), after.get())).value();
+    const std::vector<RunCheckpoint> run = manager.ListRun().value();
+    std::set<int64_t> found;
+    for (const RunCheckpoint& one : run) {
+      ASSERT_THAT(one.status, IsOk());
+      ASSERT_TRUE(found.insert(one.step).second || !going_back) << one.step << " has two files";
+      const CheckpointReader reader =
+          CheckpointReader::Open("run/" + one.file_name, {.io = {.file_system = after.get()}})
+              .value();
+      ASSERT_THAT(reader.Verify(), IsOk());
+      ASSERT_TRUE(IsParamsOf(one.step, reader.Load("params").value())) << one.file_name;
+    }
+    for (const int64_t step : before) ASSERT_TRUE(found.contains(step) || !going_back) << step;
+    const RestoredCheckpoint newest = manager.Restore().value();
+    ASSERT_THAT(newest.skipped, testing::IsEmpty()) << newest.skipped[0].second;
+    ASSERT_EQ(manager.Restore({.step = 4, .and_continue = true})->step, 4);
+    ASSERT_THAT(manager.Steps().value(), testing::Contains(4).Times(1));
+    ASSERT_EQ(manager.Latest().value(), 4);
+    ASSERT_THAT(manager.Save(5, {{"params", FirstParams()}}), IsOk());
+    ASSERT_EQ(manager.Restore()->step, 5);
+  };
+  disk.before_each_call = [&](const std::string&) {
+    if (testing::Test::HasFatalFailure() || before.empty()) return;
+    check(disk.AfterLosingAll());
+    check(disk.AfterKeepingAll());
+    for (int i = 0; i < kStatesACall; ++i) check(disk.AfterCrash(&random));
+  };
+  ManagerOptions options = OptionsFor(GetParam(), &disk);
+  options.retention.last = 5;
+  CheckpointManager manager = CheckpointManager::Open("run", std::move(options)).value();
+  ParamStore params = FirstParams();
+  const auto save = [&](int64_t step) {
+    ASSERT_NO_FATAL_FAILURE(Advance(step, &params));
+    ASSERT_THAT(manager.SaveAsync(step, {{"params", params}}), IsOk());
+    ASSERT_THAT(manager.Wait(), IsOk());
+  };
+  for (int64_t step = 1; step <= kNewest; ++step) ASSERT_NO_FATAL_FAILURE(save(step));
+  before = manager.Steps().value();
+  going_back = true;
+  ASSERT_EQ(manager.Restore({.step = 4, .and_continue = true})->step, 4);
+  if (HasFatalFailure()) return;
+  // The steps are saved again, beside those that were set aside.
+  going_back = false;
+  params = FirstParams();
+  for (int64_t step = 1; step <= 4; ++step) ASSERT_NO_FATAL_FAILURE(Advance(step, &params));
+  for (int64_t step = 5; step <= 7; ++step) ASSERT_NO_FATAL_FAILURE(save(step));
+  disk.before_each_call("end");
+  std::printf("%d crash states, %zu of them different\n", states, different.size());
+  EXPECT_GT(different.size(), 40u);
+}
+
 // Every call that changes something fails once, with every error of a disk.
 TEST_P(CrashTest, FailureOfAnyCall_LosesNothing) {
   const std::vector<absl::Status> failures = {absl::InternalError("Input/output error"),

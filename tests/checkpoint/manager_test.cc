@@ -3,6 +3,7 @@
 #include <atomic>
 #include <filesystem>
 #include <latch>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -97,8 +98,11 @@ TEST_F(ManagerTest, Save_OfAnExistingStep_IsAnError) {
   EXPECT_THAT(
       manager.Save(5, Items(Params(6))),
       StatusIs(absl::StatusCode::kAlreadyExists,
-               absl::StrCat("cannot save step 5: ", manager.PathOf(5),
-                            " exists; remove it first, or call Restore, which detects damage")));
+               absl::StrCat("cannot save step 5, which exists: expected a step above 5, the newest "
+                            "in ",
+                            dir_.File("run"),
+                            "; to continue from an earlier one, call Restore with and_continue; "
+                            "for a new run, use another directory")));
   // The error is returned by the call, not found in the background.
   EXPECT_EQ(manager.SaveAsync(5, Items(Params(6))).status().code(),
             absl::StatusCode::kAlreadyExists);
@@ -179,24 +183,29 @@ TEST_F(ManagerTest, RepairedStep_IsTreatedAsIntact) {
   EXPECT_THAT(manager.Steps().value(), ElementsAre(2, 3));
 }
 
+// Where steps were once saved out of order, an earlier one may need a later one.
 TEST_F(ManagerTest, Save_OfADamagedStepThatIsABase_IsAnError) {
   CheckpointManager manager = Open({.incremental = true});
   ParamStore params = StoreAt({{".a", Filled(1, 100)}, {".b", Filled(1, 100)}});
-  ASSERT_THAT(manager.Save(1, Items(params)), IsOk());
+  SaveHistory history;
+  const auto save = [&](int64_t step) {
+    return SaveCheckpoint(manager.PathOf(step), Items(params), {.history = &history});
+  };
+  ASSERT_THAT(save(2), IsOk());
   ASSERT_THAT(params.Set(".a", Filled(2, 100)), IsOk());
-  ASSERT_THAT(manager.Save(2, Items(params)), IsOk());
-  std::string bytes = ReadFile(manager.PathOf(1));
+  ASSERT_THAT(save(1), IsOk());
+  std::string bytes = ReadFile(manager.PathOf(2));
   const int64_t place =
       static_cast<int64_t>(bytes.find(std::string("\0\0\x80\x3f", 4)));  // 1.0f of the first, .a
   bytes[static_cast<size_t>(place)] ^= 1;
-  WriteFile(manager.PathOf(1), bytes);
-  ASSERT_EQ(manager.Restore({.step = 1}).status().code(), absl::StatusCode::kDataLoss);
-  ASSERT_EQ(manager.Restore().value().step, 2);
-  EXPECT_THAT(manager.Save(1, Items(params)),
+  WriteFile(manager.PathOf(2), bytes);
+  ASSERT_EQ(manager.Restore({.step = 2}).status().code(), absl::StatusCode::kDataLoss);
+  ASSERT_EQ(manager.Restore().value().step, 1);
+  EXPECT_THAT(manager.Save(2, Items(params)),
               StatusIs(absl::StatusCode::kFailedPrecondition,
-                       absl::StrCat("cannot rename ", manager.PathOf(1),
-                                    ": the checkpoint of step 2 needs it")));
-  EXPECT_EQ(ReadFile(manager.PathOf(1)), bytes);
+                       absl::StrCat("cannot rename ", manager.PathOf(2),
+                                    ": the checkpoint of step 1 needs it")));
+  EXPECT_EQ(ReadFile(manager.PathOf(2)), bytes);
 }
 
 TEST_F(ManagerTest, Increment_DoesNotBuildOnADamagedBase) {
@@ -224,7 +233,9 @@ TEST_F(ManagerTest, Increment_DoesNotBuildOnAMissingBase) {
   ASSERT_THAT(manager.Save(4, Items(params)), IsOk());
   EXPECT_EQ(manager.Restore().value().step, 4);
   const std::string before = ReadFile(manager.PathOf(4));
-  ASSERT_THAT(SaveCheckpoint(manager.PathOf(4), {{"params", StoreAt({{".w", Filled(8, 5000)}})}}),
+  const std::optional<RunInfo> run = CheckpointReader::Open(manager.PathOf(4))->run();
+  ASSERT_THAT(SaveCheckpoint(manager.PathOf(4), {{"params", StoreAt({{".w", Filled(8, 5000)}})}},
+                             {.run = run}),
               IsOk());
   ASSERT_EQ(ReadFile(manager.PathOf(4)).size(), before.size()) << "of the same size, too";
   ASSERT_THAT(manager.Save(5, Items(params)), IsOk());

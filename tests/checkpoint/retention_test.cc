@@ -12,6 +12,7 @@
 namespace leafstore {
 
 using internal::CheckpointsToKeep;
+using internal::IsBetter;
 using internal::StepRecord;
 
 namespace {
@@ -19,15 +20,36 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-StepRecord At(int64_t step, Metrics metrics = {}, std::vector<std::string> bases = {}) {
-  return {step, absl::StrCat("step", step), std::move(metrics), std::move(bases)};
+BaseFile FileOf(int64_t step, uint64_t checksum = 1) {
+  return {internal::StepFileName(step), 100, checksum};
+}
+
+// Returns a checkpoint that needs those of the steps `bases`.
+StepRecord At(int64_t step, Metrics metrics = {}, std::vector<int64_t> bases = {}) {
+  StepRecord record{.file = {step, internal::StepFileName(step)}, .metrics = std::move(metrics)};
+  for (const int64_t base : bases) record.bases.push_back(FileOf(base));
+  record.identity = FileOf(step);
+  return record;
+}
+
+StepRecord DamagedAt(int64_t step, Metrics metrics = {}, std::vector<int64_t> bases = {}) {
+  StepRecord record = At(step, std::move(metrics), std::move(bases));
+  record.status = absl::DataLossError("damaged");
+  return record;
+}
+
+StepRecord AbandonedAt(int64_t step, Metrics metrics = {}, std::vector<int64_t> bases = {}) {
+  StepRecord record = At(step, std::move(metrics), std::move(bases));
+  record.file.name = internal::AbandonedName(record.file.name, 1);
+  record.file.abandoned = true;
+  return record;
 }
 
 std::vector<int64_t> Kept(const std::vector<StepRecord>& checkpoints, const Retention& retention) {
   const std::vector<bool> keep = CheckpointsToKeep(checkpoints, retention);
   std::vector<int64_t> steps;
   for (size_t i = 0; i < keep.size(); ++i) {
-    if (keep[i]) steps.push_back(checkpoints[i].step);
+    if (keep[i]) steps.push_back(checkpoints[i].file.step);
   }
   return steps;
 }
@@ -56,18 +78,15 @@ TEST(RetentionTest, WithoutAnyMetric_AllAreKept) {
   std::vector<StepRecord> checkpoints = {At(1, {{"acuracy", 0.9}}), At(2), At(3)};
   const Retention retention = {.last = 1, .best = 1, .metric = "accuracy"};
   EXPECT_THAT(Kept(checkpoints, retention), ElementsAre(1, 2, 3));
-  checkpoints.push_back(At(4, {{"accuracy", 0.1}}));
-  checkpoints[3].damaged = true;
+  checkpoints.push_back(DamagedAt(4, {{"accuracy", 0.1}}));
   EXPECT_THAT(Kept(checkpoints, retention), ElementsAre(1, 2, 3, 4));
   checkpoints.push_back(At(5, {{"accuracy", 0.1}}));
   EXPECT_THAT(Kept(checkpoints, retention), ElementsAre(4, 5));
 }
 
 TEST(RetentionTest, Damaged_AreKeptAndCountForNoRule) {
-  std::vector<StepRecord> checkpoints = {At(1), At(2, {{"m", 2}}), At(3, {{"m", 9}}, {"step1"}),
-                                         At(4), At(5, {{"m", 7}})};
-  checkpoints[2].damaged = true;
-  checkpoints[4].damaged = true;
+  const std::vector<StepRecord> checkpoints = {
+      At(1), At(2, {{"m", 2}}), DamagedAt(3, {{"m", 9}}, {1}), At(4), DamagedAt(5, {{"m", 7}})};
   EXPECT_THAT(Kept(checkpoints, {.last = 1}), ElementsAre(3, 4, 5));
   EXPECT_THAT(Kept(checkpoints, {.last = 2}), ElementsAre(2, 3, 4, 5));
   EXPECT_THAT(Kept(checkpoints, {.best = 1, .metric = "m"}), ElementsAre(2, 3, 4, 5));
@@ -102,6 +121,40 @@ TEST(RetentionTest, MissingMetric_IsWorst) {
               ElementsAre(3, 4));
 }
 
+// A loss of -inf is no result, also where lower is better.
+TEST(RetentionTest, MinusInfinity_IsWorstInBothDirections) {
+  const double inf = std::numeric_limits<double>::infinity();
+  for (const bool higher : {true, false}) {
+    const Retention retention = {.last = 1, .best = 1, .metric = "m", .higher_is_better = higher};
+    EXPECT_THAT(
+        Kept({At(1, {{"m", -inf}}), At(2, {{"m", 3}}), At(3, {{"m", -inf}}), At(4)}, retention),
+        ElementsAre(2, 4));
+    EXPECT_TRUE(IsBetter(At(1, {{"m", 5}}), At(2, {{"m", -inf}}), retention));
+  }
+  EXPECT_THAT(
+      Kept({At(1, {{"m", inf}}), At(2, {{"m", 3}}), At(3)}, {.last = 1, .best = 1, .metric = "m"}),
+      ElementsAre(1, 3));
+}
+
+TEST(RetentionTest, Abandoned_AreKeptWithTheirBasesAndCountForNoRule) {
+  const std::vector<StepRecord> checkpoints = {
+      At(1), At(2),          At(3), AbandonedAt(4, {{"m", 9}}, {2}), At(5, {{"m", 1}}),
+      At(6), AbandonedAt(10)};
+  EXPECT_THAT(Kept(checkpoints, {.last = 1}), ElementsAre(2, 4, 6, 10));
+  EXPECT_THAT(Kept(checkpoints, {.last = 2}), ElementsAre(2, 4, 5, 6, 10));
+  EXPECT_THAT(Kept(checkpoints, {.best = 1, .metric = "m"}), ElementsAre(2, 4, 5, 6, 10));
+  EXPECT_THAT(Kept(checkpoints, {.every = 10}), ElementsAre(2, 4, 6, 10));
+}
+
+// After steps were set aside, their names are used again.
+TEST(RetentionTest, BaseOfTheSameName_IsKeptOnlyIfItIsTheSameFile) {
+  StepRecord abandoned = AbandonedAt(3, {}, {});
+  abandoned.bases = {FileOf(2, /*checksum=*/7)};
+  EXPECT_THAT(Kept({At(1), At(2), abandoned, At(4)}, {.last = 1}), ElementsAre(3, 4));
+  abandoned.bases = {FileOf(2)};
+  EXPECT_THAT(Kept({At(1), At(2), abandoned, At(4)}, {.last = 1}), ElementsAre(2, 3, 4));
+}
+
 TEST(RetentionTest, Pinned_IsKept) {
   std::vector<StepRecord> checkpoints = {At(1), At(2), At(3)};
   checkpoints[0].pinned = true;
@@ -109,14 +162,12 @@ TEST(RetentionTest, Pinned_IsKept) {
 }
 
 TEST(RetentionTest, BasesOfKept_AreKept) {
-  EXPECT_THAT(
-      Kept({At(1), At(2, {}, {"step1"}), At(3, {}, {"step2"}), At(4, {}, {"step1"})}, {.last = 1}),
-      ElementsAre(1, 4));
+  EXPECT_THAT(Kept({At(1), At(2, {}, {1}), At(3, {}, {2}), At(4, {}, {1})}, {.last = 1}),
+              ElementsAre(1, 4));
   // A base is a checkpoint too, and must remain intact.
-  EXPECT_THAT(Kept({At(1), At(2, {}, {"step1"}), At(3, {}, {"step2"})}, {.last = 1}),
-              ElementsAre(1, 2, 3));
+  EXPECT_THAT(Kept({At(1), At(2, {}, {1}), At(3, {}, {2})}, {.last = 1}), ElementsAre(1, 2, 3));
   // A base of removed checkpoints only is not kept.
-  EXPECT_THAT(Kept({At(1), At(2, {}, {"step1"}), At(3)}, {.last = 1}), ElementsAre(3));
+  EXPECT_THAT(Kept({At(1), At(2, {}, {1}), At(3)}, {.last = 1}), ElementsAre(3));
 }
 
 }  // namespace

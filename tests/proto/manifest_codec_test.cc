@@ -115,6 +115,27 @@ TEST(ManifestCodecTest, Metrics_RoundTrip) {
               IsDataLoss("manifest, metrics: expected 0 values, as keys, found 1"));
 }
 
+TEST(ManifestCodecTest, Run_RoundTrips) {
+  Manifest manifest = TwoItems();
+  EXPECT_EQ(DecodeManifest(EncodeManifest(manifest).value()).value().run, std::nullopt);
+  manifest.run = RunInfo{.id = std::string(16, '\xff'), .parent = {}};
+  EXPECT_EQ(DecodeManifest(EncodeManifest(manifest).value()).value().run, manifest.run);
+  manifest.run->parent = BaseFile{"step-1.leaf", 4096, 0xfeed};
+  EXPECT_EQ(DecodeManifest(EncodeManifest(manifest).value()).value().run, manifest.run);
+}
+
+TEST(ManifestCodecTest, InvalidRuns_AreDataLoss) {
+  EXPECT_THAT(ChangedManifest([](auto* m) { m->mutable_run()->set_id("short"); }),
+              IsDataLoss("manifest, run: expected an id of 16 bytes, found 5"));
+  for (const char* name : {"", "..", "a/b"}) {
+    EXPECT_THAT(ChangedManifest([&](auto* m) {
+                  m->mutable_run()->set_id(std::string(16, 'x'));
+                  m->mutable_run()->mutable_parent()->set_name(name);
+                }),
+                IsDataLoss("manifest, run, parent: expected the name of a file, without"));
+  }
+}
+
 TEST(ManifestCodecTest, InvalidBases_AreDataLoss) {
   const auto with = [](const std::string& name, uint32_t base) {
     return ChangedManifest([&](auto* m) {

@@ -3,6 +3,7 @@
 #include "absl/strings/str_format.h"
 
 #include "leafstore/tools/commands/commands.h"
+#include "leafstore/tools/source/branches.h"
 #include "leafstore/tools/source/item_summary.h"
 
 namespace leafstore::tools {
@@ -20,9 +21,11 @@ constexpr char kInspectHelp[] = R"(Examples:
   leafstore inspect run/step-100.leaf --group 'bias=**.bias' --group 'large=tensor and bytes:>1M'
   leafstore inspect run/step-100.leaf --json | jq '.items[].rows[] | select(.bytes > 1000000)'
 
+For a directory of checkpoints, the branches of the run are drawn, if training ever went back.
+
 The JSON is one object with the fields schema, file, format, file_bytes, format_version, verified,
-metadata, metrics, bases and items. docs/tool.md describes the rest; names do not change within one
-value of schema.
+metadata, metrics, bases, checkpoints (of a directory) and items. docs/tool.md describes the rest;
+names do not change within one value of schema.
 
 Exit codes: 0 success; 1 the file cannot be read, or the output cannot be written; 2 usage (an
 unknown option or item, an invalid filter).)";
@@ -254,6 +257,8 @@ absl::Status Inspect(const InspectOptions& options) {
   const Source& source = *input.source;
   const OutputForm& form = options.form;
   const bool verified = options.stats && options.verify && source.format == SourceFormat::kLeaf;
+  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<RunCheckpoint> run,
+                             FileError(source.name, ListRunOf(source)));
   // Everything is summarized before the first line is printed: an error leaves no partial output.
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<ItemSummary> items,
                              Summarize(source, input.items,
@@ -263,6 +268,7 @@ absl::Status Inspect(const InspectOptions& options) {
                                         .stats = options.stats}));
   const auto print_text = [&](Output* out) {
     PrintHead(source, out);
+    PrintBranches(run, out);
     for (const ItemSummary& item : items) PrintItem(item, verified, out);
   };
   const auto print_item = [&](const ItemSummary& item, JsonList* list) -> absl::Status {
@@ -275,6 +281,7 @@ absl::Status Inspect(const InspectOptions& options) {
   };
   Json head = SourceHead(source);
   head["verified"] = verified;
+  if (source.step) head["checkpoints"] = RunToJson(run);
   return PrintAnswer(form, head, items, print_text, print_item);
 }
 
