@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <tuple>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/ascii.h"
@@ -93,12 +94,14 @@ absl::StatusOr<std::vector<int64_t>> StepFiles::Steps() const {
 absl::StatusOr<std::vector<RunCheckpoint>> StepFiles::ListRun() const {
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<RunFile> files, Files());
   std::vector<StepRecord> records;
-  // A name may have been used again, so that a parent is found by its checksum, too.
-  absl::flat_hash_map<std::pair<std::string, uint64_t>, size_t> places;
+  // A name may have been used again, so that a parent is found by its checksum, too. Training that
+  // is repeated may even save equal files: what was not set aside continues no file that was.
+  absl::flat_hash_map<std::tuple<std::string, uint64_t, bool>, size_t> places;
   for (const RunFile& file : files) {
     records.push_back(RecordOf(file, Open(file.name, {.io = {.mode = ReadMode::kRead}})));
     const BaseFile& identity = records.back().identity;
-    places.emplace(std::pair(identity.name, identity.manifest_checksum), records.size() - 1);
+    places.emplace(std::tuple(identity.name, identity.manifest_checksum, file.abandoned),
+                   records.size() - 1);
   }
   std::vector<RunCheckpoint> listed;
   for (StepRecord& record : records) {
@@ -112,7 +115,9 @@ absl::StatusOr<std::vector<RunCheckpoint>> StepFiles::ListRun() const {
     one.run_id = record.run->id;
     if (!record.run->parent) continue;
     one.parent_name = record.run->parent->name;
-    const auto found = places.find({one.parent_name, record.run->parent->manifest_checksum});
+    const uint64_t checksum = record.run->parent->manifest_checksum;
+    auto found = places.find({one.parent_name, checksum, one.abandoned});
+    if (found == places.end()) found = places.find({one.parent_name, checksum, false});
     if (found != places.end()) one.parent = found->second;
   }
   return listed;

@@ -32,7 +32,7 @@ std::string NameOfStep(int64_t step) {
   return absl::StrCat("step-", absl::Dec(step, absl::kZeroPad20), ".leaf");
 }
 
-std::vector<CheckpointItem> ItemsOf(const ParamStore& params) {
+std::vector<CheckpointItem> ItemsWith(const ParamStore& params) {
   std::vector<CheckpointItem> items;
   items.emplace_back("params", params);
   return items;
@@ -48,7 +48,7 @@ class RunTest : public testing::Test {
   void SetW(float value) { ASSERT_THAT(params_.Set(".w", Filled(value, 100)), IsOk()); }
   absl::Status Save(CheckpointManager* manager, int64_t step, std::optional<float> value = {}) {
     SetW(value.value_or(static_cast<float>(step)));
-    return manager->Save(step, ItemsOf(params_));
+    return manager->Save(step, ItemsWith(params_));
   }
   float LoadedW(const CheckpointReader& reader) {
     const ParamStore loaded = reader.Load("params").value();
@@ -81,7 +81,7 @@ TEST_F(RunTest, Save_NotAboveTheNewest_IsAnErrorThatChangesNothing) {
                                      HasSubstr("Restore with and_continue"))));
   EXPECT_EQ(ReasonOf(behind), ErrorReason::kBehindNewest);
   EXPECT_EQ(ReasonOf(Save(&manager, 300)), ErrorReason::kExists);
-  EXPECT_EQ(ReasonOf(manager.SaveAsync(250, ItemsOf(params_)).status()),
+  EXPECT_EQ(ReasonOf(manager.SaveAsync(250, ItemsWith(params_)).status()),
             ErrorReason::kBehindNewest);
   EXPECT_THAT(manager.Wait(), IsOk());
   EXPECT_EQ(Names(), before);
@@ -123,7 +123,7 @@ TEST_F(RunTest, AndContinue_SetsAsideWhatCameLater) {
 TEST_F(RunTest, AndContinue_OfTheBestOrTheNewest) {
   CheckpointManager manager = Open({.retention = {.metric = "loss", .higher_is_better = false}});
   for (const int64_t step : {1, 2, 3, 4}) {
-    ASSERT_THAT(manager.Save(step, ItemsOf(params_), {{"loss", step == 2 ? 0.1 : 0.5}}), IsOk());
+    ASSERT_THAT(manager.Save(step, ItemsWith(params_), {{"loss", step == 2 ? 0.1 : 0.5}}), IsOk());
   }
   EXPECT_EQ(manager.Restore({.and_continue = true})->step, 4);
   EXPECT_THAT(manager.Steps().value(), ElementsAre(1, 2, 3, 4));
@@ -225,7 +225,7 @@ TEST_F(RunTest, RestoredCheckpoint_IsKeptUntilALaterOneIsSaved) {
   CheckpointManager manager = Open(std::move(options));
   ASSERT_THAT(Save(&manager, 1), IsOk());
   waits = true;
-  ASSERT_TRUE(manager.SaveAsync(2, ItemsOf(params_)).value());
+  ASSERT_TRUE(manager.SaveAsync(2, ItemsWith(params_)).value());
   reached.wait();
   ASSERT_EQ(manager.Restore({.step = 1})->step, 1);
   open.count_down();
@@ -314,7 +314,7 @@ TEST_F(RunTest, FilesWithOtherNames_AreNamed) {
   CheckpointManager manager = Open();
   WriteFile(dir_.File("run/initial.leaf"), "mine");
   EXPECT_EQ(ReasonOf(manager.Restore().status()), ErrorReason::kNoCheckpoint);
-  ASSERT_THAT(SaveCheckpoint(dir_.File("run/step-100.leaf"), ItemsOf(params_)), IsOk());
+  ASSERT_THAT(SaveCheckpoint(dir_.File("run/step-100.leaf"), ItemsWith(params_)), IsOk());
   const absl::Status status = manager.Restore().status();
   EXPECT_THAT(status, StatusIs(absl::StatusCode::kNotFound,
                                AllOf(HasSubstr("expected names like " + NameOfStep(100)),
@@ -324,7 +324,7 @@ TEST_F(RunTest, FilesWithOtherNames_AreNamed) {
 
 TEST_F(RunTest, ItemsOfOneName_AreFoundAtTheCall) {
   CheckpointManager manager = Open();
-  std::vector<CheckpointItem> items = ItemsOf(params_);
+  std::vector<CheckpointItem> items = ItemsWith(params_);
   items.emplace_back("params", params_);
   EXPECT_THAT(manager.SaveAsync(1, std::move(items)).status(),
               StatusIs(absl::StatusCode::kAlreadyExists, HasSubstr("two called 'params'")));

@@ -168,12 +168,31 @@ TEST(RestoreCallTest, Restore_WithoutDescriptors_SkipsNothing) {
   ASSERT_EQ(Train(dir.File("run"), /*async=*/false, /*incremental=*/false), kSteps);
   const CheckpointManager manager =
       CheckpointManager::Open(dir.File("run"), {.read_only = true}).value();
-  for (const int error : {EMFILE, EACCES, EIO}) {
+  for (const int error : {EMFILE, ENFILE, ENOMEM, EACCES}) {
     SystemCallFault fault("open", 0, error);
     const WithFault with(&fault);
     EXPECT_FALSE(manager.Restore().ok()) << error;
   }
   EXPECT_EQ(manager.Restore()->step, kSteps);
+}
+
+// A block that cannot be read is damage, wherever it is.
+TEST(RestoreCallTest, Restore_WithAnUnreadableBlock_SkipsTheCheckpoint) {
+  const TempDir dir;
+  ASSERT_EQ(Train(dir.File("run"), /*async=*/false, /*incremental=*/false), kSteps);
+  const CheckpointManager manager =
+      CheckpointManager::Open(dir.File("run"), {.read_only = true}).value();
+  const RestoreQuery query = {.read = {.io = {.mode = ReadMode::kRead, .threads = 1}}};
+  int reads = 0;
+  for (bool more = true; more; ++reads) {
+    SystemCallFault fault("pread", reads, EIO);
+    const WithFault with(&fault);
+    const absl::StatusOr<RestoredCheckpoint> restored = manager.Restore(query);
+    ASSERT_THAT(restored, IsOk()) << "read " << reads;
+    more = !restored->skipped.empty();
+    EXPECT_EQ(restored->step, more ? kSteps - 1 : kSteps) << "read " << reads;
+  }
+  EXPECT_GT(reads, 5);
 }
 
 // More than the buffers hold, so that a thread writes, past the page cache if the system allows it.

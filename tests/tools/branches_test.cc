@@ -24,9 +24,10 @@ class BranchesTest : public ToolTest {
     return CheckpointManager::Open(File("run"), {.io = {.durable = false}, .retention = retention})
         .value();
   }
-  static void Save(CheckpointManager* manager, std::vector<int64_t> steps) {
+  // Saves these steps with a loss.
+  static void Save(CheckpointManager* manager, std::vector<int64_t> steps, double loss = 0.5) {
     for (const int64_t step : steps) {
-      ASSERT_TRUE(manager->Save(step, {{"params", ManyLeaves(1)}}, {{"loss", 0.5}}).ok());
+      ASSERT_TRUE(manager->Save(step, {{"params", ManyLeaves(1)}}, {{"loss", loss}}).ok());
     }
   }
 };
@@ -49,7 +50,7 @@ TEST_F(BranchesTest, Branches_AreDrawn) {
   CheckpointManager manager = Open();
   Save(&manager, {1, 2, 3, 4});
   ASSERT_TRUE(manager.Restore({.step = 2, .and_continue = true}).ok());
-  Save(&manager, {3, 6, 8});
+  Save(&manager, {3, 6, 8}, /*loss=*/0.25);
   ASSERT_TRUE(manager.Restore({.step = 3, .and_continue = true}).ok());
   Save(&manager, {5});
   EXPECT_THAT(Out({"inspect", File("run")}),
