@@ -96,9 +96,7 @@ class ManagerFaultTest : public testing::Test {
   static float Loaded(const RestoredCheckpoint& restored) {
     return restored.reader.LoadLeaf("params", ".w")->tensor().span<float>()[0];
   }
-  std::vector<std::string> Names() {
-    return FileSystem::Posix().List(dir_.File("run")).value();
-  }
+  std::vector<std::string> Names() { return FileSystem::Posix().List(dir_.File("run")).value(); }
 
   TempDir dir_;
   HookedFiles files_;
@@ -121,8 +119,7 @@ TEST_F(ManagerFaultTest, FailedSyncOfTheDirectory_CanBeRetried) {
     EXPECT_THAT(save(22), IsOk());
     EXPECT_EQ(Loaded(manager.Restore().value()), 22);
     EXPECT_EQ(save(23).code(), absl::StatusCode::kAlreadyExists) << "it was saved";
-    EXPECT_EQ(manager.Restore()->reader.run()->parent->name,
-              FileNameOf(manager.PathOf(step - 1)));
+    EXPECT_EQ(manager.Restore()->reader.run()->parent->name, FileNameOf(manager.PathOf(step - 1)));
   }
 }
 
@@ -315,9 +312,9 @@ TEST_F(ManagerFaultTest, LockThatIsALink_IsRefused) {
 TEST_F(ManagerFaultTest, Open_RemovesOnlyNamesThatLeafstoreMakes) {
   { const CheckpointManager manager = Open(); }
   const std::string step = "step-00000000000000000007.leaf";
-  const std::vector<std::string> mine = {step + ".tmp-", step + ".tmp-backup", step + ".tmp-1",
-                                         step + ".tmp-1-", step + ".tmp-1-2-3",
-                                         step + ".tmp-1-x", "step-7.leaf.tmp-1-2"};
+  const std::vector<std::string> mine = {
+      step + ".tmp-",      step + ".tmp-backup", step + ".tmp-1",      step + ".tmp-1-",
+      step + ".tmp-1-2-3", step + ".tmp-1-x",    "step-7.leaf.tmp-1-2"};
   for (const std::string& name : mine) WriteFile(dir_.File("run/" + name), "mine");
   WriteFile(dir_.File("run/" + step + ".tmp-123-0"), "half");
   { const CheckpointManager manager = Open(); }
@@ -344,10 +341,9 @@ TEST_F(ManagerFaultTest, ForkedProcess_IsRefused) {
     return absl::IsFailedPrecondition(status) && absl::StrContains(status.message(), "fork");
   };
   EXPECT_TRUE(InChild([&] {
-    return refused(Save(manager.get(), 2)) &&
-           refused(manager->SaveAsync(2, Items(2)).status()) && refused(manager->Wait()) &&
-           refused(manager->Remove(1)) && refused(manager->Restore().status()) &&
-           manager->Latest().value() == 1;
+    return refused(Save(manager.get(), 2)) && refused(manager->SaveAsync(2, Items(2)).status()) &&
+           refused(manager->Wait()) && refused(manager->Remove(1)) &&
+           refused(manager->Restore().status()) && manager->Latest().value() == 1;
   }));
   // Destroying it there waits for nothing and releases nothing.
   EXPECT_TRUE(InChild([&] {

@@ -90,7 +90,10 @@ TEST_F(RunTest, Save_NotAboveTheNewest_IsAnErrorThatChangesNothing) {
 
 // A new run in an old directory would lose against the old checkpoints.
 TEST_F(RunTest, Save_OfANewRunInAnOldDirectory_IsAnError) {
-  { CheckpointManager old = Open(); ASSERT_THAT(Save(&old, 5000), IsOk()); }
+  {
+    CheckpointManager old = Open();
+    ASSERT_THAT(Save(&old, 5000), IsOk());
+  }
   CheckpointManager manager = Open();
   EXPECT_THAT(Save(&manager, 1), StatusIs(absl::StatusCode::kFailedPrecondition,
                                           AllOf(HasSubstr("expected a step above 5000"),
@@ -100,8 +103,7 @@ TEST_F(RunTest, Save_OfANewRunInAnOldDirectory_IsAnError) {
 TEST_F(RunTest, AndContinue_SetsAsideWhatCameLater) {
   CheckpointManager manager = Open({.retention = {.last = 2}});
   for (const int64_t step : {100, 200, 300}) ASSERT_THAT(Save(&manager, step), IsOk());
-  const RestoredCheckpoint restored =
-      manager.Restore({.step = 200, .and_continue = true}).value();
+  const RestoredCheckpoint restored = manager.Restore({.step = 200, .and_continue = true}).value();
   EXPECT_EQ(restored.step, 200);
   EXPECT_THAT(manager.Steps().value(), ElementsAre(200));
   ASSERT_THAT(Save(&manager, 220), IsOk());
@@ -111,8 +113,8 @@ TEST_F(RunTest, AndContinue_SetsAsideWhatCameLater) {
   // The step is reached again, and left again.
   ASSERT_THAT(Save(&manager, 300, 301), IsOk());
   ASSERT_THAT(manager.Restore({.step = 220, .and_continue = true}), IsOk());
-  EXPECT_THAT(Names(), ElementsAre("abandoned-2-" + NameOfStep(300),
-                                   "abandoned-" + NameOfStep(300), NameOfStep(220)));
+  EXPECT_THAT(Names(), ElementsAre("abandoned-2-" + NameOfStep(300), "abandoned-" + NameOfStep(300),
+                                   NameOfStep(220)));
   EXPECT_EQ(LoadedW(Abandoned("abandoned-" + NameOfStep(300))), 300);
   EXPECT_EQ(LoadedW(Abandoned("abandoned-2-" + NameOfStep(300))), 301);
   // Also in the next process.

@@ -37,8 +37,8 @@ std::optional<size_t> DrawnParent(absl::Span<const RunCheckpoint> run, size_t ch
   const int64_t last_step = parent ? parent->step : one.step - 1;
   for (size_t i = child; i-- > 0;) {
     const RunCheckpoint& other = run[i];
-    if (!other.abandoned && other.status.ok() && other.step <= last_step &&
-        other.step < one.step && other.run_id == one.run_id) {
+    if (!other.abandoned && other.status.ok() && other.step <= last_step && other.step < one.step &&
+        other.run_id == one.run_id) {
       return i;
     }
   }
@@ -101,7 +101,7 @@ Json RunToJson(absl::Span<const RunCheckpoint> run) {
   for (const RunCheckpoint& one : run) {
     Json fields = {{"step", one.step}, {"file", one.file_name}, {"abandoned", one.abandoned}};
     fields["run"] = one.run_id.empty() ? Json(nullptr) : Json(HexOf(one));
-    fields["parent"] = one.parent               ? Json(run[*one.parent].file_name)
+    fields["parent"] = one.parent                ? Json(run[*one.parent].file_name)
                        : one.parent_name.empty() ? Json(nullptr)
                                                  : Json(one.parent_name);
     fields["metrics"] = ToJson(one.metrics);
