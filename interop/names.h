@@ -68,6 +68,13 @@ struct NamedTensor {
   Tensor tensor;
 };
 
+// A part of a file that cannot be read as a tensor. It does not affect the other parts.
+struct UnreadableLeaf {
+  std::string name;
+  std::string what;       // "dtype 'NF4', shape [4]", "text ('<U3')", "not an array"
+  int64_t byte_size = 0;  // in the file
+};
+
 // Returns the tensors of a store by name, by place. error InvalidArgument: as NamesOf; or a static
 // leaf, unless `drop_static` skips them. O(length of the names), expected.
 absl::StatusOr<std::vector<NamedTensor>> NamedTensorsOf(const ParamStore& store, NameStyle style,

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include <nlohmann/json.hpp>
 
+#include "leafstore/core/error_reason.h"
 #include "leafstore/core/internal/utf8.h"
 #include "leafstore/core/key.h"
 
@@ -114,6 +115,11 @@ std::string QuotedForMessage(absl::string_view text) {
 absl::Status DamagedJson(absl::string_view where, absl::string_view expected,
                          absl::string_view found) {
   return absl::DataLossError(absl::StrCat(where, ": expected ", expected, ", found ", found));
+}
+
+absl::Status AmbiguousJson(absl::string_view where, absl::string_view expected,
+                           absl::string_view found) {
+  return WithReason(DamagedJson(where, expected, found), ErrorReason::kAmbiguous);
 }
 
 absl::Status CheckJsonString(absl::string_view text, absl::string_view what) {

@@ -23,6 +23,9 @@ namespace leafstore::internal {
 // Returns DataLoss with "<where>: expected <expected>, found <found>".
 ABSL_ATTRIBUTE_COLD absl::Status DamagedJson(absl::string_view where, absl::string_view expected,
                                              absl::string_view found);
+// Like DamagedJson, with ErrorReason::kAmbiguous.
+ABSL_ATTRIBUTE_COLD absl::Status AmbiguousJson(absl::string_view where, absl::string_view expected,
+                                               absl::string_view found);
 
 // Reads one JSON text (RFC 8259, UTF-8) from its beginning to its end, in place (simdjson's
 // On-Demand API).

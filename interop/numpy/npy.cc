@@ -80,10 +80,12 @@ void ToRowMajor(DType dtype, ShapeRef shape, const std::byte* from, std::byte* t
 
 }  // namespace
 
-absl::StatusOr<Tensor> ReadNpy(int64_t size, int64_t max_bytes, ReadNext read) {
+absl::StatusOr<Tensor> ReadNpy(int64_t size, int64_t max_bytes,
+                               const std::map<int, DType>& void_dtypes, ReadNext read) {
+  LEAFSTORE_RETURN_IF_ERROR(CheckVoidDTypes(void_dtypes));
   std::vector<std::byte> begin(static_cast<size_t>(std::min(size, kMaxNpyHeader)));
   LEAFSTORE_RETURN_IF_ERROR(read(absl::MakeSpan(begin)));
-  LEAFSTORE_ASSIGN_OR_RETURN(const NpyHeader header, ParseNpyHeader(begin, size));
+  LEAFSTORE_ASSIGN_OR_RETURN(const NpyHeader header, ParseNpyHeader(begin, size, void_dtypes));
   if (header.byte_size > max_bytes) {
     return absl::ResourceExhaustedError(
         absl::StrCat("npy: expected at most ", max_bytes, " bytes, found ", header.byte_size));
@@ -126,8 +128,8 @@ absl::StatusOr<Tensor> LoadNpy(const std::string& path, const NumpyOptions& opti
   LEAFSTORE_ASSIGN_OR_RETURN(const auto file, options.io.files().Open(path));
   int64_t position = 0;
   absl::Status read;
-  absl::StatusOr<Tensor> tensor =
-      internal::ReadNpy(file->size(), options.max_bytes, [&](absl::Span<std::byte> out) {
+  absl::StatusOr<Tensor> tensor = internal::ReadNpy(
+      file->size(), options.max_bytes, options.void_dtypes, [&](absl::Span<std::byte> out) {
         const int64_t at = std::exchange(position, position + static_cast<int64_t>(out.size()));
         return read = file->ReadAt(at, out);
       });

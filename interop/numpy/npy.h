@@ -17,10 +17,13 @@
 // dtypes. bool, (u)int 8-64, f16, f32, f64 and c64 are NumPy's bool_, (u)intN, float16, float32,
 // float64 and complex64. NumPy has no bf16, f8, f6 or f4: writing one is error InvalidArgument
 // unless `raw_bits` is set. Reading other dtypes of NumPy (complex128, longdouble, strings,
-// objects, records, dates) is error Unimplemented.
+// objects, records, dates) is error Unimplemented. NumPy stores the dtypes that it does not have
+// (ml_dtypes' bfloat16) as bytes without a meaning, `<V2`; NumpyOptions::void_dtypes says what they
+// are.
 //
-// Errors. DataLoss: not such a file, or truncated; says what was expected and found. Unimplemented:
-// see above, or a newer version. NotFound and others: see FileSystem. All name the file.
+// Errors. DataLoss: damaged or truncated; says what was expected and found. InvalidArgument: a file
+// of another kind, which is named with what to do (ErrorReason::kForeign). Unimplemented: see
+// above, or a newer version. NotFound and others: see FileSystem. All name the file.
 //
 // Threads: pure functions; thread-safe.
 #ifndef LEAFSTORE_INTEROP_NUMPY_NPY_H_
@@ -28,7 +31,9 @@
 
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -39,7 +44,7 @@
 
 namespace leafstore {
 
-// The options of this file and of npz.h. Reading uses only `io`, `names` and `max_bytes`.
+// The options of this file and of npz.h. Reading uses only `io`, `names` and the last three.
 struct NumpyOptions {
   IoOptions io = {};
   // Compresses an archive like numpy.savez_compressed; otherwise stores it like numpy.savez.
@@ -54,6 +59,12 @@ struct NumpyOptions {
   bool raw_bits = false;
   // The maximum total size of all tensors, in bytes.
   int64_t max_bytes = std::numeric_limits<int64_t>::max();
+  // The dtypes of NumPy's void types by their size in bytes: {{2, DType::kBF16}} reads `<V2` as
+  // bf16. A dtype of another size is error InvalidArgument.
+  std::map<int, DType> void_dtypes = {};
+  // For archives. If not null, members that are not readable are left out of what is loaded, and
+  // are appended here. If null, they are errors.
+  std::vector<UnreadableLeaf>* unreadable = nullptr;
 };
 
 // Writes a tensor. error InvalidArgument: the tensor is null, or NumPy does not have its dtype.

@@ -8,12 +8,14 @@
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 
 #include "leafstore/core/error_reason.h"
 #include "leafstore/core/internal/utf8.h"
 #include "leafstore/core/status_macros.h"
+#include "leafstore/interop/internal/foreign.h"
 #include "leafstore/interop/internal/json_text.h"
 #include "leafstore/interop/numpy/internal/npy_header.h"
 #include "leafstore/interop/numpy/internal/zip_source.h"
@@ -24,6 +26,7 @@ namespace internal {
 namespace {
 
 constexpr absl::string_view kMemberExtension = ".npy";
+constexpr absl::string_view kArchive = "an archive of NumPy (.npz)";
 
 // Deflate expands two bits to at most 258 bytes (RFC 1951, 3.2.5): one byte to 1032, and slightly
 // more for the beginning of a stream.
@@ -49,22 +52,34 @@ absl::Status Wrong(absl::string_view expected, absl::string_view found) {
 
 class NpzReader {
  public:
-  NpzReader(const ReadableFile* file, int64_t max_bytes)
-      : file_(*file), max_bytes_(max_bytes), source_(file) {}
+  NpzReader(const ReadableFile* file, const NumpyOptions& options)
+      : file_(*file), options_(options), source_(file) {}
 
   absl::StatusOr<std::vector<NamedTensor>> Read() {
     // libzip treats an empty file as a new archive.
     if (file_.size() == 0) return Wrong("a zip archive", "no bytes");
-    LEAFSTORE_ASSIGN_OR_RETURN(archive_, source_.Open(ZIP_RDONLY | ZIP_CHECKCONS));
-    const zip_int64_t count = zip_get_num_entries(archive_.get(), 0);
+    absl::StatusOr<ZipArchive> opened = source_.Open(ZIP_RDONLY | ZIP_CHECKCONS);
+    if (!opened.ok()) {
+      LEAFSTORE_RETURN_IF_ERROR(CheckNotForeignToZip(file_, kArchive));
+      return opened.status();
+    }
+    archive_ = *std::move(opened);
+    LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<std::string> members, Members());
     std::vector<NamedTensor> tensors;
-    for (zip_uint64_t i = 0; i < static_cast<zip_uint64_t>(count); ++i) {
-      LEAFSTORE_ASSIGN_OR_RETURN(std::string name, NameOf(i));
-      absl::StatusOr<Tensor> tensor = ReadMember(i);
-      if (!tensor.ok()) {
+    for (size_t i = 0; i < members.size(); ++i) {
+      absl::string_view name = members[i];
+      if (absl::EndsWith(name, "/")) continue;  // a folder
+      const bool is_array = absl::ConsumeSuffix(&name, kMemberExtension);
+      absl::StatusOr<Tensor> tensor =
+          is_array ? ReadMember(i) : absl::UnimplementedError("it is not an array (.npy)");
+      if (tensor.ok()) {
+        tensors.push_back({std::string(name), *std::move(tensor)});
+      } else if (options_.unreadable != nullptr && IsUnreadable(tensor.status())) {
+        options_.unreadable->push_back(
+            {std::string(name), std::string(tensor.status().message()), SizeOf(i)});
+      } else {
         return WithContext(tensor.status(), absl::StrCat("member ", QuotedForMessage(name)));
       }
-      tensors.push_back({std::move(name), *std::move(tensor)});
     }
     return tensors;
   }
@@ -73,21 +88,48 @@ class NpzReader {
   const absl::Status& file_status() const { return source_.status(); }
 
  private:
-  // Returns the name of the tensor in a member.
-  absl::StatusOr<std::string> NameOf(zip_uint64_t i) {
+  // Returns whether the error is that of one member, and not damage.
+  static bool IsUnreadable(const absl::Status& status) {
+    return absl::IsUnimplemented(status) || ReasonOf(status) == ErrorReason::kForeign;
+  }
+
+  // Returns the names of all members. error kForeign: there are some, but no array.
+  absl::StatusOr<std::vector<std::string>> Members() {
+    const auto count = static_cast<zip_uint64_t>(zip_get_num_entries(archive_.get(), 0));
+    std::vector<std::string> members;
+    absl::flat_hash_set<absl::string_view> names;
+    bool any_array = false;
+    for (zip_uint64_t i = 0; i < count; ++i) {
+      LEAFSTORE_ASSIGN_OR_RETURN(const absl::string_view name, NameOf(i));
+      if (!names.insert(name).second) {
+        return WithReason(Wrong("members with different names",
+                                absl::StrCat("two called ", QuotedForMessage(name))),
+                          ErrorReason::kAmbiguous);
+      }
+      members.emplace_back(name);
+      any_array = any_array || absl::EndsWith(name, kMemberExtension);
+    }
+    if (any_array || members.empty()) return members;
+    return ForeignArchive(members, kArchive);
+  }
+
+  // Returns the name of a member, which is valid while the archive is open.
+  absl::StatusOr<absl::string_view> NameOf(zip_uint64_t i) {
     const char* raw = zip_get_name(archive_.get(), i, ZIP_FL_ENC_RAW);
     if (raw == nullptr) return Wrong("a member with a name", "none");
-    absl::string_view name = raw;
-    const auto quoted = [raw] { return QuotedForMessage(raw); };
-    if (!IsValidUtf8(name)) return Wrong("names of members in UTF-8", quoted());
-    if (!absl::ConsumeSuffix(&name, kMemberExtension)) {
-      return Wrong("members called *.npy", quoted());
-    }
-    if (HasControl(name)) return Wrong("names of members without control characters", quoted());
-    if (!names_.insert(std::string(name)).second) {
-      return Wrong("members with different names", absl::StrCat("two called ", quoted()));
-    }
-    return std::string(name);
+    const absl::string_view name = raw;
+    if (!IsValidUtf8(name)) return Wrong("names of members in UTF-8", QuotedForMessage(name));
+    if (!HasControl(name)) return name;
+    return Wrong("names of members without control characters", QuotedForMessage(name));
+  }
+
+  // Returns the size of a member, or 0.
+  int64_t SizeOf(zip_uint64_t i) {
+    zip_stat_t stat;
+    zip_stat_init(&stat);
+    const bool known =
+        zip_stat_index(archive_.get(), i, 0, &stat) == 0 && (stat.valid & ZIP_STAT_SIZE) != 0;
+    return known ? static_cast<int64_t>(stat.size) : 0;
   }
 
   absl::StatusOr<Tensor> ReadMember(zip_uint64_t i) {
@@ -100,8 +142,9 @@ class NpzReader {
       return Wrong("its bytes", absl::StrCat("an error: ", zip_strerror(archive_.get())));
     }
     LEAFSTORE_ASSIGN_OR_RETURN(
-        Tensor tensor, ReadNpy(static_cast<int64_t>(stat.size), max_bytes_ - total_,
-                               [&](absl::Span<std::byte> out) { return Fill(member.get(), out); }));
+        Tensor tensor,
+        ReadNpy(static_cast<int64_t>(stat.size), options_.max_bytes - total_, options_.void_dtypes,
+                [&](absl::Span<std::byte> out) { return Fill(member.get(), out); }));
     total_ += tensor.byte_size();
     // At the end of a member libzip compares the CRC-32.
     std::byte behind;
@@ -152,10 +195,9 @@ class NpzReader {
   }
 
   const ReadableFile& file_;
-  const int64_t max_bytes_;
+  const NumpyOptions& options_;
   ZipFile source_;
   ZipArchive archive_;
-  absl::flat_hash_set<std::string> names_;
   uint64_t stored_ = 0;  // bytes of the members so far, as stored in the archive
   int64_t total_ = 0;    // bytes of the tensors so far
 };
@@ -268,7 +310,7 @@ absl::Status SaveNpz(const std::string& path, absl::Span<const NamedTensor> tens
 absl::StatusOr<std::vector<NamedTensor>> LoadNpzTensors(const std::string& path,
                                                         const NumpyOptions& options) {
   LEAFSTORE_ASSIGN_OR_RETURN(const auto file, options.io.files().Open(path));
-  internal::NpzReader reader(file.get(), options.max_bytes);
+  internal::NpzReader reader(file.get(), options);
   absl::StatusOr<std::vector<NamedTensor>> tensors = reader.Read();
   LEAFSTORE_RETURN_IF_ERROR(reader.file_status());
   return WithContext(std::move(tensors), path);

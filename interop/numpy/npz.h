@@ -9,8 +9,12 @@
 // libzip does not support control characters in names except tab and line ends: a name with others
 // is neither written nor read.
 //
-// Reading trusts nothing. Members are stored or deflated; their names are UTF-8, unique, and end in
-// `.npy`. Members are read into memory and their names are never used as file names, so `../x.npy`
+// Other members. Strings, objects, other dtypes, encrypted members and files that are no arrays do
+// not affect the rest: with NumpyOptions::unreadable they are listed, otherwise the first is error
+// Unimplemented. Folders are ignored. An archive without any array is a foreign file.
+//
+// Reading trusts nothing. Members are stored or deflated; their names are UTF-8 and unique. Members
+// are read into memory and their names are never used as file names, so `../x.npy`
 // is harmless. Before memory is allocated for a tensor, its header is read and must match the size
 // that the archive declares, and that size must be possible for the member's bytes (deflate expands
 // at most 1032 times); the members' bytes together do not exceed the archive's. The CRC-32 of every
@@ -18,9 +22,8 @@
 //
 // Writing is deterministic: members in the order of places, dated 1980-01-01.
 //
-// Errors. DataLoss: not an archive, or damaged or inconsistent; names the member. Unimplemented:
-// another compression, encryption, or a dtype as in npy.h. ResourceExhausted: over the limit.
-// Others as in npy.h.
+// Errors. DataLoss: damaged or inconsistent; names the member. Unimplemented: a member that is not
+// readable. ResourceExhausted: over the limit. Others as in npy.h.
 //
 // Threads: pure functions; thread-safe.
 #ifndef LEAFSTORE_INTEROP_NUMPY_NPZ_H_

@@ -26,6 +26,8 @@ absl::StatusOr<SafetensorsReader> SafetensorsReader::Open(const std::string& pat
 }
 
 const std::string& SafetensorsReader::path() const& { return file_->path(); }
+const std::string& SafetensorsReader::file() const& { return file_->file(); }
+const std::vector<std::string>& SafetensorsReader::notes() const& { return file_->notes(); }
 bool SafetensorsReader::is_set() const { return file_->is_set(); }
 uint32_t SafetensorsReader::size() const { return file_->size(); }
 absl::string_view SafetensorsReader::name(uint32_t tensor) const& { return file_->name(tensor); }
@@ -37,7 +39,7 @@ const std::optional<Metadata>& SafetensorsReader::metadata() const& { return fil
 std::vector<std::string> SafetensorsReader::shards() const {
   std::vector<std::string> names;
   for (const SafetensorsFile::Shard& shard : file_->shards()) {
-    names.push_back(FileNameOf(shard.bytes->path()));
+    names.push_back(shard.name);
   }
   return names;
 }
@@ -52,14 +54,7 @@ absl::StatusOr<uint32_t> SafetensorsReader::GetIndex(absl::string_view name) con
   return file_->Get(name);
 }
 
-std::vector<std::string> SafetensorsReader::skipped() const {
-  std::vector<std::string> names;
-  for (const SafetensorsFile::Shard& shard : file_->shards()) {
-    const std::vector<std::string>& here = shard.header.skipped();
-    names.insert(names.end(), here.begin(), here.end());
-  }
-  return names;
-}
+std::vector<UnreadableLeaf> SafetensorsReader::unreadable() const { return file_->unreadable(); }
 
 absl::StatusOr<Tensor> SafetensorsReader::LoadTensor(uint32_t tensor) const {
   if (tensor >= size()) {
@@ -86,6 +81,8 @@ absl::StatusOr<TreeDef> SafetensorsReader::GetDef() const {
 }
 
 absl::StatusOr<ParamStore> SafetensorsReader::Load(const LoadOptions& options) const {
+  if (!options.filter && !options.subtree && !options.places)
+    LEAFSTORE_RETURN_IF_ERROR(file_->CheckReadable());
   LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsLeaves* leaves, GetLeaves());
   return internal::LoadChosen(FileLeaves(*file_, *leaves), options);
 }

@@ -11,10 +11,24 @@
 //
 //   SafetensorsReader::Open("llama/model.safetensors.index.json")  // or the directory "llama"
 //
-// Paths. A path that ends in `.json` is an index: all its shards are opened and checked, and each
-// tensor must be in the shard that the index names. A directory means the
-// `model.safetensors.index.json` in it, or otherwise its `model.safetensors`. Any other path is one
-// file. Shards are in the directory of the index; a shard name with a directory is an error.
+// Paths. A path is a file, an index, or a directory. A file is recognized as an index by its
+// content, whatever its name. All shards of an index are opened and checked. The index decides:
+// each tensor must be in the shard that it names, and what it does not list is not in the set.
+// Shards are in the directory of the index, or below it. A directory means
+//   1. its `model.safetensors.index.json`, or its only `*.safetensors.index*.json`;
+//   2. its `model.safetensors`, or its only `*.safetensors`;
+//   3. all its shards `<stem>-1-of-3.safetensors`, ..., read as a set although there is no index.
+// A file whose name says that it is one of several is never read as the model: it means its set,
+// with or without an index, and is an error if the set lacks a shard (see `one_shard`).
+//
+// Unusual files. What differs from the format or from common practice, but can have only one
+// meaning, is read, and notes() reports it: white space around a header, additional fields,
+// metadata that is null, a wrong `total_size`, a shard with tensors that the index does not list,
+// shards in a subdirectory, a set without an index. With `strict` it is an error. What could have
+// two meanings (duplicate names, overlapping tensors, sizes that do not match) is always an error.
+//
+// Unreadable tensors, of an unknown dtype or a rank over kMaxRank, do not affect the others:
+// unreadable() lists them. With `strict` they are errors of Open.
 //
 // Opening reads and checks only the headers. It reads no tensor and makes no paths.
 //
@@ -33,8 +47,11 @@
 // safetensors has no checksums: damage inside a tensor is not detected, except bools other than 0
 // and 1.
 //
-// Errors. NotFound: no such file, shard, tensor or path (with suggestions). DataLoss: damaged, or
-// not safetensors; names the file and the tensor. Unimplemented: an unknown dtype.
+// Errors. NotFound: no such file, tensor or path (with suggestions), or a set lacks shards, all of
+// which are named (ErrorReason::kIncomplete). DataLoss: damaged, ambiguous (kAmbiguous), or with
+// `strict` unusual (kUnusual); names the file and the tensor. InvalidArgument: a file of another
+// kind, which is named with what to do (kForeign); or a directory with several models.
+// Unimplemented: a tensor that is not readable is requested, or found with `strict`.
 // ResourceExhausted: a limit. Other errors: see FileSystem. All name the file.
 //
 // Threads: all calls are const and thread-safe. Copies share the open files.
@@ -67,27 +84,15 @@ inline constexpr int64_t kMaxSafetensorsHeader = 100'000'000;
 // The largest value of SafetensorsLeniency::max_header.
 inline constexpr int64_t kMaxLenientSafetensorsHeader = (int64_t{1} << 32) - 4096;
 
-// Each field allows one deviation that is an error by default. Ambiguous files (duplicate names,
+// Each field allows one deviation that is an error otherwise. Ambiguous files (duplicate names,
 // overlapping tensors, sizes that do not match) are always errors.
 struct SafetensorsLeniency {
-  // Allows JSON white space other than spaces after the header, and any before it.
-  bool white_space = false;
-  // Ignores unknown fields: of a tensor, other than dtype, shape and data_offsets; of an index,
-  // other than metadata and weight_map.
-  bool unknown_fields = false;
-  // Treats `"__metadata__": null` as missing.
-  bool null_metadata = false;
   // Skips values of `__metadata__` that are not strings.
   bool metadata_values = false;
-  // Skips tensors with an unknown dtype. Their bytes do not count as a hole.
-  bool unknown_dtypes = false;
   // Allows bytes between tensors, or before the first, that belong to no tensor.
   bool holes = false;
   // Allows bytes after the last tensor.
   bool trailing_bytes = false;
-  // Accepts a wrong `total_size` in an index: any integer of at most 64 bits, string or null, but
-  // not a duplicate. (Some published files count tied tensors twice.)
-  bool any_total_size = false;
   // The longest header, and the longest index, in bytes. Clamped to [0,
   // kMaxLenientSafetensorsHeader]; the parser cannot handle more.
   int64_t max_header = kMaxSafetensorsHeader;
@@ -100,6 +105,12 @@ struct SafetensorsReadOptions {
   // Makes paths from names even if the file has a structure, which is ordinary metadata then.
   // Otherwise paths and static leaves come from it, and a damaged one is error DataLoss.
   bool ignore_structure = false;
+  // Rejects everything that notes() would report, and unreadable tensors.
+  bool strict = false;
+  // Load() of all leaves leaves unreadable tensors out, instead of being error Unimplemented.
+  bool skip_unreadable = false;
+  // Reads a file alone, even if its name says that it is one of several.
+  bool one_shard = false;
   SafetensorsLeniency lenient = {};
 };
 
@@ -148,10 +159,18 @@ class SafetensorsReader {
   // Returns the path that was passed to Open.
   const std::string& path() const&;
   const std::string& path() && = delete;  // would dangle; likewise below
-  // Returns whether the reader opened a set of shards with an index.
+  // Returns the file that was opened: of a directory or of a shard its index or its only file; the
+  // directory for a set without an index.
+  const std::string& file() const&;
+  const std::string& file() && = delete;
+  // Returns whether the reader opened a set of shards.
   bool is_set() const;
-  // Returns the file names of the shards, ascending, without a directory.
+  // Returns the names of the shards, ascending, as in the index: relative to its directory.
   std::vector<std::string> shards() const;
+  // Returns what is unusual about the file or the set, a line for each kind: where, what was
+  // expected and found. Empty for most files. The files of a set are named.
+  const std::vector<std::string>& notes() const&;
+  const std::vector<std::string>& notes() && = delete;
   // Returns the total size of all files, excluding the index.
   int64_t file_size() const;
 
@@ -164,8 +183,8 @@ class SafetensorsReader {
   // EntryInfo::base of a set is the index of the shard plus 1.
   EntryInfo entry(uint32_t tensor) const&;
   EntryInfo entry(uint32_t tensor) && = delete;
-  // Returns the index of a tensor. error NotFound, with suggestions. O(length), expected; the first
-  // call builds an index.
+  // Returns the index of a tensor. error NotFound, with suggestions; Unimplemented: it is not
+  // readable. O(length), expected; the first call builds an index.
   absl::StatusOr<uint32_t> GetIndex(absl::string_view name) const;
 
   // Returns the metadata, without the structure if that is used; nullopt if no file has any. For a
@@ -173,8 +192,8 @@ class SafetensorsReader {
   // wins).
   const std::optional<Metadata>& metadata() const&;
   const std::optional<Metadata>& metadata() && = delete;
-  // Returns the names of tensors that were skipped (SafetensorsLeniency::unknown_dtypes).
-  std::vector<std::string> skipped() const;
+  // Returns the tensors that are not readable, shard after shard in the order of their bytes.
+  std::vector<UnreadableLeaf> unreadable() const;
   // Returns whether the file has a structure that is used.
   bool has_structure() const;
   // Returns how names and paths correspond: according to the structure, or to the options.
@@ -193,8 +212,9 @@ class SafetensorsReader {
   // Returns the structure. error InvalidArgument: one path is a prefix of another; names both.
   absl::StatusOr<TreeDef> GetDef() const;
 
-  // Loads all leaves, or those that `options` select. error: as GetLeaves and LoadTensor; see
-  // LoadOptions. O(leaves), and O(bytes) if they are read.
+  // Loads all leaves, or those that `options` select among the readable ones. error: as GetLeaves
+  // and LoadTensor; see LoadOptions; Unimplemented: all are requested, and one is not readable
+  // (SafetensorsReadOptions::skip_unreadable). O(leaves), and O(bytes) if they are read.
   absl::StatusOr<ParamStore> Load(const LoadOptions& options = {}) const;
   // Loads the leaf at a canonical path. error NotFound, with suggestions; InvalidArgument: not a
   // path.

@@ -202,7 +202,7 @@ TEST(NpyTest, ErrorsAndFaults_LeaveNoFile) {
 
 TEST(NpyTest, Errors_NameAnyFile) {
   for (const std::string name : {"npy", "expected", "a"}) {
-    MemoryFile file("no NumPy");
+    MemoryFile file("\1no NumPy");
     EXPECT_THAT(LoadNpy(name, {.io = {.file_system = &file}}),
                 StatusIs(kDamage, StartsWith(name + ": npy header: expected")));
   }

@@ -11,6 +11,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "leafstore/core/error_reason.h"
 #include "leafstore/interop/numpy/npy.h"
 
 #include "tests/core/status_matchers.h"
@@ -183,18 +184,15 @@ auto IsFault(testing::Matcher<std::string> error_of_member) {
 }
 
 TEST(NpzAttackTest, OtherBytes_AreDataLoss) {
-  for (const std::string& bytes : {std::string(), std::string("PK"), std::string(1000, 'x'),
+  for (const std::string& bytes : {std::string(), std::string(1000, '\2'),
                                    ArchiveOf({{"a.npy", GoodMember()}}).substr(0, 60)}) {
     EXPECT_THAT(LoadNpzBytes(bytes),
                 StatusIs(kDamage, AllOf(HasSubstr("x.npz: "), HasSubstr("a zip archive"))));
   }
 }
 
-TEST(NpzAttackTest, Members_MustBeNpyFilesWithUniqueNames) {
+TEST(NpzAttackTest, Members_MustHaveUniqueNames) {
   EXPECT_THAT(LoadNpzBytes(ArchiveOf({{"a.npy", GoodMember()}})), IsOk());
-  EXPECT_THAT(LoadNpzBytes(ArchiveOf({{"a.txt", GoodMember()}})),
-              StatusIs(kDamage, HasSubstr("expected members called *.npy, found 'a.txt'")));
-  EXPECT_THAT(LoadNpzBytes(ArchiveOf({{"dir/", ""}})), StatusIs(kDamage, HasSubstr("'dir/'")));
   const std::string two = ArchiveOf({{"a.npy", GoodMember()}, {"b.npy", GoodMember()}});
   EXPECT_THAT(
       LoadNpzBytes(Replaced(two, "b.npy", "a.npy")),
@@ -202,7 +200,65 @@ TEST(NpzAttackTest, Members_MustBeNpyFilesWithUniqueNames) {
   EXPECT_THAT(LoadNpzBytes(Replaced(two, "b.npy", "\xff.npy")),
               IsFault(HasSubstr("expected names of members in UTF-8, found '\\xff.npy'")));
   EXPECT_THAT(LoadNpzBytes(ArchiveOf({{"a.npy", "no numpy"}})),
+              StatusIs(kInvalid, AllOf(HasSubstr("member 'a'"), HasSubstr("an array of NumPy"))));
+  EXPECT_THAT(LoadNpzBytes(ArchiveOf({{"a.npy", "\1\2"}})),
               StatusIs(kDamage, AllOf(HasSubstr("member 'a'"), HasSubstr("NUMPY"))));
+}
+
+TEST(NpzTest, UnreadableMembers_DoNotAffectTheOthers) {
+  const auto array = [](const std::string& descr, const std::string& bytes) {
+    return NpyFileOf("{'descr': " + descr + ", 'fortran_order': False, 'shape': (1,), }", bytes);
+  };
+  const TempDir dir;
+  const std::string path = dir.File("x.npz");
+  WriteFile(path, ArchiveOf({{"dir/", ""},
+                             {"vocab.npy", array("'<U1'", "a\0\0\0")},
+                             {"w.npy", GoodMember()},
+                             {"object.npy", array("'|O'", "pickle")},
+                             {"fields.npy", array("[('a', '<f4')]", "....")},
+                             {"config.json", "{}"},
+                             {"text.npy", "not an array"},
+                             {"half.npy", array("'<V2'", "\x80?")},
+                             {"secret.npy", GoodMember(), ZIP_CM_STORE, ZIP_EM_AES_256}}));
+  EXPECT_THAT(LoadNpz(path),
+              StatusIs(kUnknown, HasSubstr("member 'vocab': its dtype '<U1' (text)")));
+  std::vector<UnreadableLeaf> unreadable;
+  const ParamStore store = LoadNpz(path, {.unreadable = &unreadable}).value();
+  EXPECT_THAT(EntriesOf(store), testing::SizeIs(1));
+  std::vector<std::string> found;
+  for (const UnreadableLeaf& one : unreadable) {
+    found.push_back(one.name + ": " + one.what);
+    EXPECT_GT(one.byte_size, 0);
+  }
+  EXPECT_THAT(
+      found,
+      ElementsAre(HasSubstr("vocab: its dtype '<U1' (text)"),
+                  HasSubstr("object: its dtype '|O' (Python objects, pickled)"),
+                  HasSubstr("fields: its dtype is a record"),
+                  HasSubstr("config.json: it is not an array"),
+                  HasSubstr("text: expected an array of NumPy (.npy), found a text that begins"),
+                  HasSubstr("half: its dtype '<V2' (bytes without a meaning"),
+                  HasSubstr("secret: it is encrypted")));
+  unreadable.clear();
+  const NumpyOptions options = {.void_dtypes = {{2, DType::kBF16}}, .unreadable = &unreadable};
+  const ParamStore both = LoadNpz(path, options).value();
+  EXPECT_EQ(both.Find("['half']")->tensor().dtype(), DType::kBF16);
+  EXPECT_EQ(both.Find("['half']")->tensor().bytes()[1], std::byte{'?'});
+  EXPECT_THAT(LoadNpz(path, {.void_dtypes = {{2, DType::kF8E4M3}}}),
+              StatusIs(kInvalid, HasSubstr("V2: expected a dtype of 2 bytes, found f8_e4m3")));
+}
+
+TEST(NpzTest, ArchiveWithoutArrays_IsForeign) {
+  const auto foreign = [](const std::vector<RawMember>& members) {
+    const absl::Status status = LoadNpzBytes(ArchiveOf(members));
+    EXPECT_EQ(ReasonOf(status), ErrorReason::kForeign) << status;
+    return std::string(status.message());
+  };
+  EXPECT_THAT(foreign({{"archive/data.pkl", "x"}, {"archive/data/0", "y"}}),
+              AllOf(HasSubstr("found a file of PyTorch"), HasSubstr("torch.load")));
+  EXPECT_THAT(foreign({{"config.json", "{}"}, {"model.weights.h5", "x"}}),
+              HasSubstr("a model of Keras"));
+  EXPECT_THAT(foreign({{"a.txt", "x"}}), HasSubstr("without arrays (*.npy), but with 'a.txt'"));
 }
 
 TEST(NpzAttackTest, NamesThatCannotBeWritten_AreNotRead) {
@@ -293,7 +349,7 @@ TEST(NpzAttackTest, EncryptedMembers_AreUnimplemented) {
 
 TEST(NpzTest, Errors_NameAnyFile) {
   for (const std::string name : {"zip", "archive", "a"}) {
-    MemoryFile file("no archive");
+    MemoryFile file("\1 no archive");
     EXPECT_THAT(LoadNpz(name, {.io = {.file_system = &file}}),
                 StatusIs(kDamage, StartsWith(name + ": expected a zip archive")));
   }

@@ -1,5 +1,6 @@
-// Checks that each hostile file causes its expected error in both read modes, and that the error
-// names the path that was opened.
+// Checks that each hostile file causes its expected error in both read modes and with `strict`, and
+// that the error names the path that was opened. Without `strict`, files that are only unusual, or
+// have a tensor that is not readable, are read and say so.
 #include "tests/interop/safetensors_attacks.h"
 
 #include <set>
@@ -26,6 +27,7 @@ TEST_P(SafetensorsAttackTest, EveryAttack_HasItsExpectedError) {
     SafetensorsReadOptions options;
     options.io.mode = mode;
     options.io.file_system = &file;
+    options.strict = true;
     const absl::StatusOr<SafetensorsReader> reader =
         SafetensorsReader::Open("some.safetensors", options);
     ASSERT_FALSE(reader.ok());
@@ -33,6 +35,29 @@ TEST_P(SafetensorsAttackTest, EveryAttack_HasItsExpectedError) {
     for (const std::string& words : attack.words) {
       EXPECT_THAT(reader, StatusIs(attack.code, HasSubstr(words)));
     }
+  }
+}
+
+TEST_P(SafetensorsAttackTest, WithoutStrict_OnlyWhatIsUnusualIsRead) {
+  const SafetensorsAttack& attack = GetParam();
+  for (const ReadMode mode : {ReadMode::kMap, ReadMode::kRead}) {
+    MemoryFile file(attack.File());
+    SafetensorsReadOptions options;
+    options.io.mode = mode;
+    options.io.file_system = &file;
+    const absl::StatusOr<SafetensorsReader> reader =
+        SafetensorsReader::Open("some.safetensors", options);
+    if (!attack.unusual) {
+      ASSERT_FALSE(reader.ok());
+      EXPECT_THAT(reader, StatusIs(attack.code, HasSubstr("some.safetensors: ")));
+      for (const std::string& words : attack.words) {
+        EXPECT_THAT(reader, StatusIs(attack.code, HasSubstr(words)));
+      }
+      continue;
+    }
+    ASSERT_TRUE(reader.ok()) << reader.status();
+    EXPECT_NE(reader->notes().empty(), reader->unreadable().empty());
+    EXPECT_EQ(reader->Load().ok(), reader->unreadable().empty());
   }
 }
 

@@ -10,6 +10,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "leafstore/core/error_reason.h"
 #include "leafstore/interop/safetensors/internal/header.h"
 
 #include "tests/core/status_matchers.h"
@@ -38,8 +39,8 @@ using testing::Pair;
 using testing::UnorderedElementsAre;
 
 absl::StatusOr<SafetensorsHeader> Parse(absl::string_view text, int64_t data_size,
-                                        const SafetensorsLeniency& lenient = {}) {
-  return SafetensorsHeader::Parse(text, 8 + static_cast<int64_t>(text.size()) + data_size, lenient);
+                                        const SafetensorsReadOptions& options = {}) {
+  return SafetensorsHeader::Parse(text, 8 + static_cast<int64_t>(text.size()) + data_size, options);
 }
 
 std::vector<std::string> NamesIn(const SafetensorsHeader& header) {
@@ -166,25 +167,95 @@ TEST(SafetensorsHeaderTest, MinusZero_IsNotACount) {
   EXPECT_THAT(Parse(R"({"a":{"dtype":"U8","shape":[ -0 ],"data_offsets":[0,0]}})", 0),
               StatusIs(kDamage, HasSubstr("integers from 0 to 2^63 - 1, found -0")));
   // As in the reference, `-0` is an ordinary number in an ignored field.
-  SafetensorsLeniency lenient;
-  lenient.unknown_fields = true;
   const std::string other =
       R"({"a":{"x":[-0, -0,1e-0],"dtype":"U8","y":-0,"shape":[0],"data_offsets":[0,0]}})";
-  EXPECT_THAT(Parse(other, 0), StatusIs(kDamage, HasSubstr("found another, 'x'")));
-  EXPECT_THAT(Parse(other, 0, lenient)->spec(0).shape().size(), 1u);
-  EXPECT_THAT(Parse(R"({"a":{"x":-0,"dtype":"U8","shape":[0],"data_offsets":[0,-0]}})", 0, lenient),
+  EXPECT_THAT(Parse(other, 0, {.strict = true}),
+              StatusIs(kDamage, HasSubstr("found another, 'x'")));
+  EXPECT_THAT(Parse(other, 0)->spec(0).shape().size(), 1u);
+  EXPECT_THAT(Parse(R"({"a":{"x":-0,"dtype":"U8","shape":[0],"data_offsets":[0,-0]}})", 0),
               StatusIs(kDamage, HasSubstr("2^63 - 1, found [0,-0]")));
 }
 
 TEST(SafetensorsHeaderTest, HeaderLongerThanItsFile_IsDataLoss) {
   const absl::string_view text = R"({"__metadata__":{}})";
-  SafetensorsLeniency lenient;
-  lenient.trailing_bytes = true;
+  const SafetensorsReadOptions lenient = {.lenient = {.trailing_bytes = true}};
   for (const int64_t size : {int64_t{26}, int64_t{8}, int64_t{0}, int64_t{-1}}) {
     EXPECT_THAT(SafetensorsHeader::Parse(text, size, lenient),
                 StatusIs(kDamage, HasSubstr("a file of at least 27 bytes")));
   }
   EXPECT_THAT(SafetensorsHeader::Parse(text, 27, lenient), IsOk());
+}
+
+// ---- what is unusual ----
+
+std::vector<std::string> NotesOf(const SafetensorsHeader& header) {
+  std::vector<std::string> lines;
+  header.notes().AppendTo("", &lines);
+  return lines;
+}
+
+struct Unusual {
+  std::string text;
+  int64_t data_size;
+  std::vector<std::string> notes;
+};
+
+std::vector<Unusual> UnusualHeaders() {
+  const std::string a = BytesEntry("a", 0, 4);
+  return {
+      {" \n{}", 0, {"header: expected '{' as its first byte, found ' '"}},
+      {"{}\t\r\n ", 0, {"header: expected '}' and spaces at its end, found '\\n'"}},
+      {"\t{}\n",
+       0,
+       {"header: expected '{' as its first byte, found '\\t'",
+        "header: expected '}' and spaces at its end, found '\\n'"}},
+      {R"({"__metadata__":null})",
+       0,
+       {"header, __metadata__: expected an object of strings, found null"}},
+      {R"({"a":{"dtype":"U8","x":[-1.5],"shape":[4],"data_offsets":[0,4]}})",
+       4,
+       {"tensor 'a': expected the fields dtype, shape and data_offsets, found another, 'x'"}},
+      {R"({"a":{"dtype":"U8","x":1,"y":{},"shape":[4],"data_offsets":[0,4],"z":null}})",
+       4,
+       {"tensor 'a': expected the fields dtype, shape and data_offsets, found another, 'x' (and 2 "
+        "more)"}},
+  };
+}
+
+TEST(SafetensorsUnusualTest, UnusualHeaders_AreReadWithANote) {
+  for (const Unusual& one : UnusualHeaders()) {
+    const absl::StatusOr<SafetensorsHeader> header = Parse(one.text, one.data_size);
+    ASSERT_TRUE(header.ok()) << header.status();
+    EXPECT_EQ(NotesOf(*header), one.notes) << one.text;
+    const absl::Status strict = Parse(one.text, one.data_size, {.strict = true}).status();
+    EXPECT_THAT(strict, StatusIs(kDamage, HasSubstr("expected")));
+    EXPECT_EQ(ReasonOf(strict), ErrorReason::kUnusual);
+  }
+  EXPECT_THAT(NotesOf(Parse("{}   ", 0).value()), IsEmpty());
+}
+
+TEST(SafetensorsUnusualTest, ArraysAndTextAsMetadata_AreDamage) {
+  for (const std::string value : {"[]", "\"\"", "1", "false"}) {
+    EXPECT_THAT(Parse("{\"__metadata__\":" + value + "}", 0),
+                StatusIs(kDamage, HasSubstr("an object of strings")));
+  }
+}
+
+TEST(SafetensorsUnusualTest, UnknownDTypesAndRanks_AreNotReadable) {
+  std::string ones = "1";
+  for (int i = 0; i < 32; ++i) ones += ",1";
+  const std::string text = absl::StrCat(
+      R"({"r":{"dtype":"U8","shape":[)", ones, R"(],"data_offsets":[8,9]},)", BytesEntry("b", 6, 8),
+      R"(,"u":{"dtype":"I2","shape":[8],"data_offsets":[4,6]},)", BytesEntry("a", 0, 4), "}");
+  const SafetensorsHeader header = Parse(text, 9).value();
+  EXPECT_THAT(NamesIn(header), ElementsAre("a", "b"));
+  ASSERT_EQ(header.unreadable().size(), 2u);
+  EXPECT_EQ(header.unreadable()[0].name, "u");
+  EXPECT_EQ(header.unreadable()[0].what, "dtype 'I2', shape [8]");
+  EXPECT_EQ(header.unreadable()[0].byte_size, 2);
+  EXPECT_EQ(header.unreadable()[1].what, "rank 33; this reader supports ranks up to 32");
+  EXPECT_THAT(NotesOf(header), IsEmpty());
+  EXPECT_THAT(Parse(text, 9, {.strict = true}), StatusIs(kUnknown, HasSubstr("tensor 'r'")));
 }
 
 // ---- leniency: each field allows exactly one deviation ----
@@ -200,14 +271,7 @@ std::vector<Forgiven> WhatMayBeForgiven() {
   using L = SafetensorsLeniency;
   const std::string a = BytesEntry("a", 0, 4);
   return {
-      {"SpaceBefore", " \n{}", 0, &L::white_space},
-      {"NewlineBehind", "{}\t\r\n", 0, &L::white_space},
-      {"UnknownField", R"({"a":{"dtype":"U8","x":[-1.5],"shape":[4],"data_offsets":[0,4]}})", 4,
-       &L::unknown_fields},
-      {"NullMetadata", R"({"__metadata__":null})", 0, &L::null_metadata},
       {"MetadataValue", R"({"__metadata__":{"a":"b","n":{"x":[1]}}})", 0, &L::metadata_values},
-      {"UnknownDType", R"({"a":{"dtype":"I2","shape":[16],"data_offsets":[0,4]}})", 4,
-       &L::unknown_dtypes},
       {"Hole", absl::StrCat("{", a, ",", BytesEntry("b", 6, 8), "}"), 8, &L::holes},
       {"TrailingBytes", absl::StrCat("{", a, "}"), 6, &L::trailing_bytes},
   };
@@ -215,44 +279,41 @@ std::vector<Forgiven> WhatMayBeForgiven() {
 
 TEST(SafetensorsLeniencyTest, EachField_AllowsOneDeviation) {
   bool SafetensorsLeniency::*const fields[] = {
-      &SafetensorsLeniency::white_space,    &SafetensorsLeniency::unknown_fields,
-      &SafetensorsLeniency::null_metadata,  &SafetensorsLeniency::metadata_values,
-      &SafetensorsLeniency::unknown_dtypes, &SafetensorsLeniency::holes,
+      &SafetensorsLeniency::metadata_values,
+      &SafetensorsLeniency::holes,
       &SafetensorsLeniency::trailing_bytes,
   };
   for (const Forgiven& one : WhatMayBeForgiven()) {
     EXPECT_FALSE(Parse(one.text, one.data_size).ok()) << one.name;
     for (const auto field : fields) {
-      SafetensorsLeniency lenient;
-      lenient.*field = true;
-      EXPECT_EQ(Parse(one.text, one.data_size, lenient).ok(), field == one.field) << one.name;
+      SafetensorsReadOptions options;
+      options.lenient.*field = true;
+      EXPECT_EQ(Parse(one.text, one.data_size, options).ok(), field == one.field) << one.name;
     }
   }
 }
 
 TEST(SafetensorsLeniencyTest, WhiteSpaceBeforeTheObject_IsNotPadding) {
-  SafetensorsLeniency lenient;
-  lenient.white_space = true;
   // Allocated with exactly this size, so that AddressSanitizer finds a read past its end.
   const std::string text = absl::StrCat(std::string(200, ' '), "{", BytesEntry("a", 0, 4), "}");
   const std::vector<char> exact(text.begin(), text.end());
-  EXPECT_THAT(Parse(absl::string_view(exact.data(), exact.size()), 4, lenient), IsOk());
+  EXPECT_THAT(Parse(absl::string_view(exact.data(), exact.size()), 4), IsOk());
 }
 
 TEST(SafetensorsLeniencyTest, AmbiguousHeaders_AreNeverAccepted) {
-  SafetensorsLeniency all;
-  all.white_space = all.unknown_fields = all.null_metadata = all.metadata_values = true;
-  all.unknown_dtypes = all.holes = all.trailing_bytes = true;
+  SafetensorsReadOptions all;
+  all.lenient.metadata_values = all.lenient.holes = all.lenient.trailing_bytes = true;
   const std::string a = BytesEntry("a", 0, 4);
-  EXPECT_THAT(Parse(absl::StrCat("{", a, ",", a, "}"), 4, all),
-              StatusIs(kDamage, HasSubstr("two called 'a'")));
+  const absl::Status twice = Parse(absl::StrCat("{", a, ",", a, "}"), 4, all).status();
+  EXPECT_THAT(twice, StatusIs(kDamage, HasSubstr("two called 'a'")));
+  EXPECT_EQ(ReasonOf(twice), ErrorReason::kAmbiguous);
   EXPECT_THAT(Parse(absl::StrCat("{", a, ",", BytesEntry("b", 3, 7), "}"), 7, all),
               StatusIs(kDamage, HasSubstr("they overlap")));
   EXPECT_THAT(Parse(R"({"__metadata__":{"a":1,"a":"b"}})", 0, all),
               StatusIs(kDamage, HasSubstr("two 'a'")));
   EXPECT_THAT(Parse(R"({"a":{"dtype":"U8","shape":[3],"data_offsets":[0,4]}})", 4, all),
               StatusIs(kDamage, HasSubstr("expected 3 bytes")));
-  // The bytes of a skipped tensor must not overlap others either.
+  // The bytes of a tensor that is not readable must not overlap others either.
   EXPECT_THAT(
       Parse(absl::StrCat(R"({"u":{"dtype":"I2","shape":[8],"data_offsets":[2,4]},)", a, "}"), 4,
             all),
@@ -260,18 +321,10 @@ TEST(SafetensorsLeniencyTest, AmbiguousHeaders_AreNeverAccepted) {
   EXPECT_THAT(Parse("[]", 0, all), StatusIs(kDamage, HasSubstr("expected '{'")));
 }
 
-TEST(SafetensorsLeniencyTest, UnknownDTypes_AreSkipped) {
-  SafetensorsLeniency lenient;
-  lenient.unknown_dtypes = true;
-  lenient.metadata_values = true;
+TEST(SafetensorsLeniencyTest, MetadataValues_AreSkipped) {
   const SafetensorsHeader header =
-      Parse(absl::StrCat(R"({"__metadata__":{"n":1,"s":"t"},)", BytesEntry("b", 6, 8), ",",
-                         R"("u":{"dtype":"I2","shape":[8],"data_offsets":[4,6]},)",
-                         BytesEntry("a", 0, 4), "}"),
-            8, lenient)
+      Parse(R"({"__metadata__":{"n":1,"s":"t"}})", 0, {.lenient = {.metadata_values = true}})
           .value();
-  EXPECT_THAT(NamesIn(header), ElementsAre("a", "b"));
-  EXPECT_THAT(header.skipped(), ElementsAre("u"));
   EXPECT_THAT(*header.metadata(), ElementsAre(Pair("s", "t")));
 }
 

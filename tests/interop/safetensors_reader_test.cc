@@ -456,7 +456,7 @@ TEST(SafetensorsReaderTest, TransientError_IsNotKept) {
 
 TEST(SafetensorsReaderTest, Errors_NameAnyFile) {
   for (const std::string name : {"header", "expected", "a"}) {
-    MemoryFile file("no safetensors");
+    MemoryFile file("\1no safetensors");
     EXPECT_THAT(SafetensorsReader::Open(name, {.io = {.file_system = &file}}),
                 StatusIs(kDamage, StartsWith(name + ": header: expected")));
   }
@@ -486,7 +486,7 @@ TEST(SafetensorsReaderTest, OtherPaths_AreErrorsThatSayWhy) {
   EXPECT_THAT(SafetensorsReader::Open(dir.File("none")),
               StatusIs(kNotFound, HasSubstr(dir.File("none"))));
   EXPECT_THAT(SafetensorsReader::Open(dir.path()),
-              StatusIs(kNotFound, AllOf(HasSubstr(dir.path()), HasSubstr("found neither"))));
+              StatusIs(kNotFound, AllOf(HasSubstr(dir.path()), HasSubstr("found none"))));
   EXPECT_THAT(SafetensorsReader::Open("/dev/null"),
               StatusIs(kInvalid, HasSubstr("not a regular file")));
 }

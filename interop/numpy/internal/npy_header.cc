@@ -14,6 +14,7 @@
 
 #include "leafstore/core/error_reason.h"
 #include "leafstore/core/status_macros.h"
+#include "leafstore/interop/internal/foreign.h"
 #include "leafstore/interop/internal/json_text.h"
 
 namespace leafstore::internal {
@@ -39,7 +40,8 @@ absl::Status WrongNpy(absl::string_view expected, absl::string_view found) {
 //   {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }
 class HeaderParser {
  public:
-  explicit HeaderParser(absl::string_view text) : text_(text), all_(text) {}
+  HeaderParser(absl::string_view text, const std::map<int, DType>& void_dtypes)
+      : text_(text), all_(text), void_dtypes_(void_dtypes) {}
 
   absl::Status Parse(NpyHeader* out) {
     if (!Consume("{")) return WrongHere("'{'");
@@ -91,14 +93,14 @@ class HeaderParser {
     SkipSpaces();
     if (absl::StartsWith(text_, "[")) {
       return absl::UnimplementedError(
-          "npy header: its dtype is a record, which a tensor cannot have; save the fields one by "
-          "one");
+          "its dtype is a record, which a tensor cannot have; save the fields one by one");
     }
     absl::string_view descr;
     LEAFSTORE_RETURN_IF_ERROR(ParseString(&descr));
     const auto unknown = [&] {
-      return absl::UnimplementedError(absl::StrCat(
-          "npy header: the dtype ", QuotedForMessage(descr), " is not supported by this reader"));
+      return absl::UnimplementedError(absl::StrCat("its dtype ", QuotedForMessage(descr),
+                                                   MeaningOf(descr.substr(1)),
+                                                   " is not supported by this reader"));
     };
     if (descr.size() < 2 || absl::string_view("<>=|").find(descr[0]) == absl::string_view::npos) {
       return WrongNpy("a dtype such as '<f4'", QuotedForMessage(descr));
@@ -111,7 +113,27 @@ class HeaderParser {
       out->big_endian = descr[0] == '>' && !one_byte;
       return absl::OkStatus();
     }
-    return unknown();
+    int size = 0;
+    if (descr[1] != 'V' || !absl::SimpleAtoi(descr.substr(2), &size)) return unknown();
+    const auto known = void_dtypes_.find(size);
+    if (known == void_dtypes_.end()) return unknown();
+    out->dtype = known->second;
+    out->big_endian = descr[0] == '>' && size > 1;
+    return absl::OkStatus();
+  }
+
+  // Returns the meaning of a dtype that is not supported, in parentheses; "" if it is not known.
+  static std::string MeaningOf(absl::string_view kind) {
+    constexpr std::pair<absl::string_view, absl::string_view> kMeanings[] = {
+        {"U", "text"},          {"S", "byte strings"}, {"O", "Python objects, pickled"},
+        {"M", "dates"},         {"m", "durations"},    {"c16", "complex128"},
+        {"c32", "clongdouble"}, {"f16", "longdouble"}};
+    for (const auto& [letter, meaning] : kMeanings) {
+      if (absl::StartsWith(kind, letter)) return absl::StrCat(" (", meaning, ")");
+    }
+    if (!absl::StartsWith(kind, "V")) return "";
+    return absl::StrCat(" (bytes without a meaning; if they are bf16 or another dtype, say so: ",
+                        "'", kind, "=bf16')");
   }
 
   absl::Status ParseBool(bool* out) {
@@ -131,8 +153,8 @@ class HeaderParser {
       LEAFSTORE_RETURN_IF_ERROR(ParseExtent(&extent));
       out->push_back(extent);
       if (out->size() > kMaxRank) {
-        return absl::UnimplementedError(absl::StrCat(
-            "npy header: this reader supports ranks up to ", kMaxRank, ", found more"));
+        return absl::UnimplementedError(
+            absl::StrCat("this reader supports ranks up to ", kMaxRank, ", found more"));
       }
       comma = Consume(",");
     }
@@ -171,6 +193,7 @@ class HeaderParser {
 
   absl::string_view text_;
   absl::string_view all_;
+  const std::map<int, DType>& void_dtypes_;
   std::array<bool, 3> found_ = {};
 };
 
@@ -180,6 +203,8 @@ absl::StatusOr<absl::string_view> FindText(absl::string_view begin, int64_t file
   constexpr int64_t kShort = 10;  // magic, version, and a length of two bytes
   constexpr int64_t kLong = 12;   // with a length of four bytes
   if (!absl::StartsWith(begin, kMagic)) {
+    LEAFSTORE_RETURN_IF_ERROR(
+        CheckNotForeign(begin.substr(0, kForeignBegin), "an array of NumPy (.npy)"));
     return WithReason(
         WrongNpy("'\\x93NUMPY' at its beginning",
                  begin.empty() ? "none" : QuotedForMessage(begin.substr(0, kMagic.size()))),
@@ -215,13 +240,24 @@ absl::StatusOr<absl::string_view> FindText(absl::string_view begin, int64_t file
 
 }  // namespace
 
-absl::StatusOr<NpyHeader> ParseNpyHeader(absl::Span<const std::byte> begin, int64_t file_size) {
+absl::Status CheckVoidDTypes(const std::map<int, DType>& void_dtypes) {
+  for (const auto& [size, dtype] : void_dtypes) {
+    if (size > 0 && DTypeBits(dtype) == 8 * static_cast<size_t>(size)) continue;
+    return absl::InvalidArgumentError(absl::StrCat("V", size, ": expected a dtype of ", size,
+                                                   size == 1 ? " byte" : " bytes", ", found ",
+                                                   DTypeName(dtype)));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<NpyHeader> ParseNpyHeader(absl::Span<const std::byte> begin, int64_t file_size,
+                                         const std::map<int, DType>& void_dtypes) {
   NpyHeader header;
   LEAFSTORE_ASSIGN_OR_RETURN(
       const absl::string_view text,
       FindText(absl::string_view(reinterpret_cast<const char*>(begin.data()), begin.size()),
                file_size, &header.size));
-  LEAFSTORE_RETURN_IF_ERROR(HeaderParser(text).Parse(&header));
+  LEAFSTORE_RETURN_IF_ERROR(HeaderParser(text, void_dtypes).Parse(&header));
   const absl::StatusOr<int64_t> bytes = ByteSize(header.dtype, header.shape);
   if (!bytes.ok()) {
     return absl::DataLossError(absl::StrCat("npy header: ", bytes.status().message()));

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
 
 #include "absl/functional/function_ref.h"
@@ -31,8 +32,15 @@ struct NpyHeader {
 inline constexpr int64_t kMaxNpyHeader = 10'000;
 
 // Decodes the header from the first bytes of a file of `file_size` bytes; min(file_size,
-// kMaxNpyHeader) bytes are always enough. O(header).
-absl::StatusOr<NpyHeader> ParseNpyHeader(absl::Span<const std::byte> begin, int64_t file_size);
+// kMaxNpyHeader) bytes are always enough. For void_dtypes see NumpyOptions. error InvalidArgument
+// with kForeign: a file of another kind. error Unimplemented: what the file has instead of a
+// tensor. O(header).
+absl::StatusOr<NpyHeader> ParseNpyHeader(absl::Span<const std::byte> begin, int64_t file_size,
+                                         const std::map<int, DType>& void_dtypes = {});
+
+// Checks that the sizes of NumpyOptions::void_dtypes are those of the dtypes. error
+// InvalidArgument: they are not.
+absl::Status CheckVoidDTypes(const std::map<int, DType>& void_dtypes);
 
 // Returns the header for a tensor. error InvalidArgument: NumPy does not have the dtype, and
 // `raw_bits` is false.
@@ -43,7 +51,8 @@ using ReadNext = absl::FunctionRef<absl::Status(absl::Span<std::byte>)>;
 // Reads a `.npy` file of `size` bytes, including the header. `max_bytes` limits the bytes of the
 // tensor. Memory is allocated after the header has been checked. error ResourceExhausted: over the
 // limit. Other errors: those of `read`.
-absl::StatusOr<Tensor> ReadNpy(int64_t size, int64_t max_bytes, ReadNext read);
+absl::StatusOr<Tensor> ReadNpy(int64_t size, int64_t max_bytes,
+                               const std::map<int, DType>& void_dtypes, ReadNext read);
 
 }  // namespace leafstore::internal
 

@@ -8,6 +8,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
 
+#include "leafstore/core/error_reason.h"
+
 namespace leafstore::internal {
 namespace {
 
@@ -38,7 +40,9 @@ absl::StatusOr<ZipArchive> ZipFile::Open(int flags) {
   if (archive != nullptr) return archive;
   zip_source_free(source);
   if (is_duplicate) {
-    return absl::DataLossError("expected members with different names, found two with one name");
+    return WithReason(
+        absl::DataLossError("expected members with different names, found two with one name"),
+        ErrorReason::kAmbiguous);
   }
   return absl::DataLossError(absl::StrCat("expected a zip archive, found an error: ", text));
 }

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <iterator>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,7 +19,7 @@
 namespace leafstore::internal {
 namespace {
 
-// The names of tensors, sorted, each with the number of its file.
+// The names of tensors, sorted, each with the index of its file.
 using FilesByName = std::vector<std::pair<absl::string_view, uint32_t>>;
 
 FilesByName FilesOf(const std::vector<SafetensorsFile::Shard>& shards) {
@@ -26,20 +27,40 @@ FilesByName FilesOf(const std::vector<SafetensorsFile::Shard>& shards) {
   for (uint32_t file = 0; file < shards.size(); ++file) {
     const SafetensorsHeader& header = shards[file].header;
     for (uint32_t i = 0; i < header.size(); ++i) found.emplace_back(header.name(i), file);
-    for (const std::string& name : header.skipped()) found.emplace_back(name, file);
+    for (const UnreadableLeaf& one : header.unreadable()) found.emplace_back(one.name, file);
   }
   std::sort(found.begin(), found.end());
   return found;
 }
 
-// Returns the error of a tensor that is not in the file that the index names.
-absl::Status NotInItsFile(const SafetensorsIndex& index, absl::string_view name, uint32_t file,
-                          const FilesByName& found) {
+std::string IndexTensor(absl::string_view name) {
+  return absl::StrCat("index, tensor ", QuotedForMessage(name));
+}
+
+// Returns the error of tensors that are not in the files that the index names: the first, and how
+// many others there are.
+absl::Status NotInTheirFiles(const SafetensorsIndex& index, const FilesByName& missing,
+                             const FilesByName& found) {
+  const auto& [name, file] = missing[0];
   const auto same = std::lower_bound(found.begin(), found.end(), std::make_pair(name, 0U));
   const bool elsewhere = same != found.end() && same->first == name;
-  return DamagedJson(absl::StrCat("index, tensor ", QuotedForMessage(name)),
-                     absl::StrCat("it in ", index.files[file]),
-                     elsewhere ? absl::StrCat("it in ", index.files[same->second]) : "none there");
+  const std::string more = missing.size() > 1
+                               ? absl::StrCat(" (likewise ", missing.size() - 1, " more)")
+                               : std::string();
+  return AmbiguousJson(
+      IndexTensor(name), absl::StrCat("it in ", index.files[file]),
+      absl::StrCat(elsewhere ? absl::StrCat("it in ", index.files[same->second]) : "none there",
+                   more));
+}
+
+// Returns the bytes of all tensors, readable or not.
+int64_t BytesOf(const std::vector<SafetensorsFile::Shard>& shards) {
+  int64_t size = 0;
+  for (const SafetensorsFile::Shard& shard : shards) {
+    size += shard.header.total_bytes();
+    for (const UnreadableLeaf& one : shard.header.unreadable()) size += one.byte_size;
+  }
+  return size;
 }
 
 // Bytes of a shard that are read at a time, whichever tensors they belong to.
@@ -86,25 +107,53 @@ absl::Status VerifyPiece(const SafetensorsFile& file, const Piece& piece, Buffer
 
 }  // namespace
 
-absl::Status SafetensorsFile::CheckIndex(const SafetensorsIndex& index) const {
-  int64_t size = tensor_bytes_;
-  for (const Shard& shard : shards_) size += shard.header.skipped_bytes();
+absl::Status SafetensorsFile::ApplyIndex(const SafetensorsIndex& index) {
   const FilesByName found = FilesOf(shards_);
-  const auto [wanted, at] = std::mismatch(
-      index.tensors.begin(), index.tensors.end(), found.begin(), found.end(),
-      [](const auto& a, const auto& b) { return a.first == b.first && a.second == b.second; });
-  if (wanted != index.tensors.end() && (at == found.end() || wanted->first <= at->first)) {
-    return NotInItsFile(index, wanted->first, wanted->second, found);
+  const FilesByName wanted(index.tensors.begin(), index.tensors.end());
+  FilesByName missing;
+  FilesByName unlisted;
+  std::set_difference(wanted.begin(), wanted.end(), found.begin(), found.end(),
+                      std::back_inserter(missing));
+  std::set_difference(found.begin(), found.end(), wanted.begin(), wanted.end(),
+                      std::back_inserter(unlisted));
+  if (!missing.empty()) return NotInTheirFiles(index, missing, found);
+  std::vector<absl::flat_hash_set<std::string>> removed(shards_.size());
+  for (const auto& [name, file] : unlisted) {
+    const auto listed = std::lower_bound(wanted.begin(), wanted.end(), std::make_pair(name, 0U));
+    const bool twice = listed != wanted.end() && listed->first == name;
+    LEAFSTORE_RETURN_IF_ERROR(set_notes_.Add(
+        twice ? "a tensor in two shards" : "a tensor that is not listed",
+        [&, name = name, file = file] {
+          if (!twice) {
+            return DamagedJson("index", absl::StrCat("all tensors of ", index.files[file]),
+                               absl::StrCat("none called ", QuotedForMessage(name)));
+          }
+          return DamagedJson(IndexTensor(name),
+                             absl::StrCat("it only in ", index.files[listed->second]),
+                             absl::StrCat("one in ", index.files[file], " too, which is not read"));
+        }));
+    removed[file].emplace(name);
   }
-  if (at != found.end()) {
-    return DamagedJson("index", absl::StrCat("all tensors of ", index.files[at->second]),
-                       absl::StrCat("none called ", QuotedForMessage(at->first)));
+  for (size_t file = 0; file < shards_.size(); ++file) {
+    if (!removed[file].empty()) shards_[file].header.Remove(removed[file]);
   }
-  if (index.total_size.value_or(size) == size || options_.lenient.any_total_size) {
-    return absl::OkStatus();
-  }
-  return absl::DataLossError(absl::StrCat("index: expected a total_size of ", size,
-                                          ", as the shards have, found ", *index.total_size));
+  const int64_t size = BytesOf(shards_);
+  if (index.total_size.value_or(size) == size) return absl::OkStatus();
+  return set_notes_.Add("total_size", [&] {
+    return DamagedJson("index, metadata",
+                       absl::StrCat("a total_size of ", size, ", as the shards have"),
+                       absl::StrCat(*index.total_size));
+  });
+}
+
+absl::Status SafetensorsFile::CheckDifferentNames() const {
+  const FilesByName found = FilesOf(shards_);
+  const auto twice = std::adjacent_find(found.begin(), found.end(),
+                                        [](auto& a, auto& b) { return a.first == b.first; });
+  if (twice == found.end()) return absl::OkStatus();
+  return AmbiguousJson(absl::StrCat("tensor ", QuotedForMessage(twice->first)), "it in one shard",
+                       absl::StrCat("it in ", shards_[twice->second].name, " and in ",
+                                    shards_[(twice + 1)->second].name));
 }
 
 absl::StatusOr<bool> SafetensorsFile::IsCanonical() const {

@@ -6,26 +6,23 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 
 #include "leafstore/core/error_reason.h"
 #include "leafstore/core/internal/suggest.h"
 #include "leafstore/core/status_macros.h"
+#include "leafstore/interop/internal/foreign.h"
 #include "leafstore/interop/internal/json_text.h"
 
 namespace leafstore::internal {
 namespace {
 
-constexpr absl::string_view kIndexOfDirectory = "model.safetensors.index.json";
-constexpr absl::string_view kFileOfDirectory = "model.safetensors";
+constexpr absl::string_view kExpected = "a file of safetensors";
 
 // The size of the first read. It includes the header of most files and needs no new page from the
 // system; longer headers are cheaper to map than to copy.
 constexpr int64_t kFirstRead = int64_t{16} << 10;
 constexpr int64_t kLongHeader = int64_t{1} << 20;
-
-absl::string_view AsText(absl::Span<const std::byte> bytes) {
-  return absl::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-}
 
 // Reads the first bytes of a file, without mapping it, into `*scratch`.
 absl::StatusOr<absl::Span<const std::byte>> ReadBegin(const FileBytes& file, int64_t size,
@@ -42,6 +39,9 @@ absl::StatusOr<SafetensorsHeader> ReadHeader(const FileBytes& file,
   Buffer scratch;
   LEAFSTORE_ASSIGN_OR_RETURN(absl::Span<const std::byte> bytes,
                              ReadBegin(file, std::min(file.size(), kFirstRead), &scratch));
+  if (const absl::string_view begin = AsText(bytes); !LooksLikeSafetensors(begin, file.size())) {
+    LEAFSTORE_RETURN_IF_ERROR(WithContext(CheckNotForeign(begin, kExpected), file.path()));
+  }
   LEAFSTORE_ASSIGN_OR_RETURN(
       const int64_t length,
       WithContext(SafetensorsHeader::ParseLength(bytes, file.size(), options.lenient),
@@ -55,8 +55,7 @@ absl::StatusOr<SafetensorsHeader> ReadHeader(const FileBytes& file,
     LEAFSTORE_ASSIGN_OR_RETURN(bytes, ReadBegin(file, end, &scratch));
   }
   const absl::string_view text = AsText(bytes.subspan(kPrefix, static_cast<size_t>(length)));
-  return WithContext(SafetensorsHeader::Parse(text, file.size(), options.lenient, behind),
-                     file.path());
+  return WithContext(SafetensorsHeader::Parse(text, file.size(), options, behind), file.path());
 }
 
 }  // namespace
@@ -74,60 +73,129 @@ absl::StatusOr<std::shared_ptr<const SafetensorsFile>> SafetensorsFile::Open(
     const std::string& path, const SafetensorsReadOptions& options) {
   std::shared_ptr<SafetensorsFile> file(new SafetensorsFile());
   file->path_ = path;
+  file->file_ = path;
   file->options_ = options;
+  file->set_notes_ = Notes(options.strict);
   LEAFSTORE_RETURN_IF_ERROR(file->OpenPath());
   return file;
 }
 
 absl::Status SafetensorsFile::OpenPath() {
-  if (absl::EndsWith(path_, ".json")) return OpenIndex(path_);
-  const absl::Status opened = OpenShard(path_);
-  if (opened.ok()) return Finish();
-  if (!absl::IsInvalidArgument(opened)) return opened;
+  LEAFSTORE_ASSIGN_OR_RETURN(const bool is_open, OpenSetOf(path_));
+  if (is_open) return absl::OkStatus();
+  absl::StatusOr<std::unique_ptr<FileBytes>> bytes = FileBytes::Open(path_, options_.io);
+  if (bytes.ok()) return OpenFile(*std::move(bytes));
+  if (!absl::IsInvalidArgument(bytes.status())) return bytes.status();
   const absl::StatusOr<std::vector<std::string>> names = options_.io.files().List(path_);
-  if (!names.ok()) return opened;  // not a directory either
-  const auto has = [&](absl::string_view name) {
-    return std::binary_search(names->begin(), names->end(), name);
-  };
-  const std::string beginning = absl::StrCat(path_, absl::EndsWith(path_, "/") ? "" : "/");
-  if (has(kIndexOfDirectory)) return OpenIndex(absl::StrCat(beginning, kIndexOfDirectory));
-  if (!has(kFileOfDirectory)) {
-    return absl::NotFoundError(absl::StrCat(path_, ": expected ", kIndexOfDirectory, " or ",
-                                            kFileOfDirectory, " in it, found neither"));
+  if (!names.ok()) return bytes.status();  // not a directory either
+  LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsPlace place,
+                             WithContext(FindInDirectory(path_, *names, &set_notes_), path_));
+  return OpenPlace(place);
+}
+
+absl::StatusOr<bool> SafetensorsFile::OpenSetOf(const std::string& path) {
+  const std::string name = FileNameOf(path);
+  const std::optional<ShardName> shard = ParseShardName(name);
+  if (options_.one_shard || !shard.has_value()) return false;
+  const std::string directory = DirectoryOf(path);
+  const absl::StatusOr<std::vector<std::string>> names = options_.io.files().List(directory);
+  if (!names.ok() || !std::binary_search(names->begin(), names->end(), name)) return false;
+  for (const std::string& other : *names) {
+    if (!IsIndexName(other)) continue;
+    const std::string index_path = InDirectoryOf(path, other);
+    const auto bytes = FileBytes::Open(index_path, options_.io);
+    absl::StatusOr<SafetensorsIndex> index = bytes.ok() ? ReadIndex(**bytes) : bytes.status();
+    if (!index.ok() || !std::binary_search(index->files.begin(), index->files.end(), name)) {
+      continue;  // an index of another set
+    }
+    LEAFSTORE_RETURN_IF_ERROR(WithPath(AddOneShard(path, &set_notes_)));
+    LEAFSTORE_RETURN_IF_ERROR(OpenIndex(index_path, *std::move(index)));
+    return true;
   }
-  LEAFSTORE_RETURN_IF_ERROR(OpenShard(absl::StrCat(beginning, kFileOfDirectory)));
+  LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsPlace place,
+                             WithContext(FindShards(path, *shard, *names, &set_notes_), path_));
+  LEAFSTORE_RETURN_IF_ERROR(OpenPlace(place));
+  return true;
+}
+
+absl::Status SafetensorsFile::OpenPlace(const SafetensorsPlace& place) {
+  file_ = place.file;
+  if (place.kind == SafetensorsPlace::kFile) {
+    LEAFSTORE_ASSIGN_OR_RETURN(auto bytes, FileBytes::Open(file_, options_.io));
+    return OpenFile(std::move(bytes));
+  }
+  is_set_ = true;
+  LEAFSTORE_RETURN_IF_ERROR(
+      OpenShards(absl::StrCat(absl::StripSuffix(file_, "/"), "/"), place.shards));
+  LEAFSTORE_RETURN_IF_ERROR(WithPath(CheckDifferentNames()));
   return Finish();
 }
 
-absl::Status SafetensorsFile::OpenShard(const std::string& path) {
+absl::Status SafetensorsFile::OpenFile(std::unique_ptr<FileBytes> bytes) {
+  Buffer scratch;
+  LEAFSTORE_ASSIGN_OR_RETURN(
+      const auto begin,
+      ReadBegin(*bytes, std::min<int64_t>(bytes->size(), kForeignBegin), &scratch));
+  if (absl::EndsWith(bytes->path(), ".json") || LooksLikeJson(AsText(begin))) {
+    LEAFSTORE_ASSIGN_OR_RETURN(SafetensorsIndex index, ReadIndex(*bytes));
+    return OpenIndex(bytes->path(), std::move(index));
+  }
+  std::string name = FileNameOf(bytes->path());
+  LEAFSTORE_RETURN_IF_ERROR(AddShard(std::move(name), std::move(bytes)));
+  return Finish();
+}
+
+absl::Status SafetensorsFile::AddShard(std::string name, std::unique_ptr<FileBytes> bytes) {
   Shard shard;
-  LEAFSTORE_ASSIGN_OR_RETURN(shard.bytes, FileBytes::Open(path, options_.io));
+  shard.name = std::move(name);
+  shard.bytes = std::move(bytes);
   LEAFSTORE_ASSIGN_OR_RETURN(shard.header, ReadHeader(*shard.bytes, options_));
   shards_.push_back(std::move(shard));
   return absl::OkStatus();
 }
 
-absl::Status SafetensorsFile::OpenIndex(const std::string& path) {
-  is_set_ = true;
-  LEAFSTORE_ASSIGN_OR_RETURN(const auto file, FileBytes::Open(path, options_.io));
-  if (const int64_t most = MaxSafetensorsHeader(options_.lenient); file->size() > most) {
-    return absl::ResourceExhaustedError(absl::StrCat(path, ": expected an index of at most ", most,
-                                                     " bytes, found ", file->size()));
+absl::Status SafetensorsFile::OpenShards(const std::string& beside,
+                                         absl::Span<const std::string> names) {
+  std::vector<std::string> missing;
+  for (const std::string& name : names) {
+    auto bytes = FileBytes::Open(InDirectoryOf(beside, name), options_.io);
+    if (absl::IsNotFound(bytes.status())) {
+      missing.push_back(name);
+      continue;
+    }
+    if (!bytes.ok()) return bytes.status();
+    if (missing.empty()) LEAFSTORE_RETURN_IF_ERROR(AddShard(name, *std::move(bytes)));
+  }
+  if (missing.empty()) return absl::OkStatus();
+  return WithReason(
+      absl::NotFoundError(absl::StrCat(
+          file_, ": expected the ", names.size(), " shards that it names, found ",
+          names.size() - missing.size(), "; these do not exist: ", ListForMessage(missing))),
+      ErrorReason::kIncomplete);
+}
+
+absl::StatusOr<SafetensorsIndex> SafetensorsFile::ReadIndex(const FileBytes& bytes) const {
+  if (const int64_t most = MaxSafetensorsHeader(options_.lenient); bytes.size() > most) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        bytes.path(), ": expected an index of at most ", most, " bytes, found ", bytes.size()));
   }
   Buffer scratch;
-  LEAFSTORE_ASSIGN_OR_RETURN(const auto bytes, ReadBegin(*file, file->size(), &scratch));
-  LEAFSTORE_ASSIGN_OR_RETURN(
-      const SafetensorsIndex index,
-      WithContext(ParseSafetensorsIndex(AsText(bytes), options_.lenient), path));
-  for (const std::string& name : index.files) {
-    LEAFSTORE_RETURN_IF_ERROR(OpenShard(InDirectoryOf(path, name)));
-  }
-  LEAFSTORE_RETURN_IF_ERROR(Finish());
-  return WithContext(CheckIndex(index), path);
+  LEAFSTORE_ASSIGN_OR_RETURN(const auto text, ReadBegin(bytes, bytes.size(), &scratch));
+  return WithContext(ParseSafetensorsIndex(AsText(text), options_.strict), bytes.path());
+}
+
+absl::Status SafetensorsFile::OpenIndex(const std::string& path, SafetensorsIndex index) {
+  is_set_ = true;
+  file_ = path;
+  LEAFSTORE_RETURN_IF_ERROR(OpenShards(path, index.files));
+  LEAFSTORE_RETURN_IF_ERROR(WithContext(ApplyIndex(index), path));
+  index.notes.AppendTo("", &notes_);
+  return Finish();
 }
 
 absl::Status SafetensorsFile::Finish() {
   uint64_t size = 0;
+  set_notes_.AppendTo("", &notes_);
   for (Shard& shard : shards_) {
     shard.first_tensor = static_cast<uint32_t>(size);
     size += shard.header.size();
@@ -136,6 +204,7 @@ absl::Status SafetensorsFile::Finish() {
       return WithPath(absl::ResourceExhaustedError(
           "expected shards of less than 2^32 tensors and 2^63 bytes in all, found more"));
     }
+    shard.header.notes().AppendTo(is_set_ ? absl::StrCat(shard.name, ": ") : "", &notes_);
     const std::optional<Metadata>& metadata = shard.header.metadata();
     if (!metadata.has_value()) continue;
     if (!metadata_.has_value()) metadata_.emplace();
@@ -155,8 +224,7 @@ absl::Status SafetensorsFile::ReadStructure() {
     }
     if (&shard == &shards_.front()) text = here;
     if (here != text) {
-      return DamagedStructure("the same in all shards",
-                              absl::StrCat("another in ", FileNameOf(shard.bytes->path())));
+      return DamagedStructure("the same in all shards", absl::StrCat("another in ", shard.name));
     }
   }
   if (!text.has_value()) return absl::OkStatus();
@@ -209,10 +277,35 @@ std::optional<uint32_t> SafetensorsFile::Find(absl::string_view wanted) const {
 
 absl::StatusOr<uint32_t> SafetensorsFile::Get(absl::string_view wanted) const {
   if (const std::optional<uint32_t> tensor = Find(wanted)) return *tensor;
+  for (const UnreadableLeaf& one : unreadable()) {
+    if (one.name == wanted) return NotReadable(one);
+  }
   std::vector<absl::string_view> names;
   for (uint32_t tensor = 0; tensor < size_; ++tensor) names.push_back(name(tensor));
   return absl::NotFoundError(
       absl::StrCat(path_, ": no tensor ", QuotedForMessage(wanted), DidYouMean(wanted, names)));
+}
+
+std::vector<UnreadableLeaf> SafetensorsFile::unreadable() const {
+  std::vector<UnreadableLeaf> all;
+  for (const Shard& shard : shards_) {
+    const std::vector<UnreadableLeaf>& here = shard.header.unreadable();
+    all.insert(all.end(), here.begin(), here.end());
+  }
+  return all;
+}
+
+absl::Status SafetensorsFile::NotReadable(const UnreadableLeaf& one) const {
+  return WithPath(absl::UnimplementedError(
+      absl::StrCat("tensor ", QuotedForMessage(one.name), " is not readable: ", one.what)));
+}
+
+absl::Status SafetensorsFile::CheckReadable() const {
+  for (const Shard& shard : shards_) {
+    if (options_.skip_unreadable || shard.header.unreadable().empty()) continue;
+    return NotReadable(shard.header.unreadable()[0]);
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<const SafetensorsLeaves*> SafetensorsFile::leaves() const {

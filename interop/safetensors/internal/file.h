@@ -20,7 +20,9 @@
 #include "leafstore/checkpoint/internal/file_bytes.h"
 #include "leafstore/checkpoint/internal/stored_leaves.h"
 #include "leafstore/core/internal/lazy.h"
+#include "leafstore/interop/internal/notes.h"
 #include "leafstore/interop/safetensors/internal/header.h"
+#include "leafstore/interop/safetensors/internal/place.h"
 #include "leafstore/interop/safetensors/internal/structure.h"
 #include "leafstore/interop/safetensors/reader.h"
 
@@ -33,16 +35,21 @@ class SafetensorsFile {
 
   // One open file.
   struct Shard {
+    std::string name;  // relative to the directory of the index
     std::unique_ptr<FileBytes> bytes;
     SafetensorsHeader header;
     uint32_t first_tensor = 0;
   };
 
   const std::string& path() const { return path_; }
+  // See SafetensorsReader::file.
+  const std::string& file() const { return file_; }
   const IoOptions& io() const { return options_.io; }
   bool is_set() const { return is_set_; }
   const std::vector<Shard>& shards() const { return shards_; }
   const std::optional<Metadata>& metadata() const { return metadata_; }
+  const std::vector<std::string>& notes() const { return notes_; }
+  std::vector<UnreadableLeaf> unreadable() const;
   bool has_structure() const { return structure_.has_value(); }
   NameStyle name_style() const { return has_structure() ? structure_->names : options_.names; }
 
@@ -54,6 +61,9 @@ class SafetensorsFile {
   // Returns the index of the tensor with this name, or nullopt.
   std::optional<uint32_t> Find(absl::string_view name) const;
   absl::StatusOr<uint32_t> Get(absl::string_view name) const;
+
+  // Checks that no tensor would be left out. error Unimplemented: one is not readable.
+  absl::Status CheckReadable() const;
 
   // See SafetensorsReader::GetLeaves.
   absl::StatusOr<const SafetensorsLeaves*> leaves() const;
@@ -72,13 +82,28 @@ class SafetensorsFile {
   SafetensorsFile() = default;
 
   absl::Status OpenPath();
-  absl::Status OpenIndex(const std::string& path);
-  absl::Status OpenShard(const std::string& path);
+  // Opens the set of a file that is one of several, if that is not to be read alone. Returns
+  // whether it is.
+  absl::StatusOr<bool> OpenSetOf(const std::string& path);
+  // Opens what was found in a directory.
+  absl::Status OpenPlace(const SafetensorsPlace& place);
+  // Opens a file, or an index.
+  absl::Status OpenFile(std::unique_ptr<FileBytes> bytes);
+  absl::StatusOr<SafetensorsIndex> ReadIndex(const FileBytes& bytes) const;
+  absl::Status OpenIndex(const std::string& path, SafetensorsIndex index);
+  // Opens shards, whose names are relative to the directory of the path `beside`. error NotFound:
+  // names all that do not exist.
+  absl::Status OpenShards(const std::string& beside, absl::Span<const std::string> names);
+  absl::Status AddShard(std::string name, std::unique_ptr<FileBytes> bytes);
   // Finishes opening after the last shard.
   absl::Status Finish();
-  // Checks that the index and the shards have the same tensors in the same files. Skipped tensors
-  // are checked like the others.
-  absl::Status CheckIndex(const SafetensorsIndex& index) const;
+  // Checks that each tensor of the index is in the file that the index names. Other tensors of
+  // these files, of which it adds notes, are removed. Tensors that are not readable are checked
+  // like the others.
+  absl::Status ApplyIndex(const SafetensorsIndex& index);
+  // Checks that no two shards have a tensor of one name. error kAmbiguous.
+  absl::Status CheckDifferentNames() const;
+  absl::Status NotReadable(const UnreadableLeaf& one) const;
   absl::Status ReadStructure();
   // Returns the tensor that the structure says has this name and spec. error DataLoss: none has.
   absl::StatusOr<uint32_t> FindAs(absl::string_view wanted, const LeafSpec& expected) const;
@@ -86,7 +111,10 @@ class SafetensorsFile {
   absl::StatusOr<SafetensorsLeaves> LeavesOfNames() const;
 
   std::string path_;
+  std::string file_;
   SafetensorsReadOptions options_;
+  Notes set_notes_;  // of what is not in one shard
+  std::vector<std::string> notes_;
   bool is_set_ = false;
   std::vector<Shard> shards_;
   uint32_t size_ = 0;

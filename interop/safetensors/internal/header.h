@@ -11,7 +11,8 @@
 // offset, then by the order of the header.
 //
 // Errors. DataLoss: the header is not as above; the message names the tensor, what was expected and
-// what was found. Unimplemented: a dtype that this reader does not know, or a rank over kMaxRank.
+// what was found. Unimplemented: with `strict`, a dtype that this reader does not know, or a rank
+// over kMaxRank.
 // ResourceExhausted: the header is longer than the limit, or out of memory.
 //
 // Memory: at most a constant times the length of the header, which is in the file; about fourteen
@@ -28,12 +29,14 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 
 #include "leafstore/core/leaf_columns.h"
 #include "leafstore/core/metadata.h"
+#include "leafstore/interop/internal/notes.h"
 #include "leafstore/interop/safetensors/reader.h"
 
 namespace leafstore::internal {
@@ -63,7 +66,7 @@ class SafetensorsHeader {
   // read; if they are fewer than 64, the text is copied. error DataLoss also: the file is shorter
   // than its header. error ResourceExhausted: longer than kMaxLenientSafetensorsHeader.
   static absl::StatusOr<SafetensorsHeader> Parse(absl::string_view text, int64_t file_size,
-                                                 const SafetensorsLeniency& lenient = {},
+                                                 const SafetensorsReadOptions& options = {},
                                                  int64_t readable_behind = 0);
 
   // Returns the number of tensors.
@@ -83,14 +86,18 @@ class SafetensorsHeader {
 
   // Returns nullopt if the file has no `__metadata__`.
   const std::optional<Metadata>& metadata() const { return metadata_; }
-  // Return the names of tensors that were skipped (SafetensorsLeniency::unknown_dtypes) and their
-  // bytes.
-  const std::vector<std::string>& skipped() const { return skipped_; }
-  int64_t skipped_bytes() const { return skipped_bytes_; }
+  // Returns the tensors that are not readable, in the order of their bytes.
+  const std::vector<UnreadableLeaf>& unreadable() const { return unreadable_; }
+  // Returns what is unusual about the header; empty with `strict`.
+  const Notes& notes() const { return notes_; }
+
+  // Removes tensors, readable or not. O(n), expected.
+  void Remove(const absl::flat_hash_set<std::string>& names);
 
  private:
   friend class SafetensorsHeaderBuilder;
 
+  void AddFrom(const SafetensorsHeader& other, uint32_t tensor);
   void Add(absl::string_view name, DType dtype, ShapeRef shape, int64_t byte_size, int64_t offset);
 
   std::string names_;  // concatenated
@@ -98,8 +105,8 @@ class SafetensorsHeader {
   LeafColumns tensors_;
   std::vector<int64_t> offsets_;
   std::optional<Metadata> metadata_;
-  std::vector<std::string> skipped_;
-  int64_t skipped_bytes_ = 0;
+  std::vector<UnreadableLeaf> unreadable_;
+  Notes notes_;
 };
 
 // The entry of a tensor to write.
@@ -132,13 +139,16 @@ struct SafetensorsIndex {
   std::vector<std::pair<std::string, uint32_t>> tensors;
   // The bytes of all tensors, if the index has them.
   std::optional<int64_t> total_size;
+  // What is unusual about the index; empty with `strict`.
+  Notes notes;
 };
 
-// Parses an index, and sorts its files and tensors by name. error DataLoss: not in this form, a
-// duplicate name, a file name with a directory; says what was expected and found. error
-// ResourceExhausted: out of memory. O(n log n).
-absl::StatusOr<SafetensorsIndex> ParseSafetensorsIndex(absl::string_view text,
-                                                       const SafetensorsLeniency& lenient = {});
+// Parses an index, and sorts its files and tensors by name. File names are relative to the
+// directory of the index, without `.` and `..`. error DataLoss: not in this form, a duplicate name
+// (kAmbiguous), a file name outside the directory; says what was expected and found. error
+// InvalidArgument with kForeign: JSON without a weight_map. error ResourceExhausted: out of memory.
+// O(n log n).
+absl::StatusOr<SafetensorsIndex> ParseSafetensorsIndex(absl::string_view text, bool strict = false);
 
 // Returns exactly the text of Python's `json.dumps(index, indent=2, sort_keys=True) + "\n"`: the
 // order of the tensors does not matter.

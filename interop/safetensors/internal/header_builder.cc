@@ -35,8 +35,9 @@ void SafetensorsHeader::Add(absl::string_view name, DType dtype, ShapeRef shape,
 
 SafetensorsHeaderBuilder::SafetensorsHeaderBuilder(size_t text_size, int64_t data_begin,
                                                    int64_t data_size,
-                                                   const SafetensorsLeniency& lenient)
-    : data_begin_(data_begin), data_size_(data_size), lenient_(lenient) {
+                                                   const SafetensorsReadOptions& options)
+    : data_begin_(data_begin), data_size_(data_size), options_(options) {
+  out_.notes_ = Notes(options.strict);
   // Reserves for the maximum number of entries; unused memory is never touched.
   const size_t most = text_size / kBytesOfAnEntry + 1;
   out_.names_.reserve(text_size);
@@ -56,10 +57,12 @@ absl::Status SafetensorsHeaderBuilder::Add(absl::string_view name, absl::string_
                        absl::StrCat("at most ", data_size_, ", the bytes after the header"),
                        absl::StrCat(end));
   }
+  const int64_t size = end - begin;
+  if (out_.size() > 0 && out_.name(out_.size() - 1) >= name) runs_.push_back(out_.size());
   if (shape.size() > kMaxRank) {
-    return absl::UnimplementedError(absl::StrCat(TensorForMessage(name),
-                                                 ": this reader supports ranks up to ", kMaxRank,
-                                                 ", found ", shape.size()));
+    return AddUnreadable(
+        name, absl::StrCat("rank ", shape.size(), "; this reader supports ranks up to ", kMaxRank),
+        begin, size);
   }
   // Most tensors have the dtype of the previous one.
   if (last_dtype_name_ != dtype_name) {
@@ -67,18 +70,11 @@ absl::Status SafetensorsHeaderBuilder::Add(absl::string_view name, absl::string_
     last_dtype_name_ = last_dtype_.has_value() ? SafetensorsDTypeName(*last_dtype_) : "";
   }
   const std::optional<DType> dtype = last_dtype_;
-  const int64_t size = end - begin;
-  if (out_.size() > 0 && out_.name(out_.size() - 1) >= name) runs_.push_back(out_.size());
   if (!dtype.has_value()) {
-    if (!lenient_.unknown_dtypes) {
-      return absl::UnimplementedError(absl::StrCat(TensorForMessage(name), ": its dtype ",
-                                                   QuotedForMessage(dtype_name),
-                                                   " is not supported by this reader"));
-    }
-    unknown_.resize(out_.size() + 1);
-    unknown_.back() = true;
-    out_.Add(name, DType::kU8, {size}, size, begin);  // until Arrange
-    return absl::OkStatus();
+    return AddUnreadable(
+        name,
+        absl::StrCat("dtype ", QuotedForMessage(dtype_name), ", shape ", ShapeToString(shape)),
+        begin, size);
   }
   int64_t expected = PlainByteSize(*dtype, shape);
   if (expected < 0) {
@@ -99,6 +95,17 @@ absl::Status SafetensorsHeaderBuilder::Add(absl::string_view name, absl::string_
   return absl::OkStatus();
 }
 
+absl::Status SafetensorsHeaderBuilder::AddUnreadable(absl::string_view name, std::string what,
+                                                     int64_t begin, int64_t size) {
+  if (options_.strict) {
+    return absl::UnimplementedError(
+        absl::StrCat(TensorForMessage(name), ": ", what, ": it is not supported by this reader"));
+  }
+  unreadable_.emplace_back(out_.size(), std::move(what));
+  out_.Add(name, DType::kU8, {size}, size, begin);  // until Arrange
+  return absl::OkStatus();
+}
+
 absl::StatusOr<SafetensorsHeader> SafetensorsHeaderBuilder::Finish() && {
   LEAFSTORE_RETURN_IF_ERROR(CheckNames());
   const std::vector<uint32_t> order = Order();
@@ -112,8 +119,8 @@ absl::Status SafetensorsHeaderBuilder::CheckNames() const {
   if (runs_.empty()) return absl::OkStatus();
   const std::optional<uint32_t> again = runs_.size() < kMaxRuns ? MergeNames() : HashNames();
   if (!again.has_value()) return absl::OkStatus();
-  return DamagedJson("header", "tensors with different names",
-                     absl::StrCat("two called ", QuotedForMessage(out_.name(*again))));
+  return AmbiguousJson("header", "tensors with different names",
+                       absl::StrCat("two called ", QuotedForMessage(out_.name(*again))));
 }
 
 std::optional<uint32_t> SafetensorsHeaderBuilder::MergeNames() const {
@@ -144,7 +151,7 @@ std::vector<uint32_t> SafetensorsHeaderBuilder::Order() const {
     return out_.offset(a) != out_.offset(b) ? out_.offset(a) < out_.offset(b)
                                             : out_.byte_size(a) < out_.byte_size(b);
   };
-  bool in_order = unknown_.empty();
+  bool in_order = unreadable_.empty();
   for (uint32_t i = 1; in_order && i < out_.size(); ++i) in_order = !before(i, i - 1);
   if (in_order) return {};
   std::vector<uint32_t> order(out_.size());
@@ -159,7 +166,7 @@ absl::Status SafetensorsHeaderBuilder::CheckBytes(const std::vector<uint32_t>& o
   for (uint32_t i = 0; i < out_.size(); ++i) {
     const uint32_t tensor = order.empty() ? i : order[i];
     const int64_t begin = out_.offset(tensor);
-    if (begin < end || (begin > end && !lenient_.holes)) {
+    if (begin < end || (begin > end && !options_.lenient.holes)) {
       const std::string where =
           end == 0 ? "byte 0 of the tensors"
                    : absl::StrCat("byte ", end, ", where ", QuotedForMessage(last), " ends");
@@ -171,26 +178,46 @@ absl::Status SafetensorsHeaderBuilder::CheckBytes(const std::vector<uint32_t>& o
     end = begin + out_.byte_size(tensor);
     last = out_.name(tensor);
   }
-  if (end == data_size_ || lenient_.trailing_bytes) return absl::OkStatus();
+  if (end == data_size_ || options_.lenient.trailing_bytes) return absl::OkStatus();
   return DamagedJson("file", absl::StrCat(end, " bytes of tensors after the header"),
                      absl::StrCat(data_size_, ": the bytes at its end belong to no tensor"));
 }
 
 void SafetensorsHeaderBuilder::Arrange(const std::vector<uint32_t>& order) {
-  unknown_.resize(out_.size());
   SafetensorsHeader sorted;
   sorted.metadata_ = std::move(out_.metadata_);
+  sorted.notes_ = std::move(out_.notes_);
   for (const uint32_t tensor : order) {
-    if (unknown_[tensor]) {
-      sorted.skipped_.emplace_back(out_.name(tensor));
-      sorted.skipped_bytes_ += out_.byte_size(tensor);
+    const auto at =
+        std::lower_bound(unreadable_.begin(), unreadable_.end(), tensor,
+                         [](const auto& one, uint32_t wanted) { return one.first < wanted; });
+    if (at != unreadable_.end() && at->first == tensor) {
+      sorted.unreadable_.push_back(
+          {std::string(out_.name(tensor)), std::move(at->second), out_.byte_size(tensor)});
     } else {
-      const LeafSpec spec = out_.spec(tensor);
-      sorted.Add(out_.name(tensor), spec.dtype(), spec.shape(), out_.byte_size(tensor),
-                 out_.offset(tensor));
+      sorted.AddFrom(out_, tensor);
     }
   }
   out_ = std::move(sorted);
+}
+
+void SafetensorsHeader::AddFrom(const SafetensorsHeader& other, uint32_t tensor) {
+  const LeafSpec spec = other.spec(tensor);
+  Add(other.name(tensor), spec.dtype(), spec.shape(), other.byte_size(tensor),
+      other.offset(tensor));
+}
+
+void SafetensorsHeader::Remove(const absl::flat_hash_set<std::string>& names) {
+  SafetensorsHeader kept;
+  for (uint32_t tensor = 0; tensor < size(); ++tensor) {
+    if (!names.contains(name(tensor))) kept.AddFrom(*this, tensor);
+  }
+  for (UnreadableLeaf& one : unreadable_) {
+    if (!names.contains(one.name)) kept.unreadable_.push_back(std::move(one));
+  }
+  kept.metadata_ = std::move(metadata_);
+  kept.notes_ = std::move(notes_);
+  *this = std::move(kept);
 }
 
 }  // namespace leafstore::internal

@@ -26,12 +26,14 @@ class SafetensorsHeaderBuilder {
   // For a header of `text_size` bytes that ends at `data_begin`, in a file with `data_size` bytes
   // after it.
   SafetensorsHeaderBuilder(size_t text_size, int64_t data_begin, int64_t data_size,
-                           const SafetensorsLeniency& lenient);
+                           const SafetensorsReadOptions& options);
 
   // Adds an entry. error DataLoss: the sizes do not match or exceed the file. error Unimplemented:
-  // an unknown dtype, or a rank over kMaxRank.
+  // with `strict`, an unknown dtype, or a rank over kMaxRank.
   absl::Status Add(absl::string_view name, absl::string_view dtype, ShapeRef shape, int64_t begin,
                    int64_t end);
+  // Returns the notes of the header.
+  Notes& notes() { return out_.notes_; }
   void SetMetadata(Metadata metadata) { out_.metadata_ = std::move(metadata); }
   // Returns the header. error DataLoss: duplicate names, or holes, overlaps or trailing bytes.
   absl::StatusOr<SafetensorsHeader> Finish() &&;
@@ -46,17 +48,19 @@ class SafetensorsHeaderBuilder {
   std::vector<uint32_t> Order() const;
   // Checks that the tensors, in this order, are contiguous and end with the file.
   absl::Status CheckBytes(const std::vector<uint32_t>& order) const;
-  // Puts the tensors in this order, without those of unknown dtypes.
+  // Adds an entry that is not readable.
+  absl::Status AddUnreadable(absl::string_view name, std::string what, int64_t begin, int64_t size);
+  // Puts the tensors in this order, without those that are not readable.
   void Arrange(const std::vector<uint32_t>& order);
 
   const int64_t data_begin_;
   const int64_t data_size_;
-  const SafetensorsLeniency& lenient_;
+  const SafetensorsReadOptions& options_;
   SafetensorsHeader out_;  // in the order of the header, until Finish; offsets from data_begin_ on
   std::vector<uint32_t> runs_;  // where runs of ascending names begin, except the first
   std::optional<DType> last_dtype_;
-  absl::string_view last_dtype_name_;  // empty: unknown
-  std::vector<bool> unknown_;          // per tensor: dtype is unknown; empty if all are known
+  absl::string_view last_dtype_name_;                         // empty: unknown
+  std::vector<std::pair<uint32_t, std::string>> unreadable_;  // and what they are, ascending
 };
 
 }  // namespace leafstore::internal

@@ -2,6 +2,7 @@
 #include <cstring>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "simdjson.h"
 
@@ -33,7 +34,7 @@ class SafetensorsHeaderParser {
     LEAFSTORE_RETURN_IF_ERROR(json_.GetKey(field, &name));
     if (name != kSafetensorsMetadataName) return ParseEntry(name, field.value());
     if (!std::exchange(found_metadata_, true)) return ParseMetadata(field.value());
-    return DamagedJson("header", "one __metadata__", "two");
+    return AmbiguousJson("header", "one __metadata__", "two");
   }
 
  private:
@@ -42,10 +43,8 @@ class SafetensorsHeaderParser {
     const absl::string_view kind = JsonReader::Kind(value);
     JsonReader::Object object;
     if (value.get_object().get(object) != simdjson::SUCCESS) {
-      if (!lenient_.null_metadata || kind != "null") {
-        return DamagedJson(kWhere, "an object of strings", kind);
-      }
-      return absl::OkStatus();
+      const auto wrong = [&] { return DamagedJson(kWhere, "an object of strings", kind); };
+      return kind == "null" ? builder_.notes().Add("null metadata", wrong) : wrong();
     }
     Metadata metadata;
     std::vector<std::string> not_strings;
@@ -62,7 +61,7 @@ class SafetensorsHeaderParser {
                            JsonReader::Kind(field.value()));
       }
       if (metadata.try_emplace(std::string(key), std::string(text)).second) return absl::OkStatus();
-      return DamagedJson(kWhere, "different keys", absl::StrCat("two ", QuotedForMessage(key)));
+      return AmbiguousJson(kWhere, "different keys", absl::StrCat("two ", QuotedForMessage(key)));
     });
     if (!status.ok()) return status;
     for (const std::string& key : not_strings) metadata.erase(key);
@@ -91,15 +90,16 @@ class SafetensorsHeaderParser {
       absl::string_view key;
       LEAFSTORE_RETURN_IF_ERROR(json_.GetKey(field, &key));
       for (i = 0; i < 3 && key != ToAbslView(kFields[i]);) ++i;
-      if (i == 3 && lenient_.unknown_fields) return absl::OkStatus();
       if (i == 3) {
-        return DamagedJson(TensorForMessage(name), "the fields dtype, shape and data_offsets",
-                           absl::StrCat("another, ", QuotedForMessage(key)));
+        return builder_.notes().Add("a field", [&] {
+          return DamagedJson(TensorForMessage(name), "the fields dtype, shape and data_offsets",
+                             absl::StrCat("another, ", QuotedForMessage(key)));
+        });
       }
     }
     if (std::exchange(found_[i], true)) {
-      return DamagedJson(TensorForMessage(name), absl::StrCat("one field ", ToAbslView(kFields[i])),
-                         "two");
+      return AmbiguousJson(TensorForMessage(name),
+                           absl::StrCat("one field ", ToAbslView(kFields[i])), "two");
     }
     if (i == 1) return ParseShape(name, field.value());
     if (i == 2) return ParseOffsets(name, field.value());
@@ -157,24 +157,30 @@ class SafetensorsHeaderParser {
   bool found_[3] = {};  // in the order of kFields
 };
 
-// Strips the padding after the object, and with leniency white space before it.
-absl::StatusOr<absl::string_view> TrimAndCheckEnds(absl::string_view text,
-                                                   const SafetensorsLeniency& lenient) {
+// Strips the padding after the object, and white space before it. Adds a note for white space
+// other than spaces after it.
+absl::StatusOr<absl::string_view> TrimAndCheckEnds(absl::string_view text, Notes* notes) {
   constexpr absl::string_view kJsonSpaces = " \t\r\n";
-  const absl::string_view behind = lenient.white_space ? kJsonSpaces : " ";
-  text.remove_suffix(text.size() - (text.find_last_not_of(behind) + 1));
-  if (lenient.white_space) {
-    text.remove_prefix(std::min(text.find_first_not_of(kJsonSpaces), text.size()));
-  }
-  if (text.empty() || text.front() != '{') {
+  const auto wrong_begin = [&] {
     return DamagedJson("header", "'{' as its first byte",
                        text.empty() ? "none" : QuotedForMessage(text.substr(0, 1)));
-  }
-  if (text.back() != '}') {
+  };
+  const auto wrong_end = [&] {
     return DamagedJson("header", "'}' and spaces at its end",
                        QuotedForMessage(text.substr(text.size() - 1)));
+  };
+  text.remove_suffix(text.size() - (text.find_last_not_of(' ') + 1));
+  if (text.empty()) return wrong_begin();
+  if (absl::StrContains(kJsonSpaces, text.front())) {
+    LEAFSTORE_RETURN_IF_ERROR(notes->Add("white space before the header", wrong_begin));
+    text.remove_prefix(std::min(text.find_first_not_of(kJsonSpaces), text.size()));
   }
-  return text;
+  if (text.empty() || text.front() != '{') return wrong_begin();
+  if (absl::StrContains(kJsonSpaces, text.back())) {
+    LEAFSTORE_RETURN_IF_ERROR(notes->Add("white space after the header", wrong_end));
+    text.remove_suffix(text.size() - (text.find_last_not_of(kJsonSpaces) + 1));
+  }
+  return text.back() == '}' ? absl::StatusOr<absl::string_view>(text) : wrong_end();
 }
 
 }  // namespace
@@ -208,7 +214,7 @@ absl::StatusOr<int64_t> SafetensorsHeader::ParseLength(absl::Span<const std::byt
 
 absl::StatusOr<SafetensorsHeader> SafetensorsHeader::Parse(absl::string_view text,
                                                            int64_t file_size,
-                                                           const SafetensorsLeniency& lenient,
+                                                           const SafetensorsReadOptions& options,
                                                            int64_t readable_behind) {
   const int64_t data_begin = static_cast<int64_t>(sizeof(uint64_t) + text.size());
   const int64_t data_size = file_size - data_begin;
@@ -221,11 +227,11 @@ absl::StatusOr<SafetensorsHeader> SafetensorsHeader::Parse(absl::string_view tex
         "header: expected at most ", kMaxLenientSafetensorsHeader, " bytes, found ", text.size()));
   }
   const char* const end = text.data() + text.size();
-  LEAFSTORE_ASSIGN_OR_RETURN(text, TrimAndCheckEnds(text, lenient));
+  SafetensorsHeaderBuilder builder(text.size(), data_begin, data_size, options);
+  LEAFSTORE_ASSIGN_OR_RETURN(text, TrimAndCheckEnds(text, &builder.notes()));
   readable_behind += end - (text.data() + text.size());  // the stripped padding
   JsonReader json(text, "header", readable_behind);
-  SafetensorsHeaderBuilder builder(text.size(), data_begin, data_size, lenient);
-  SafetensorsHeaderParser parser(&json, lenient, &builder);
+  SafetensorsHeaderParser parser(&json, options.lenient, &builder);
   LEAFSTORE_RETURN_IF_ERROR(
       json.Read([&](JsonReader::Field& field) { return parser.Parse(field); }));
   return std::move(builder).Finish();

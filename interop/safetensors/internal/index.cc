@@ -2,10 +2,16 @@
 #include <map>
 #include <utility>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include <nlohmann/json.hpp>
 
+#include "leafstore/core/error_reason.h"
 #include "leafstore/core/status_macros.h"
+#include "leafstore/interop/internal/foreign.h"
 #include "leafstore/interop/internal/json_text.h"
 #include "leafstore/interop/safetensors/internal/header.h"
 #include "leafstore/proto/manifest_codec.h"
@@ -18,44 +24,50 @@ class IndexParser {
   using Value = JsonReader::Value;
   using Field = JsonReader::Field;
 
-  IndexParser(absl::string_view text, const SafetensorsLeniency& lenient)
-      : json_(text, "index"), lenient_(lenient) {}
+  IndexParser(absl::string_view text, bool strict) : json_(text, "index") {
+    out_.notes = Notes(strict);
+  }
 
   absl::StatusOr<SafetensorsIndex> Parse() {
-    bool found_map = false;
-    bool found_metadata = false;
-    absl::Status status = json_.Read([&](Field& field) -> absl::Status {
-      absl::string_view key;
-      LEAFSTORE_RETURN_IF_ERROR(json_.GetKey(field, &key));
-      if (key == "weight_map") {
-        if (std::exchange(found_map, true)) return DamagedJson("index", "one weight_map", "two");
-        return ParseObject("index, weight_map", field.value(),
-                           [this](Field& entry) { return ParseTensor(entry); });
-      }
-      if (key == "metadata") {
-        if (std::exchange(found_metadata, true)) return DamagedJson("index", "one metadata", "two");
-        return ParseObject("index, metadata", field.value(),
-                           [this](Field& entry) { return ParseMetadata(entry); });
-      }
-      if (lenient_.unknown_fields) return absl::OkStatus();
-      return DamagedJson("index", "the fields metadata and weight_map",
-                         absl::StrCat("another, ", QuotedForMessage(key)));
-    });
+    absl::Status status = json_.Read([this](Field& field) { return ParseField(field); });
     if (!status.ok()) return status;
-    if (!found_map) return DamagedJson("index", "a field weight_map", "none");
+    if (!found_map_) {
+      return ForeignError("an index of safetensors, with a field weight_map", "JSON without one",
+                          "name the file with the tensors, its index (*.safetensors.index.json) or "
+                          "their directory");
+    }
     Sort();
     const auto twice = std::adjacent_find(out_.tensors.begin(), out_.tensors.end(),
                                           [](auto& a, auto& b) { return a.first == b.first; });
     if (twice == out_.tensors.end()) return std::move(out_);
-    return WrongTensor(twice->first, "it once", "it twice");
+    return WithReason(WrongTensor(twice->first, "it once",
+                                  absl::StrCat("it twice, in ", out_.files[twice->second],
+                                               " and in ", out_.files[(twice + 1)->second])),
+                      ErrorReason::kAmbiguous);
   }
 
  private:
-  template <typename Visit>
-  absl::Status ParseObject(absl::string_view where, Value value, const Visit& visit) {
+  absl::Status ParseField(Field& field) {
+    absl::string_view key;
+    LEAFSTORE_RETURN_IF_ERROR(json_.GetKey(field, &key));
+    const bool is_map = key == "weight_map";
+    if (!is_map && key != "metadata") {
+      return out_.notes.Add("a field", [&] {
+        return DamagedJson("index", "the fields metadata and weight_map",
+                           absl::StrCat("another, ", QuotedForMessage(key)));
+      });
+    }
+    if (std::exchange(is_map ? found_map_ : found_metadata_, true)) {
+      return AmbiguousJson("index", absl::StrCat("one ", key), "two");
+    }
+    const absl::string_view kind = JsonReader::Kind(field.value());
     JsonReader::Object object;
-    if (value.get_object().get(object) == simdjson::SUCCESS) return json_.ForEach(object, visit);
-    return DamagedJson(where, "an object", JsonReader::Kind(value));
+    if (field.value().get_object().get(object) == simdjson::SUCCESS) {
+      return json_.ForEach(
+          object, [&](Field& entry) { return is_map ? ParseTensor(entry) : ParseMetadata(entry); });
+    }
+    const auto wrong = [&] { return DamagedJson(absl::StrCat("index, ", key), "an object", kind); };
+    return is_map ? wrong() : out_.notes.Add("no metadata", wrong);
   }
 
   absl::Status ParseTensor(Field& field) {
@@ -66,10 +78,15 @@ class IndexParser {
       return WrongTensor(name, "the name of a file", JsonReader::Kind(field.value()));
     }
     LEAFSTORE_RETURN_IF_ERROR(json_.GetString(field.value(), &file));
-    if (!IsPlainFileName(file)) {
+    const auto wrong = [&] {
       return WrongTensor(name, "the name of a file, without a directory", QuotedForMessage(file));
+    };
+    const std::optional<std::string> inside = FileBelow(file);
+    if (!inside.has_value()) return wrong();
+    if (*inside != file || absl::StrContains(file, '/')) {
+      LEAFSTORE_RETURN_IF_ERROR(out_.notes.Add("a directory", wrong));
     }
-    const auto at = files_.try_emplace(std::string(file), files_.size()).first;
+    const auto at = files_.try_emplace(*inside, files_.size()).first;
     out_.tensors.emplace_back(name, at->second);
     return absl::OkStatus();
   }
@@ -78,21 +95,19 @@ class IndexParser {
   absl::Status ParseMetadata(Field& field) {
     absl::string_view key;
     LEAFSTORE_RETURN_IF_ERROR(json_.GetKey(field, &key));
-    int64_t size = 0;
-    if (key == "total_size") {
-      if (std::exchange(found_size_, true)) {
-        return DamagedJson("index, metadata", "one total_size", "two");
-      }
-      if (JsonReader::GetCount(field.value(), &size)) {
-        out_.total_size = size;
-        return absl::OkStatus();
-      }
-      if (!lenient_.any_total_size) {
-        return DamagedJson("index, metadata, total_size", "an integer from 0 to 2^63 - 1",
-                           json_.ForMessage(field.value()));
-      }
+    if (key != "total_size") return absl::OkStatus();
+    if (std::exchange(found_size_, true)) {
+      return AmbiguousJson("index, metadata", "one total_size", "two");
     }
-    return absl::OkStatus();
+    int64_t size = 0;
+    if (JsonReader::GetCount(field.value(), &size)) {
+      out_.total_size = size;
+      return absl::OkStatus();
+    }
+    return out_.notes.Add("total_size", [&] {
+      return DamagedJson("index, metadata, total_size", "an integer from 0 to 2^63 - 1",
+                         json_.ForMessage(field.value()));
+    });
   }
 
   // Puts the files and the tensors in order.
@@ -106,23 +121,39 @@ class IndexParser {
     std::sort(out_.tensors.begin(), out_.tensors.end());
   }
 
+  // Returns the name without empty components and `.`; nullopt if it does not name a file in the
+  // directory of the index or below it.
+  static std::optional<std::string> FileBelow(absl::string_view name) {
+    std::vector<absl::string_view> parts = absl::StrSplit(name, '/');
+    if (parts.front().empty() || parts.back().empty() || parts.back() == ".") return std::nullopt;
+    std::erase_if(parts, [](absl::string_view part) { return part.empty() || part == "."; });
+    for (const absl::string_view part : parts) {
+      if (!IsPlainFileName(part)) return std::nullopt;
+    }
+    return absl::StrJoin(parts, "/");
+  }
+
   static absl::Status WrongTensor(absl::string_view name, absl::string_view expected,
                                   absl::string_view found) {
     return DamagedJson(absl::StrCat("index, tensor ", QuotedForMessage(name)), expected, found);
   }
 
   JsonReader json_;
-  const SafetensorsLeniency& lenient_;
   SafetensorsIndex out_;
+  bool found_map_ = false;
+  bool found_metadata_ = false;
   bool found_size_ = false;
   std::map<std::string, uint32_t> files_;  // by name; in the order of first use, until Sort
 };
 
 }  // namespace
 
-absl::StatusOr<SafetensorsIndex> ParseSafetensorsIndex(absl::string_view text,
-                                                       const SafetensorsLeniency& lenient) {
-  return IndexParser(text, lenient).Parse();
+absl::StatusOr<SafetensorsIndex> ParseSafetensorsIndex(absl::string_view text, bool strict) {
+  if (!absl::StartsWith(absl::StripLeadingAsciiWhitespace(text), "{")) {
+    LEAFSTORE_RETURN_IF_ERROR(
+        CheckNotForeign(text.substr(0, kForeignBegin), "an index of safetensors"));
+  }
+  return IndexParser(text, strict).Parse();
 }
 
 std::string EncodeSafetensorsIndex(const SafetensorsIndex& index) {

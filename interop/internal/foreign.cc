@@ -1,0 +1,222 @@
+#include "leafstore/interop/internal/foreign.h"
+
+#include <algorithm>
+#include <cctype>
+#include <cstring>
+#include <string>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
+
+#include "leafstore/core/error_reason.h"
+#include "leafstore/core/internal/utf8.h"
+#include "leafstore/interop/internal/json_text.h"
+
+namespace leafstore::internal {
+namespace {
+
+constexpr absl::string_view kSpaces = " \t\r\n";
+
+bool IsPrintable(char c) { return static_cast<unsigned char>(c) >= 0x20 && c != 0x7f; }
+
+bool IsTextByte(char c) { return IsPrintable(c) || absl::StrContains("\t\r\n\f", c); }
+
+bool HasBegin(absl::string_view begin, absl::string_view magic) {
+  return absl::StartsWith(begin, magic);
+}
+
+// protobuf: field 1, a small number, then a text (field 2, the producer) or another field.
+bool IsOnnx(absl::string_view begin, absl::string_view) {
+  if (begin.size() < 5 || begin[0] != 0x08 || begin[1] < 1 || begin[1] > 0x20) return false;
+  if (begin[2] == 0x12) return begin[1] > 1 && begin[3] > 0 && IsPrintable(begin[4]);
+  return absl::StrContains("\x1a\x22\x28\x32\x3a\x42", begin[2]) && begin[3] != 0;
+}
+
+// A table of LevelDB: an entry with an empty key, whose value is a BundleHeaderProto.
+bool IsTensorFlowIndex(absl::string_view begin, absl::string_view) {
+  constexpr absl::string_view kVersion("\x1a\x02\x08", 3);
+  return begin.size() >= 8 && begin[0] == 0 && begin[1] == 0 && begin[2] >= 4 && begin[3] == 0x08 &&
+         begin.substr(4, 8).find(kVersion) != absl::string_view::npos;
+}
+
+// A map of MessagePack, whose first key is a printable string.
+bool IsMessagePack(absl::string_view begin, absl::string_view) {
+  if (begin.size() < 8) return false;
+  const auto at = [&](size_t i) { return static_cast<unsigned char>(begin[i]); };
+  const bool is_short = at(0) >= 0x81 && at(0) <= 0x8f;
+  if (!is_short && at(0) != 0xde && at(0) != 0xdf) return false;
+  const size_t key = is_short ? 1 : at(0) == 0xde ? 3 : 5;
+  const size_t text = key + (at(key) == 0xd9 ? 2 : 1);
+  return (at(key) == 0xd9 || (at(key) >= 0xa1 && at(key) <= 0xbf)) && IsPrintable(begin[text]);
+}
+
+// A zip archive that begins with a member of a file of PyTorch.
+bool IsPyTorchZip(absl::string_view begin, absl::string_view magic) {
+  const absl::string_view member = begin.substr(0, 200);
+  return HasBegin(begin, magic) &&
+         (absl::StrContains(member, "/data.pkl") || absl::StrContains(member, "/.format_version"));
+}
+
+// Not the length of a header, whose end a truncated file of safetensors lacks.
+bool IsPickle(absl::string_view begin, absl::string_view magic) {
+  constexpr absl::string_view kLengthEnd("\0\0\0{", 4);
+  return HasBegin(begin, magic) && begin.size() > 2 && begin[1] >= 2 && begin[1] <= 5 &&
+         (begin.size() < 9 || begin.substr(5, 4) != kLengthEnd);
+}
+
+bool IsAt4(absl::string_view begin, absl::string_view magic) {
+  return begin.size() > 4 && HasBegin(begin.substr(4), magic);
+}
+
+bool IsTar(absl::string_view begin, absl::string_view magic) {
+  return begin.size() > 262 && HasBegin(begin.substr(257), magic);
+}
+
+constexpr absl::string_view kFromPyTorch =
+    "load it in Python with torch.load(..., weights_only=True) and write it with "
+    "safetensors.torch.save_file";
+constexpr absl::string_view kZipMagic = "PK\x03\x04";
+constexpr absl::string_view kUnpack = "unpack it first";
+
+struct ForeignKind {
+  absl::string_view magic;
+  absl::string_view name;
+  absl::string_view advice;
+  bool (*is)(absl::string_view begin, absl::string_view magic) = HasBegin;
+};
+
+// In this order; the first that matches is named.
+constexpr ForeignKind kKinds[] = {
+    {"version https://git-lfs.github.com/spec/", "a Git LFS pointer, which stands for the file",
+     "fetch the file itself: git lfs pull"},
+    {"GGUF", "a GGUF file of llama.cpp", "use the safetensors that it was made from, or convert it"},
+    {"\x89HDF\r\n\x1a\n", "an HDF5 file, as of Keras",
+     "read it in Python with h5py, and write the arrays with numpy.savez"},
+    {kZipMagic, "a file of PyTorch, a zip archive with a pickle", kFromPyTorch, IsPyTorchZip},
+    {"\x80\x02\x8a\x0al\xfc\x9c\x46\xf9", "an old file of PyTorch, a pickle", kFromPyTorch},
+    {"\x80", "a Python pickle, which can run any program when it is read",
+     "if you trust it, load it in Python and write safetensors or npz", IsPickle},
+    {absl::string_view("\0\0", 2), "the index of a TensorFlow checkpoint",
+     "read it in Python with tf.train.load_checkpoint, and write the arrays with numpy.savez",
+     IsTensorFlowIndex},
+    {"model_checkpoint_path:", "TensorFlow's list of checkpoints",
+     "read the checkpoint in Python with tf.train.load_checkpoint, and write the arrays with "
+     "numpy.savez"},
+    {absl::string_view("\x08\x01\x12", 3), "a SavedModel of TensorFlow",
+     "load it in Python, and write the arrays with numpy.savez"},
+    {"", "an ONNX model", "read its initializers in Python with onnx.numpy_helper", IsOnnx},
+    {"", "a MessagePack file, as of Flax",
+     "restore it in Python with flax.serialization, and write safetensors or npz", IsMessagePack},
+    {"\x89LEAF\r\n\x1a", "a checkpoint of leafstore", "CheckpointReader reads it"},
+    {"\x93NUMPY", "an array of NumPy", "LoadNpy reads it"},
+    {kZipMagic, "a zip archive", "if it is a .npz of NumPy, LoadNpz reads it"},
+    {"TFL3", "a TensorFlow Lite model", "use the model that it was made from", IsAt4},
+    {"\x1f\x8b\x08", "a file compressed by gzip", kUnpack},
+    {"\x28\xb5\x2f\xfd", "a file compressed by zstd", kUnpack},
+    {"\xfd""7zXZ", "a file compressed by xz", kUnpack},
+    {"BZh", "a file compressed by bzip2", kUnpack},
+    {"7z\xbc\xaf\x27\x1c", "a 7z archive", kUnpack},
+    {"ustar", "a tar archive", kUnpack, IsTar},
+    {"PAR1", "a Parquet file", "it has tables, not tensors"},
+    {"%PDF-", "a PDF document", "download the file again"},
+};
+
+// Returns the first line that is not empty.
+absl::string_view FirstLine(absl::string_view text) {
+  constexpr size_t kMaxLine = 80;
+  text.remove_prefix(std::min(text.find_first_not_of(kSpaces), text.size()));
+  text = text.substr(0, std::min(text.find_first_of("\r\n"), kMaxLine));
+  return text.substr(0, ValidUtf8PrefixSize(text));
+}
+
+// Returns the error of a text; OK if it is none.
+absl::Status CheckNotText(absl::string_view begin, absl::string_view expected) {
+  begin = begin.substr(0, kForeignBegin);
+  absl::ConsumePrefix(&begin, "\xef\xbb\xbf");
+  // The last character may be cut.
+  const bool is_text = ValidUtf8PrefixSize(begin) + 4 > begin.size() &&
+                       std::all_of(begin.begin(), begin.end(), IsTextByte);
+  const absl::string_view line = FirstLine(begin);
+  if (!is_text || line.empty()) return absl::OkStatus();
+  const auto found = [&](absl::string_view kind) {
+    return absl::StrCat(kind, " that begins ", QuotedForMessage(line));
+  };
+  if (line[0] == '<') {
+    return ForeignError(expected, found("a web page (HTML or XML)"),
+                        "a download failed: download the file again, logged in where necessary");
+  }
+  if (line[0] == '{' || line[0] == '[') {
+    return ForeignError(expected, found("JSON"),
+                        "name the file with the tensors, its index (*.safetensors.index.json) or "
+                        "their directory");
+  }
+  return ForeignError(expected, found("a text"), "name the file with the tensors");
+}
+
+}  // namespace
+
+bool LooksLikeSafetensors(absl::string_view begin, int64_t file_size) {
+  uint64_t length = 0;
+  if (begin.size() <= sizeof(length) || file_size <= static_cast<int64_t>(sizeof(length))) {
+    return false;
+  }
+  std::memcpy(&length, begin.data(), sizeof(length));
+  return length >= 2 && length <= static_cast<uint64_t>(file_size) - sizeof(length) &&
+         (begin[sizeof(length)] == '{' || absl::StrContains(kSpaces, begin[sizeof(length)]));
+}
+
+bool LooksLikeJson(absl::string_view begin) {
+  const absl::string_view some = begin.substr(0, 16);
+  const size_t first = begin.find_first_not_of(kSpaces);
+  return first != absl::string_view::npos && (begin[first] == '{' || begin[first] == '[') &&
+         std::all_of(some.begin(), some.end(), IsTextByte);
+}
+
+absl::Status ForeignError(absl::string_view expected, absl::string_view found,
+                          absl::string_view advice) {
+  return WithReason(absl::InvalidArgumentError(
+                        absl::StrCat("expected ", expected, ", found ", found, "; ", advice)),
+                    ErrorReason::kForeign);
+}
+
+absl::Status CheckNotForeign(absl::string_view begin, absl::string_view expected) {
+  for (const ForeignKind& kind : kKinds) {
+    if (kind.is(begin, kind.magic)) return ForeignError(expected, kind.name, kind.advice);
+  }
+  return CheckNotText(begin, expected);
+}
+
+absl::Status CheckNotForeignToZip(const ReadableFile& file, absl::string_view expected) {
+  std::string begin(std::min<size_t>(static_cast<size_t>(file.size()), kForeignBegin), '\0');
+  const auto bytes = absl::MakeSpan(reinterpret_cast<std::byte*>(begin.data()), begin.size());
+  if (!file.ReadAt(0, bytes).ok()) return absl::OkStatus();
+  if (HasBegin(begin, kZipMagic) && !IsPyTorchZip(begin, kZipMagic)) return absl::OkStatus();
+  return CheckNotForeign(begin, expected);
+}
+
+absl::Status ForeignArchive(absl::Span<const std::string> members, absl::string_view expected) {
+  constexpr size_t kMaxNamed = 3;
+  const auto has = [&](absl::string_view end) {
+    return std::any_of(members.begin(), members.end(),
+                       [&](const std::string& member) { return absl::EndsWith(member, end); });
+  };
+  if (has("/data.pkl") || has("/constants.pkl")) {
+    return ForeignError(expected, "a file of PyTorch, a zip archive with a pickle", kFromPyTorch);
+  }
+  if (has("model.weights.h5")) {
+    return ForeignError(expected, "a model of Keras, a zip archive",
+                        "load it in Python, and write the arrays with numpy.savez");
+  }
+  std::string names;
+  for (const std::string& member : members.subspan(0, std::min(kMaxNamed, members.size()))) {
+    absl::StrAppend(&names, names.empty() ? "" : ", ", QuotedForMessage(member));
+  }
+  return ForeignError(expected,
+                      absl::StrCat("a zip archive without arrays (*.npy), but with ", names,
+                                   members.size() > kMaxNamed ? ", ..." : ""),
+                      kUnpack);
+}
+
+}  // namespace leafstore::internal

@@ -1,0 +1,182 @@
+#include "leafstore/interop/safetensors/internal/place.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "re2/re2.h"
+
+#include "leafstore/core/error_reason.h"
+#include "leafstore/core/status_macros.h"
+#include "leafstore/io/file_system.h"
+
+namespace leafstore::internal {
+namespace {
+
+constexpr absl::string_view kIndexOfDirectory = "model.safetensors.index.json";
+constexpr absl::string_view kFileOfDirectory = "model.safetensors";
+constexpr absl::string_view kFileSuffix = ".safetensors";
+constexpr absl::string_view kIndexInfix = ".safetensors.index";
+constexpr size_t kMaxListed = 10;
+
+// The shards of one set that exist, by number.
+using Shards = std::map<int64_t, std::string>;
+
+absl::Status Several(absl::string_view expected, absl::Span<const std::string> found) {
+  return absl::InvalidArgumentError(absl::StrCat("expected one ", expected, ", found ",
+                                                 ListForMessage(found), "; specify one of them"));
+}
+
+// Returns the shards as a place. error: some are missing.
+absl::StatusOr<SafetensorsPlace> ShardsPlace(const std::string& directory, int64_t count,
+                                             const Shards& shards, Notes* notes) {
+  SafetensorsPlace place = {SafetensorsPlace::kShards, directory, {}};
+  for (const auto& [number, name] : shards) place.shards.push_back(name);
+  const int64_t first = shards.begin()->first == 0 ? 0 : 1;
+  if (static_cast<int64_t>(shards.size()) < count) {
+    std::vector<std::string> missing;
+    for (int64_t i = first; i < first + count && missing.size() <= kMaxListed; ++i) {
+      if (!shards.contains(i)) missing.push_back(absl::StrCat(i));
+    }
+    return WithReason(
+        absl::NotFoundError(absl::StrCat(
+            "expected all ", count, " shards of a set, found ", shards.size(), ": ",
+            ListForMessage(place.shards), "; the others are missing: ",
+            absl::StrJoin(missing.begin(), missing.begin() + std::min(missing.size(), kMaxListed),
+                          ", "),
+            missing.size() > kMaxListed ? ", ..." : "", " of ", count)),
+        ErrorReason::kIncomplete);
+  }
+  LEAFSTORE_RETURN_IF_ERROR(notes->Add("shards without an index", [&] {
+    return absl::DataLossError(
+        absl::StrCat("expected an index (*.safetensors.index.json) of ", count,
+                     " shards, found none; they are read as one set (merge makes one file of it)"));
+  }));
+  return place;
+}
+
+// Returns the index among `names` that is used; empty if there is none.
+absl::StatusOr<std::string> ChooseIndex(absl::Span<const std::string> names) {
+  std::vector<std::string> indexes;
+  for (const std::string& name : names) {
+    if (name == kIndexOfDirectory) return name;
+    if (IsIndexName(name)) indexes.push_back(name);
+  }
+  if (indexes.size() > 1) return Several("*.safetensors.index.json", indexes);
+  return indexes.empty() ? std::string() : indexes[0];
+}
+
+bool Contains(absl::Span<const std::string> names, absl::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+absl::Status AddNotRead(absl::string_view taken, absl::string_view other, Notes* notes) {
+  return notes->Add("two models", [&] {
+    return absl::DataLossError(absl::StrCat("expected one model in the directory, found ", taken,
+                                            ", which is read, and ", other, ", which is not"));
+  });
+}
+
+}  // namespace
+
+std::optional<ShardName> ParseShardName(absl::string_view name) {
+  static const RE2* const pattern =
+      new RE2(R"((.*?)[-_. ]?(\d{1,9})[-_. ]?of[-_. ]?(\d{1,9})(\D.*)?\.safetensors)");
+  std::string stem, number, count, rest;
+  if (!RE2::FullMatch(re2::StringPiece(name.data(), name.size()), *pattern, &stem, &number, &count,
+                      &rest)) {
+    return std::nullopt;
+  }
+  ShardName shard;
+  if (!absl::SimpleAtoi(number, &shard.number) || !absl::SimpleAtoi(count, &shard.count) ||
+      shard.count < 2 || shard.number > shard.count) {
+    return std::nullopt;
+  }
+  shard.set = absl::StrCat(stem, "-of-", count, rest);
+  return shard;
+}
+
+bool IsIndexName(absl::string_view name) {
+  return absl::EndsWith(name, ".json") && absl::StrContains(name, kIndexInfix);
+}
+
+std::string ListForMessage(absl::Span<const std::string> names) {
+  const size_t named = std::min(names.size(), kMaxListed);
+  return absl::StrCat(absl::StrJoin(names.subspan(0, named), ", "),
+                      names.size() > named ? absl::StrCat(" and ", names.size() - named, " more")
+                                           : "");
+}
+
+absl::StatusOr<SafetensorsPlace> FindInDirectory(const std::string& directory,
+                                                 absl::Span<const std::string> names,
+                                                 Notes* notes) {
+  const auto in = [&](absl::string_view name) {
+    return absl::StrCat(directory, absl::EndsWith(directory, "/") ? "" : "/", name);
+  };
+  LEAFSTORE_ASSIGN_OR_RETURN(const std::string index, ChooseIndex(names));
+  if (!index.empty()) {
+    const std::string single = absl::StrCat(index.substr(0, absl::string_view(index).find(kIndexInfix)), kFileSuffix);
+    if (Contains(names, single)) LEAFSTORE_RETURN_IF_ERROR(AddNotRead(index, single, notes));
+    return SafetensorsPlace{SafetensorsPlace::kFile, in(index), {}};
+  }
+  std::vector<std::string> all;
+  std::vector<std::string> files;
+  std::map<std::string, std::pair<int64_t, Shards>> sets;
+  for (const std::string& name : names) {
+    if (!absl::EndsWith(name, kFileSuffix)) continue;
+    all.push_back(name);
+    if (const std::optional<ShardName> shard = ParseShardName(name)) {
+      auto& [count, shards] = sets[shard->set];
+      count = shard->count;
+      // Two with one number, `-1-of-2` and `-01-of-2`, are no set.
+      if (!shards.emplace(shard->number, name).second) files.push_back(name);
+    } else {
+      files.push_back(name);
+    }
+  }
+  const bool has_usual = Contains(files, kFileOfDirectory);
+  if (all.empty()) {
+    return WithReason(absl::NotFoundError(absl::StrCat(
+                          "expected ", kIndexOfDirectory, " or ", kFileOfDirectory,
+                          " in it, or other safetensors, found none")),
+                      ErrorReason::kNotThisFormat);
+  }
+  if (has_usual || (files.size() == 1 && sets.empty())) {
+    if (!sets.empty()) {
+      LEAFSTORE_RETURN_IF_ERROR(
+          AddNotRead(kFileOfDirectory, sets.begin()->second.second.begin()->second, notes));
+    }
+    return SafetensorsPlace{SafetensorsPlace::kFile,
+                            in(has_usual ? std::string(kFileOfDirectory) : files[0]),
+                            {}};
+  }
+  if (!files.empty() || sets.size() > 1) return Several("*.safetensors", all);
+  const auto& [count, shards] = sets.begin()->second;
+  return ShardsPlace(directory, count, shards, notes);
+}
+
+absl::Status AddOneShard(const std::string& path, Notes* notes) {
+  return notes->Add("one shard", [&] {
+    return absl::DataLossError(absl::StrCat("expected a complete model, found ", FileNameOf(path),
+                                            ", one of its shards; the complete set is read"));
+  });
+}
+
+absl::StatusOr<SafetensorsPlace> FindShards(const std::string& path, const ShardName& shard,
+                                            absl::Span<const std::string> names, Notes* notes) {
+  Shards shards;
+  for (const std::string& name : names) {
+    const std::optional<ShardName> other = ParseShardName(name);
+    if (other.has_value() && other->set == shard.set) shards.emplace(other->number, name);
+  }
+  LEAFSTORE_ASSIGN_OR_RETURN(SafetensorsPlace place,
+                             ShardsPlace(DirectoryOf(path), shard.count, shards, notes));
+  LEAFSTORE_RETURN_IF_ERROR(AddOneShard(path, notes));
+  return place;
+}
+
+}  // namespace leafstore::internal

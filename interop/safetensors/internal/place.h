@@ -1,0 +1,68 @@
+// Finds what a path of safetensors reads as: a file, an index, or shards without an index. The one
+// place that decides it; see safetensors/reader.h, Paths.
+//
+// Errors do not name the path.
+//
+// Threads: pure functions; thread-safe.
+#ifndef LEAFSTORE_INTEROP_SAFETENSORS_INTERNAL_PLACE_H_
+#define LEAFSTORE_INTEROP_SAFETENSORS_INTERNAL_PLACE_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+
+#include "leafstore/interop/internal/notes.h"
+
+namespace leafstore::internal {
+
+// What the name of a shard says: `model-00001-of-00003.safetensors` is 1 of 3.
+struct ShardName {
+  std::string set;  // the name without the number; equal for all shards of a set
+  int64_t number = 0;
+  int64_t count = 0;
+};
+// Parses the name of a file; nullopt if it does not say that the file is one of several. The
+// separators and the digits may be others: `model_1_of_3.fp16.safetensors`.
+std::optional<ShardName> ParseShardName(absl::string_view name);
+
+// Returns whether the name is that of an index, including a variant's
+// (`model.safetensors.index.fp16.json`).
+bool IsIndexName(absl::string_view name);
+
+struct SafetensorsPlace {
+  enum Kind : uint8_t {
+    kFile,    // or an index, which its content tells
+    kShards,  // a set without an index
+  };
+
+  Kind kind = kFile;
+  std::string file;                 // the file; the directory of shards
+  std::vector<std::string> shards;  // the names of the shards in it, ascending
+};
+
+// Returns what the directory, whose names are `names`, reads as. Adds a note where it could also be
+// read as something else. error NotFound with kNotThisFormat: it has no safetensors. error NotFound
+// with kIncomplete: shards are missing; lists which exist and which do not. error InvalidArgument:
+// it has several models; lists them. O(n log n).
+absl::StatusOr<SafetensorsPlace> FindInDirectory(const std::string& directory,
+                                                 absl::Span<const std::string> names, Notes* notes);
+
+// Returns the set without an index that the file belongs to, whose name must be a shard's. `names`
+// are those in its directory. Adds a note. error NotFound with kIncomplete: as above.
+absl::StatusOr<SafetensorsPlace> FindShards(const std::string& path, const ShardName& shard,
+                                            absl::Span<const std::string> names, Notes* notes);
+
+// Adds the note that the set of a shard is read instead of the shard.
+absl::Status AddOneShard(const std::string& path, Notes* notes);
+
+// Returns up to ten names, separated by commas, and the count of the others.
+std::string ListForMessage(absl::Span<const std::string> names);
+
+}  // namespace leafstore::internal
+
+#endif  // LEAFSTORE_INTEROP_SAFETENSORS_INTERNAL_PLACE_H_

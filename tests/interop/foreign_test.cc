@@ -1,0 +1,86 @@
+// Files of other kinds are named for what they are, with what to do, and never called damaged.
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "leafstore/core/error_reason.h"
+#include "leafstore/interop/internal/foreign.h"
+#include "leafstore/interop/numpy/npy.h"
+#include "leafstore/interop/numpy/npz.h"
+#include "leafstore/interop/safetensors/reader.h"
+
+#include "tests/core/status_matchers.h"
+#include "tests/interop/foreign_files.h"
+#include "tests/io/memory_file.h"
+#include "tests/status_codes.h"
+
+namespace leafstore {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+void ExpectForeign(const absl::Status& status, const ForeignFile& file) {
+  EXPECT_THAT(status, StatusIs(kInvalid, AllOf(HasSubstr("x: "), HasSubstr("expected "),
+                                               HasSubstr(file.found), HasSubstr("; "),
+                                               Not(HasSubstr("damage")))))
+      << file.name;
+  EXPECT_EQ(ReasonOf(status), ErrorReason::kForeign) << file.name;
+}
+
+TEST(ForeignTest, EveryReader_NamesFilesOfOtherKinds) {
+  for (const ForeignFile& file : ForeignFiles()) {
+    MemoryFile files(file.bytes);
+    const IoOptions io = {.file_system = &files};
+    ExpectForeign(SafetensorsReader::Open("x", {.io = io}).status(), file);
+    ExpectForeign(LoadNpy("x", {.io = io}).status(), file);
+    ExpectForeign(LoadNpz("x", {.io = io}).status(), file);
+  }
+}
+
+TEST(ForeignTest, OwnFormats_AreNamedToTheWrongReader) {
+  const auto open = [](const std::string& bytes) {
+    MemoryFile files(bytes);
+    return SafetensorsReader::Open("x", {.io = {.file_system = &files}}).status();
+  };
+  EXPECT_THAT(open(std::string("\x89LEAF\r\n\x1a") + std::string(56, '\0')),
+              StatusIs(kInvalid, HasSubstr("found a checkpoint of leafstore")));
+  EXPECT_THAT(open(std::string("\x93NUMPY\1\0", 8)),
+              StatusIs(kInvalid, HasSubstr("found an array of NumPy")));
+  EXPECT_THAT(open(std::string("PK\3\4\0\0\0\0\0\0", 10)),
+              StatusIs(kInvalid, HasSubstr("found a zip archive")));
+}
+
+// A header's length may begin with the bytes of another format.
+TEST(ForeignTest, TruncatedSafetensors_AreNotForeign) {
+  for (const int64_t length : {0x0280, 0x0480, 0x0408, 0x8b1f, 0x0508, 0xa181}) {
+    std::string bytes(8, '\0');
+    std::memcpy(bytes.data(), &length, sizeof(length));
+    bytes += "{\"weight\":{\"dtype\":\"F32\",";
+    EXPECT_THAT(internal::CheckNotForeign(bytes, "a file"), IsOk()) << length;
+  }
+}
+
+TEST(ForeignTest, OtherBytes_AreNotForeign) {
+  for (const std::string& bytes :
+       {std::string(), std::string(100, '\0'), std::string("\xff\xfe\xfd\xfc"), std::string("\1\2"),
+        std::string("text, then a zero\0", 18), std::string("   \n")}) {
+    EXPECT_THAT(internal::CheckNotForeign(bytes, "a file"), IsOk());
+  }
+}
+
+TEST(ForeignTest, LongLines_AreCutBetweenCharacters) {
+  std::string text;
+  for (int i = 0; i < 1000; ++i) text += "\xc3\xa9";
+  const absl::Status status = internal::CheckNotForeign(text.substr(0, 511), "a file");
+  EXPECT_EQ(ReasonOf(status), ErrorReason::kForeign);
+  EXPECT_LT(status.message().size(), 300u);
+}
+
+}  // namespace
+}  // namespace leafstore
