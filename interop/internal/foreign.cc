@@ -91,7 +91,8 @@ struct ForeignKind {
 constexpr ForeignKind kKinds[] = {
     {"version https://git-lfs.github.com/spec/", "a Git LFS pointer, which stands for the file",
      "fetch the file itself: git lfs pull"},
-    {"GGUF", "a GGUF file of llama.cpp", "use the safetensors that it was made from, or convert it"},
+    {"GGUF", "a GGUF file of llama.cpp",
+     "use the safetensors that it was made from, or convert it"},
     {"\x89HDF\r\n\x1a\n", "an HDF5 file, as of Keras",
      "read it in Python with h5py, and write the arrays with numpy.savez"},
     {kZipMagic, "a file of PyTorch, a zip archive with a pickle", kFromPyTorch, IsPyTorchZip},
@@ -115,7 +116,9 @@ constexpr ForeignKind kKinds[] = {
     {"TFL3", "a TensorFlow Lite model", "use the model that it was made from", IsAt4},
     {"\x1f\x8b\x08", "a file compressed by gzip", kUnpack},
     {"\x28\xb5\x2f\xfd", "a file compressed by zstd", kUnpack},
-    {"\xfd""7zXZ", "a file compressed by xz", kUnpack},
+    {"\xfd"
+     "7zXZ",
+     "a file compressed by xz", kUnpack},
     {"BZh", "a file compressed by bzip2", kUnpack},
     {"7z\xbc\xaf\x27\x1c", "a 7z archive", kUnpack},
     {"ustar", "a tar archive", kUnpack, IsTar},

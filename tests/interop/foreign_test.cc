@@ -1,4 +1,6 @@
 // Files of other kinds are named for what they are, with what to do, and never called damaged.
+#include "leafstore/interop/internal/foreign.h"
+
 #include <cstring>
 #include <string>
 #include <vector>
@@ -8,7 +10,6 @@
 #include "gtest/gtest.h"
 
 #include "leafstore/core/error_reason.h"
-#include "leafstore/interop/internal/foreign.h"
 #include "leafstore/interop/numpy/npy.h"
 #include "leafstore/interop/numpy/npz.h"
 #include "leafstore/interop/safetensors/reader.h"

@@ -142,9 +142,9 @@ TEST_F(PlacesTest, DuplicatesInShardsWithoutIndex_NameTheirFiles) {
   WriteShards();
   Write(ShardNameOf(2, 2), SmallFile({{"a", 4}, {"b", 2}}));
   const absl::Status status = SafetensorsReader::Open(dir_.path()).status();
-  EXPECT_THAT(status, StatusIs(kDamage, AllOf(HasSubstr("tensor 'a': expected it in one shard"),
-                                              HasSubstr(ShardNameOf(1, 2)),
-                                              HasSubstr(ShardNameOf(2, 2)))));
+  EXPECT_THAT(status,
+              StatusIs(kDamage, AllOf(HasSubstr("tensor 'a': expected it in one shard"),
+                                      HasSubstr(ShardNameOf(1, 2)), HasSubstr(ShardNameOf(2, 2)))));
   EXPECT_EQ(ReasonOf(status), ErrorReason::kAmbiguous);
 }
 
@@ -157,7 +157,8 @@ TEST_F(PlacesTest, ShardOfAnIndex_MeansItsSet) {
 }
 
 TEST_F(PlacesTest, MissingShards_AreAllNamed) {
-  Write(kIndexName, IndexOf({{"a", "1.safetensors"}, {"b", "2.safetensors"}, {"c", "3.safetensors"}}));
+  Write(kIndexName,
+        IndexOf({{"a", "1.safetensors"}, {"b", "2.safetensors"}, {"c", "3.safetensors"}}));
   Write("2.safetensors", SmallFile({{"b", 2}}));
   const absl::Status status = SafetensorsReader::Open(dir_.path()).status();
   EXPECT_THAT(status, StatusIs(kNotFound, HasSubstr(std::string(kIndexName) +

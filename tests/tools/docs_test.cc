@@ -8,6 +8,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "tests/interop/safetensors_attacks.h"
 #include "tests/source_dir.h"
 #include "tests/tools/tool_test.h"
 
@@ -20,7 +21,8 @@ constexpr char kMark[] = "<!-- checked -->";
 
 class DocsTest : public ToolTest {
  protected:
-  // Makes the files of the page: a model, the same a step later, and a run with a damaged file.
+  // Makes the files of the page: a model, the same a step later, a run with a damaged file, an
+  // unusual file of safetensors, and one of another kind.
   void SetUp() override {
     Sample("model.leaf");
     SampleModel next;
@@ -34,6 +36,12 @@ class DocsTest : public ToolTest {
                                {{"params", flat.def, flat.params}, {"progress", step}},
                                {.io = {.durable = false}})
                     .ok());
+    WriteFile(File("odd.safetensors"),
+              SafetensorsFileOf("{" + BytesEntry("w", 0, 4) +
+                                    R"(,"q":{"dtype":"NF4","shape":[4],"data_offsets":[4,6]}})" +
+                                    "\n",
+                                6));
+    WriteFile(File("pointer.safetensors"), "version https://git-lfs.github.com/spec/v1\n");
     FlipBit(Run(2) + "/step-00000000000000000002.leaf", 64);
   }
 

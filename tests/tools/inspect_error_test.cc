@@ -107,7 +107,7 @@ TEST_F(InspectErrorTest, EmptyFile_IsNotACheckpoint) {
 
 TEST_F(InspectErrorTest, TextFile_IsNotACheckpoint) {
   WriteFile(path_, std::string(1000, 'x') + "\x1b[31m");
-  ExpectBad(AllOf(HasSubstr("found 'xxxx"), HasSubstr("is it a leafstore checkpoint?"),
+  ExpectBad(AllOf(HasSubstr("expected a checkpoint"), HasSubstr("found a text that begins 'xxxx"),
                   Not(HasSubstr("\x1b"))));
 }
 

@@ -27,7 +27,9 @@ absl::Status Convert(const WriteInput& arguments) {
   ModelWriter writer(arguments.writing);
   LEAFSTORE_RETURN_IF_ERROR(writer.Check(arguments.out));
   LEAFSTORE_ASSIGN_OR_RETURN(const Input input, OpenInput(arguments, {.match_leaves = true}));
-  LEAFSTORE_ASSIGN_OR_RETURN(Model model, LoadModel(*input.source, input.items, input.match));
+  LEAFSTORE_ASSIGN_OR_RETURN(
+      Model model,
+      LoadModel(*input.source, input.items, arguments.writing.skip_unreadable, input.match));
   LEAFSTORE_RETURN_IF_ERROR(writer.Write(std::move(model), arguments.out));
   return writer.CommitAndPrint(arguments.form);
 }

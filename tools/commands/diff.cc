@@ -180,7 +180,9 @@ void PrintAsJson(const SourceDiff& diff, const Source& a, const Source& b, Outpu
                   {"b", b.file},
                   {"same", diff.same()},
                   {"only_in_a", diff.only_in_a},
-                  {"only_in_b", diff.only_in_b}},
+                  {"only_in_b", diff.only_in_b},
+                  {"notes_of_a", a.notes},
+                  {"notes_of_b", b.notes}},
                  "items", out);
   for (const ItemDiff& item : diff.items) {
     JsonList leaves({{"name", item.name},
@@ -224,7 +226,7 @@ void AddDiffCommand(CLI::App* program, CommandRun* run) {
       kHelpFile | kHelpGlob, kDiffHelp, Diff);
   AddFile(command, "A", &arguments->name, "one file (for a run, DIR@STEP)");
   AddFile(command, "B", &arguments->second, "the other file; the expected values, for --rtol");
-  AddInput(command, {kItem, kMatch}, arguments);
+  AddInput(command, {kFormat, kItem, kMatch}, arguments);
   AddValue(command, "--ignore", &arguments->ignore, "GLOB",
            "without the leaves that a glob matches; may be repeated");
   AddValue(command, "--rtol", &arguments->compare.diff.rtol, "R", "relative tolerance; default: 0")

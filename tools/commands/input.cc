@@ -3,8 +3,10 @@
 #include <algorithm>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 
 #include "leafstore/core/internal/utf8.h"
@@ -89,6 +91,13 @@ std::vector<ChosenLeaf> FindIn(const SourceItems& items, const std::string& text
 }
 
 absl::Status NotFound(const SourceItems& items, const std::string& text) {
+  for (const SourceItem* item : items) {
+    for (const UnreadableLeaf& one : item->unreadable) {
+      if (one.name != text) continue;
+      return absl::UnimplementedError(
+          absl::StrCat(item->file, ": '", one.name, "' is not readable: ", one.what));
+    }
+  }
   const std::string why = absl::StrCat("no leaf '", text, "'");
   const absl::StatusOr<internal::GlobPattern> glob = internal::GlobPattern::Parse(text);
   if (glob.ok() && !glob->wildcards().empty()) {
@@ -147,6 +156,31 @@ absl::Status KeepMatched(const Input& input, std::vector<ChosenLeaf>* leaves) {
                          : absl::OkStatus();
 }
 
+// Returns the leaves that are not readable, and that a glob matches. See LoadModel.
+absl::StatusOr<std::vector<UnreadableLeaf>> LeftOut(const Source& source, const SourceItems& items,
+                                                    bool skip_unreadable, const Globs& match) {
+  std::vector<UnreadableLeaf> left_out;
+  for (const SourceItem* item : items) {
+    for (const UnreadableLeaf& one : item->unreadable) {
+      const std::vector<absl::string_view> name = {one.name};
+      const absl::StatusOr<std::vector<Path>> path = PathsOfNames(name, NameStyle::kSplit);
+      const bool is_matched =
+          std::any_of(match.begin(), match.end(), [&path](const internal::GlobPattern& glob) {
+            return path.ok() && glob.Matches((*path)[0], /*or_above=*/true);
+          });
+      if (match.empty() || is_matched) left_out.push_back(one);
+    }
+  }
+  if (left_out.empty()) return left_out;
+  const std::string what = CountOf(static_cast<int64_t>(left_out.size()), "leaf is", "leaves are");
+  if (!skip_unreadable) {
+    return UsageError(source.file, ": ", what, " not readable, such as '", left_out[0].name, "' (",
+                      left_out[0].what, "); --skip-unreadable leaves such leaves out");
+  }
+  Note(source.file, ": note: ", what, " left out (--skip-unreadable)");
+  return left_out;
+}
+
 absl::StatusOr<ModelItem> LoadItem(const ItemRows& rows, Progress* progress) {
   const SourceItem& item = rows.item();
   ModelItem loaded;
@@ -167,6 +201,27 @@ absl::StatusOr<ModelItem> LoadItem(const ItemRows& rows, Progress* progress) {
 }
 
 }  // namespace
+
+absl::StatusOr<std::map<int, DType>> ParseVoidDTypes(const std::vector<std::string>& texts) {
+  std::map<int, DType> dtypes;
+  for (const std::string& text : texts) {
+    const std::pair<std::string, std::string> parts = absl::StrSplit(text, absl::MaxSplits('=', 1));
+    absl::string_view type = parts.first;
+    if (!type.empty() && absl::StrContains("<>|=", type[0])) type.remove_prefix(1);
+    int size = 0;
+    const absl::StatusOr<DType> dtype = ParseDType(parts.second);
+    if (!absl::ConsumePrefix(&type, "V") || !absl::SimpleAtoi(type, &size)) {
+      return UsageError("--dtype-of: expected TYPE=DTYPE such as '<V2=bf16', found '", text, "'");
+    }
+    if (!dtype.ok()) return UsageError("--dtype-of '", text, "': ", dtype.status().message());
+    if (size < 1 || DTypeBits(*dtype) != 8 * static_cast<size_t>(size)) {
+      return UsageError("--dtype-of '", text, "': expected a dtype of ",
+                        CountOf(size, "byte", "bytes"), ", found ", DTypeName(*dtype));
+    }
+    dtypes[size] = *dtype;
+  }
+  return dtypes;
+}
 
 absl::StatusOr<Input> OpenInput(const InputOptions& options, const InputNeeds& needs) {
   Input input;
@@ -190,6 +245,7 @@ absl::StatusOr<Input> OpenInput(const InputOptions& options, const InputNeeds& n
 absl::StatusOr<SourcePtr> Open(const InputOptions& input, bool verify, absl::string_view what) {
   InputOptions options = input;
   options.verify = verify && input.verify;
+  LEAFSTORE_ASSIGN_OR_RETURN(options.void_dtypes, ParseVoidDTypes(input.dtype_of));
   // The source keeps it, and may verify later.
   const auto progress = std::make_shared<Progress>(what, 0);
   options.io.progress = [progress](int64_t done, int64_t total) { progress->Set(done, total); };
@@ -327,8 +383,10 @@ absl::Status NoteDamage(const Source& source, const SourceItem& item,
 }
 
 absl::StatusOr<Model> LoadModel(const Source& source, const SourceItems& items,
-                                const Globs& match) {
+                                bool skip_unreadable, const Globs& match) {
   Model model;
+  LEAFSTORE_ASSIGN_OR_RETURN(model.left_out, LeftOut(source, items, skip_unreadable, match));
+  model.notes = source.notes;
   if (source.format == SourceFormat::kLeaf) model.metadata = source.metadata;
   model.metrics = source.metrics;
   std::vector<ItemRows> rows;

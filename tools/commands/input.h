@@ -11,6 +11,7 @@
 #define LEAFSTORE_TOOLS_COMMANDS_INPUT_H_
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -53,6 +54,9 @@ absl::StatusOr<SourcePtr> Open(const InputOptions& options, bool verify = true,
 // Returns the named items, or all. error: a UsageError with suggestions.
 absl::StatusOr<SourceItems> ChooseItems(const Source& source, const InputOptions& options);
 
+// Parses texts TYPE=DTYPE of --dtype-of. error: a UsageError.
+absl::StatusOr<std::map<int, DType>> ParseVoidDTypes(const std::vector<std::string>& texts);
+
 // Parses globs. error: a UsageError, with the column in the glob.
 absl::StatusOr<Globs> ParseMatch(const std::vector<std::string>& texts,
                                  absl::string_view option = "--match");
@@ -90,10 +94,12 @@ absl::StatusOr<std::vector<ChosenLeaf>> ChooseLeaves(const Input& input,
                                                      absl::string_view no_slice);
 
 // Loads the leaves of these items that a glob of `match` matches; all leaves if it is empty. Shows
-// progress. Calls NoteDamage if the source does not verify. O(bytes) to verify. Errors: those of
+// progress. Calls NoteDamage if the source does not verify. Leaves that are not readable are left
+// out with `skip_unreadable`, and noted. O(bytes) to verify. error: a UsageError without
+// `skip_unreadable`: a leaf that is requested is not readable. Other errors: those of
 // SourceItem::load, prefixed with the file.
 absl::StatusOr<Model> LoadModel(const Source& source, const SourceItems& items,
-                                const Globs& match = {});
+                                bool skip_unreadable, const Globs& match = {});
 
 // Reports damaged leaves on standard error, because a copy of them will look intact. Reads all
 // leaves: O(bytes).

@@ -24,8 +24,8 @@ constexpr char kInspectHelp[] = R"(Examples:
 For a directory of checkpoints, the branches of the run are drawn, if training ever went back.
 
 The JSON is one object with the fields schema, file, format, file_bytes, format_version, verified,
-metadata, metrics, bases, checkpoints (of a directory) and items. docs/tool.md describes the rest;
-names do not change within one value of schema.
+metadata, metrics, bases, notes, checkpoints (of a directory) and items. docs/tool.md describes the
+rest; names do not change within one value of schema.
 
 Exit codes: 0 success; 1 the file cannot be read, or the output cannot be written; 2 usage (an
 unknown option or item, an invalid filter).)";
@@ -158,6 +158,10 @@ void PrintItem(const ItemSummary& summary, bool verified, Output* out) {
   PrintMetadata(item.metadata, out);
   if (summary.partly_listed) out->Write("  listed: ", TotalsText(listed), checked);
   if (!summary.rows.rows().empty()) PrintRows(summary, out);
+  for (const UnreadableLeaf& one : item.unreadable) {
+    out->Write("  not readable: ", CutEnd(Printable(one.name), kMaxValue), ": ",
+               CutEnd(Printable(one.what), kMaxValue), ", ", HumanBytes(one.byte_size), "\n");
+  }
   if (summary.grouping) PrintGroups(summary, out);
 }
 
@@ -238,7 +242,8 @@ Json HeadOf(const ItemSummary& summary) {
                {"metadata", ToJson(item.metadata)},
                {"structure_leaves", item.layout.size()},
                {"totals", ToJson(ItemRows(item).ListedTotals())},
-               {"listed", ToJson(summary.rows.ListedTotals())}};
+               {"listed", ToJson(summary.rows.ListedTotals())},
+               {"unreadable", ToJson(item.unreadable)}};
   if (!summary.grouping) return json;
   json["groups_saved"] = summary.groups_saved;
   json["root_group"] = ToJson(summary.root_group());

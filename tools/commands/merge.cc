@@ -40,13 +40,19 @@ absl::Status AddFile(const std::string& file, const MergeArguments& arguments, M
                      std::vector<Parts>* parts) {
   MergeArguments one = arguments;
   one.name = file;
+  one.one_shard = true;  // what is merged are parts
   LEAFSTORE_ASSIGN_OR_RETURN(const SourcePtr source, Open(one));
   SourceItems items;
   for (const SourceItem& item : source->items) {
     const bool named = std::count(one.items.begin(), one.items.end(), item.name) > 0;
     if (named || one.items.empty()) items.push_back(&item);
   }
-  LEAFSTORE_ASSIGN_OR_RETURN(Model model, LoadModel(*source, items));
+  LEAFSTORE_ASSIGN_OR_RETURN(Model model,
+                             LoadModel(*source, items, arguments.writing.skip_unreadable));
+  for (const std::string& line : model.notes) {
+    merged->notes.push_back(absl::StrCat(file, ": ", line));
+  }
+  merged->left_out.insert(merged->left_out.end(), model.left_out.begin(), model.left_out.end());
   if (merged->metadata.empty()) merged->metadata = model.metadata;
   if (merged->metrics.empty()) merged->metrics = model.metrics;
   for (ModelItem& item : model.items) {

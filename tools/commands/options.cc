@@ -13,7 +13,7 @@ namespace {
 
 constexpr char kFileHelp[] =
     R"(FILE is detected by its content: a checkpoint (.leaf), safetensors, an index of safetensors
-(*.safetensors.index.json) or the directory that has it, a NumPy archive (.npz) or array (.npy), or a
+(*.safetensors.index.json) or the directory that has them, a NumPy archive (.npz) or array (.npy), or a
 directory of checkpoints, of which the newest intact one is read, or with --step (or DIR@STEP)
 another.)";
 
@@ -80,6 +80,9 @@ void AddStep(CLI::App* command, InputOptions* options) {
                        "for a directory of checkpoints: a step, latest, best=METRIC or "
                        "lowest=METRIC"),
               {"latest", "best=", "lowest="});
+}
+
+void AddFormat(CLI::App* command, InputOptions* options) {
   AddChoice<NameStyle>(command, "--names",
                        {{"split", NameStyle::kSplit},
                         {"lists", NameStyle::kLists},
@@ -88,6 +91,13 @@ void AddStep(CLI::App* command, InputOptions* options) {
                        &options->names, "STYLE",
                        "how names in safetensors and npz become paths: split at dots, lists "
                        "(numbers are positions), flat (one key), or canonical");
+  command->add_flag(
+      "--strict", options->strict,
+      "reject what is unusual, and leaves that are not readable, instead of noting it");
+  command->add_flag("--one-shard", options->one_shard,
+                    "read a shard of safetensors alone, instead of the set that it belongs to");
+  AddValue(command, "--dtype-of", &options->dtype_of, "TYPE=DTYPE",
+           "what a void type of NumPy is: '<V2=bf16'; may be repeated");
 }
 
 void AddForm(CLI::App* command, OutputForm* form) {
@@ -101,7 +111,10 @@ void AddForm(CLI::App* command, OutputForm* form) {
 void AddOne(CLI::App* command, InputOption which, InputOptions* options) {
   switch (which) {
     case kStep:
-      return AddStep(command, options);
+      AddStep(command, options);
+      [[fallthrough]];
+    case kFormat:
+      return AddFormat(command, options);
     case kItem:
       AddValue(command, "--item", &options->items, "NAME", "only this item; may be repeated");
       return;
@@ -199,6 +212,8 @@ void AddWriting(CLI::App* command, WriteOptions* options) {
       "names alone do not restore them), always or never");
   command->add_flag("--drop-static", options->drop_static,
                     "omit static leaves if the format cannot hold them");
+  command->add_flag("--skip-unreadable", options->skip_unreadable,
+                    "leave out the leaves that are not readable");
   command->add_flag("--raw-bits", options->raw_bits,
                     "for .npz and .npy: dtypes that NumPy lacks (bf16, ...) as unsigned integers");
   command->add_flag("--deflate", options->deflate, "for .npz: compress");

@@ -27,6 +27,7 @@ struct InputOptions : SourceOptions {
   std::vector<std::string> items;
   std::vector<std::string> match;
   std::vector<std::string> groups;
+  std::vector<std::string> dtype_of;  // texts of --dtype-of; Open parses them
   std::optional<uint32_t> depth;
   OutputForm form;
 };
@@ -38,7 +39,8 @@ struct WriteInput : InputOptions {
 };
 
 enum InputOption : uint8_t {
-  kStep,     // --step, --names
+  kStep,     // --step, and those of kFormat
+  kFormat,   // --names, --strict, --one-shard, --dtype-of
   kItem,     // --item
   kMatch,    // --match
   kGroup,    // --group
@@ -68,8 +70,8 @@ CLI::Option* AddValue(CLI::App* command, const std::string& name, T* value,
       ->allow_extra_args(false);
 }
 
-// Declares --to, --zstd, --zstd-level, --shard-size, --structure, --drop-static, --raw-bits,
-// --deflate and --force.
+// Declares --to, --zstd, --zstd-level, --shard-size, --structure, --drop-static, --skip-unreadable,
+// --raw-bits, --deflate and --force.
 void AddWriting(CLI::App* command, WriteOptions* options);
 
 // Validators of values. Their errors have the usual form: expected ..., found '...'.

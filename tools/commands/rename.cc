@@ -144,7 +144,8 @@ absl::Status WriteRenamed(const Input& input, const std::vector<RenamedItem>& re
                           const RenameArguments& arguments) {
   ModelWriter writer(arguments.writing);
   LEAFSTORE_RETURN_IF_ERROR(writer.Check(arguments.out));
-  LEAFSTORE_ASSIGN_OR_RETURN(Model model, LoadModel(*input.source, input.items));
+  LEAFSTORE_ASSIGN_OR_RETURN(
+      Model model, LoadModel(*input.source, input.items, arguments.writing.skip_unreadable));
   bool lost = false;
   for (size_t i = 0; i < renamed.size(); ++i) {
     LEAFSTORE_RETURN_IF_ERROR(

@@ -119,10 +119,17 @@ absl::Status Split(const SplitArguments& arguments) {
                 {.groups = true, .own_leaves = true, .allow_no_leaves = arguments.allow_empty}));
   const std::vector<std::string> groups = GroupNames(input.items, input.groups);
   LEAFSTORE_ASSIGN_OR_RETURN(const auto files, OutputNames(arguments.out, groups));
-  LEAFSTORE_ASSIGN_OR_RETURN(Model model, LoadModel(*input.source, input.items));
+  LEAFSTORE_ASSIGN_OR_RETURN(
+      Model model, LoadModel(*input.source, input.items, arguments.writing.skip_unreadable));
   LEAFSTORE_ASSIGN_OR_RETURN(
       std::vector<Model> parts,
       FileError(input.source->file, SplitModel(input, groups, std::move(model))));
+  for (Model& part : parts) {
+    part.notes = input.source->notes;
+    for (const SourceItem* item : input.items) {
+      part.left_out.insert(part.left_out.end(), item->unreadable.begin(), item->unreadable.end());
+    }
+  }
   if (arguments.no_rest) parts.pop_back();
   for (size_t i = 0; i < parts.size(); ++i) {
     if (!parts[i].items.empty()) LEAFSTORE_RETURN_IF_ERROR(writer.Check(files[i]));

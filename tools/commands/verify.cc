@@ -24,7 +24,7 @@ Examples:
   leafstore verify *.leaf --json | jq '.files[] | select(.ok | not)'
 
 The JSON is one object with the fields schema, files, damaged; a file has file, ok, format, step,
-bytes, error.
+bytes, error, notes, unreadable.
 
 Exit codes: 0 every file is intact; 1 a file is damaged, missing or unreadable, or the output cannot
 be written; 2 usage.)";
@@ -36,22 +36,35 @@ struct Verified {
   int64_t bytes = 0;
   int64_t tensors = 0;
   absl::Status status;
+  std::vector<std::string> notes = {};
+  std::vector<UnreadableLeaf> unreadable = {};
 };
 
+// Returns the word for an error: only what is damaged is called so.
+absl::string_view WordFor(const absl::Status& status) {
+  const ErrorReason reason = ReasonOf(status);
+  if (reason == ErrorReason::kUnusual) return "UNUSUAL";
+  return absl::IsDataLoss(status) && reason != ErrorReason::kAmbiguous ? "DAMAGED" : "ERROR";
+}
+
 // Verifies one file. The result holds the error.
-Verified VerifyOne(const std::string& file, std::optional<int64_t> step, int threads) {
+Verified VerifyOne(const std::string& file, std::optional<int64_t> step,
+                   const InputOptions& input) {
   Verified verified{file, step};
-  InputOptions options;
+  InputOptions options = input;
   options.name = file;
-  options.io.threads = threads;
+  options.step.clear();
   const absl::StatusOr<SourcePtr> source =
       Open(options, /*verify=*/true, absl::StrCat("verifying ", Printable(file)));
   verified.status = source.status();
   if (!source.ok()) return verified;
   verified.format = (*source)->format;
   verified.bytes = (*source)->file_size;
+  verified.notes = (*source)->notes;
   for (const SourceItem& item : (*source)->items) {
     verified.tensors += ItemRows(item).ListedTotals().tensors;
+    verified.unreadable.insert(verified.unreadable.end(), item.unreadable.begin(),
+                               item.unreadable.end());
   }
   verified.status = FileError((*source)->file, (*source)->verify());
   return verified;
@@ -60,12 +73,14 @@ Verified VerifyOne(const std::string& file, std::optional<int64_t> step, int thr
 void PrintVerified(const Verified& one, Output* out) {
   const std::string name = Printable(one.file);
   if (one.status.ok()) {
-    return out->Write(name, ": ", out->Styled(Style::kGreen, "ok"), ", ", HumanBytes(one.bytes),
-                      ", ", CountOf(one.tensors, "tensor", "tensors"), "\n");
+    return out->Write(
+        name, ": ", out->Styled(Style::kGreen, "ok"), ", ", HumanBytes(one.bytes), ", ",
+        CountOf(one.tensors, "tensor", "tensors"),
+        one.unreadable.empty() ? "" : absl::StrCat(", ", one.unreadable.size(), " not readable"),
+        "\n");
   }
   const std::string why = Printable(one.status.message());
-  out->Write(name, ": ",
-             out->Styled(Style::kRed, absl::IsDataLoss(one.status) ? "DAMAGED" : "ERROR"), ": ",
+  out->Write(name, ": ", out->Styled(Style::kRed, WordFor(one.status)), ": ",
              absl::StripPrefix(why, absl::StrCat(name, ": ")), "\n");
 }
 
@@ -75,7 +90,9 @@ Json VerifiedToJson(const Verified& one) {
           {"format", one.format ? Json(SourceFormatName(*one.format)) : Json(nullptr)},
           {"step", ToJson(one.step)},
           {"bytes", one.bytes},
-          {"error", one.status.ok() ? Json(nullptr) : Json(one.status.message())}};
+          {"error", one.status.ok() ? Json(nullptr) : Json(one.status.message())},
+          {"notes", one.notes},
+          {"unreadable", ToJson(one.unreadable)}};
 }
 
 // Verifies all files that the names select. Calls `done` after each file, and stops when it returns
@@ -92,8 +109,8 @@ absl::StatusOr<std::vector<Verified>> VerifyAll(const VerifyOptions& options,
     if (steps.ok()) files.assign(steps->begin(), steps->end());
     if (files.empty()) files.emplace_back(std::nullopt, name);
     for (const auto& [step, file] : files) {
-      all.push_back(steps.ok() ? VerifyOne(file, step, options.io.threads)
-                               : Verified{name, {}, {}, 0, 0, steps.status()});
+      all.push_back(steps.ok() ? VerifyOne(file, step, named)
+                               : Verified{name, {}, {}, 0, 0, steps.status(), {}, {}});
       if (!done(all.back())) return all;
     }
   }

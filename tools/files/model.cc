@@ -164,6 +164,10 @@ absl::Status ModelWriter::WriteAs(SourceFormat format, Model model, const std::s
 
 absl::Status ModelWriter::Write(Model model, const std::string& path) {
   LEAFSTORE_ASSIGN_OR_RETURN(const SourceFormat format, FormatOf(path));
+  if (written_.empty()) {
+    notes_ = std::move(model.notes);
+    left_out_ = std::move(model.left_out);
+  }
   return FileError(path, WriteAs(format, std::move(model), path));
 }
 
@@ -177,7 +181,10 @@ absl::Status ModelWriter::CommitAndPrint(const OutputForm& form) {
     if (form.json) continue;
     out.Write(out.Styled(Style::kBold, Printable(file)), ": ", HumanBytes(opened->size()), "\n");
   }
-  const Json json = {{"schema", kJsonSchema}, {"files", std::move(list)}};
+  const Json json = {{"schema", kJsonSchema},
+                     {"files", std::move(list)},
+                     {"notes", notes_},
+                     {"left_out", ToJson(left_out_)}};
   if (form.json) out.Write(JsonText(json), "\n");
   return out.Finish();
 }

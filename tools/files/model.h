@@ -38,6 +38,8 @@ struct Model {
   std::vector<ModelItem> items;
   Metadata metadata;  // of a checkpoint
   Metrics metrics;
+  std::vector<std::string> notes;        // of the source
+  std::vector<UnreadableLeaf> left_out;  // --skip-unreadable
 };
 
 struct WriteOptions {
@@ -47,6 +49,7 @@ struct WriteOptions {
   std::string shard_size;
   StructureSave structure = StructureSave::kAuto;
   bool drop_static = false;
+  bool skip_unreadable = false;
   bool raw_bits = false;
   bool deflate = false;
   bool force = false;
@@ -69,8 +72,8 @@ class ModelWriter {
   // Renames the temporary files into place. Errors: those of OutputFiles::Commit.
   absl::Status Commit() { return files_.Commit(); }
 
-  // Like Commit, but also prints the files: a line each, or one object (schema, files: file,
-  // bytes). Errors: also those of Output::Finish.
+  // Like Commit, but also prints the files: a line each, or one object (schema, files: file, bytes;
+  // notes and left_out of the first model). Errors: also those of Output::Finish.
   absl::Status CommitAndPrint(const OutputForm& form);
 
  private:
@@ -86,6 +89,8 @@ class ModelWriter {
   WriteOptions options_;
   OutputFiles files_;
   std::vector<std::string> written_;
+  std::vector<std::string> notes_;
+  std::vector<UnreadableLeaf> left_out_;
 };
 
 }  // namespace leafstore::tools

@@ -24,6 +24,10 @@ constexpr std::pair<ErrorReason, const char*> kAdviceByReason[] = {
     {ErrorReason::kNewerVersion, "; use a newer leafstore to read it"},
     {ErrorReason::kNotThisFormat,
      "; is it a leafstore checkpoint? If so, its beginning is damaged: use another copy"},
+    {ErrorReason::kUnusual, "; without --strict it is read, with a note"},
+    {ErrorReason::kForeign, ""},
+    {ErrorReason::kIncomplete, "; copy all of them into one directory"},
+    {ErrorReason::kAmbiguous, "; it contradicts itself, so it must be written again"},
     {ErrorReason::kTruncated, "; use another copy or an older checkpoint"}};
 constexpr std::pair<absl::StatusCode, const char*> kAdviceByCode[] = {
     {absl::StatusCode::kNotFound, "; check the name"},

@@ -61,6 +61,14 @@ Json ToJson(LeafDiff::What what) {
   return kNames[static_cast<size_t>(what)];
 }
 
+Json ToJson(const std::vector<UnreadableLeaf>& unreadable) {
+  Json list = Json::array();
+  for (const UnreadableLeaf& one : unreadable) {
+    list.push_back({{"name", one.name}, {"what", one.what}, {"bytes", one.byte_size}});
+  }
+  return list;
+}
+
 void AddLeafFields(const EntryInfo& entry, Json* json) {
   if (entry.value != nullptr) {
     (*json)["value_kind"] = ValueKindName(entry.value->kind());
@@ -80,6 +88,7 @@ Json SourceHead(const Source& source) {
   head["metadata"] = ToJson(source.metadata);
   head["metrics"] = ToJson(source.metrics);
   head[source.format == SourceFormat::kLeaf ? "bases" : "shards"] = source.other_files;
+  head["notes"] = source.notes;
   return head;
 }
 

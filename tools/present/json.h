@@ -84,12 +84,14 @@ inline constexpr StatField kStatFields[] = {
 // Bytes become hexadecimal; a float that is not a number in JSON becomes text.
 Json ToJson(const Value& value);
 Json ToJson(LeafDiff::What what);
+// Returns a list of objects with name, what and bytes.
+Json ToJson(const std::vector<UnreadableLeaf>& unreadable);
 Json ShapeToJson(ShapeRef shape);
 // Adds value_kind and value of a static leaf, or dtype and shape of a tensor.
 void AddLeafFields(const EntryInfo& entry, Json* json);
 
-// Returns schema, file, format, step, file_bytes, format_version, metadata, metrics, and bases or
-// shards.
+// Returns schema, file, format, step, file_bytes, format_version, metadata, metrics, bases or
+// shards, and notes.
 Json SourceHead(const Source& source);
 
 // An object whose last field is a list. The destructor ends both.

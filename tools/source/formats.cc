@@ -2,15 +2,14 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstring>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 
 #include "leafstore/core/error_reason.h"
 #include "leafstore/core/status_macros.h"
+#include "leafstore/interop/internal/foreign.h"
 #include "leafstore/interop/numpy/npy.h"
 #include "leafstore/interop/numpy/npz.h"
 #include "leafstore/interop/safetensors/checkpoint.h"
@@ -27,24 +26,10 @@ using Places = std::optional<std::vector<uint32_t>>;  // null: all
 
 constexpr absl::string_view kLeafMagic("\x89LEAF\r\n\x1a", 8);
 constexpr absl::string_view kIndexSuffix = ".safetensors.index.json";
-constexpr absl::string_view kSafetensorsSuffix = ".safetensors";
 
 constexpr absl::string_view kNpyMagic("\x93NUMPY", 6);
 constexpr absl::string_view kZipMagic("PK\x03\x04", 4);
 constexpr absl::string_view kEmptyZipMagic("PK\x05\x06", 4);
-
-// Returns whether `head` begins with a length that fits into the file, and an object.
-bool IsSafetensors(absl::string_view head, int64_t file_size) {
-  if (head.size() < 9 || head[8] != '{') return false;
-  uint64_t length = 0;
-  std::memcpy(&length, head.data(), sizeof(length));
-  return length >= 2 && length <= static_cast<uint64_t>(file_size) - 8;
-}
-
-bool IsIndex(absl::string_view head) {
-  const size_t first = head.find_first_not_of(" \t\r\n");
-  return first != absl::string_view::npos && head[first] == '{';
-}
 
 // Returns whether `head` begins with `magic`, or is a prefix of it.
 bool Begins(absl::string_view head, absl::string_view magic) {
@@ -55,22 +40,26 @@ bool Begins(absl::string_view head, absl::string_view magic) {
 // Returns the format by the first bytes of a file; kSafetensors is a file, or an index of several.
 // The name decides only where the bytes do not: a damaged file is then opened in the format of its
 // name, so that the error is that of the format, with the position of the damage. error: the file
-// system's; DataLoss: none of the formats, with what was expected and found.
+// system's; kForeign: a file of another kind; DataLoss: none of the formats, with what was expected
+// and found.
 absl::StatusOr<SourceFormat> DetectFormat(const std::string& file) {
   LEAFSTORE_ASSIGN_OR_RETURN(const auto opened, FileSystem::Posix().Open(file));
-  std::string head(static_cast<size_t>(std::min<int64_t>(opened->size(), 16)), '\0');
+  std::string head(std::min(static_cast<size_t>(opened->size()), internal::kForeignBegin), '\0');
   LEAFSTORE_RETURN_IF_ERROR(
       opened->ReadAt(0, absl::MakeSpan(reinterpret_cast<std::byte*>(head.data()), head.size())));
   if (Begins(head, kLeafMagic)) return SourceFormat::kLeaf;
   if (Begins(head, kNpyMagic)) return SourceFormat::kNpy;
   if (Begins(head, kZipMagic) || Begins(head, kEmptyZipMagic)) return SourceFormat::kNpz;
-  if (IsSafetensors(head, opened->size()) || IsIndex(head) || absl::EndsWith(file, kIndexSuffix)) {
+  if (internal::LooksLikeSafetensors(head, opened->size()) || internal::LooksLikeJson(head) ||
+      absl::EndsWith(file, kIndexSuffix)) {
     return SourceFormat::kSafetensors;
   }
+  LEAFSTORE_RETURN_IF_ERROR(
+      internal::CheckNotForeign(head, "a checkpoint, safetensors, .npz or .npy"));
   if (const std::optional<SourceFormat> named = FormatOfName(file)) return *named;
   // It may be a checkpoint whose first bytes are damaged, hence "preamble".
   const std::string found =
-      head.empty() ? "an empty file" : absl::StrCat("'", absl::CHexEscape(head), "'");
+      head.empty() ? "an empty file" : absl::StrCat("'", absl::CHexEscape(head.substr(0, 16)), "'");
   return WithReason(
       absl::DataLossError(absl::StrCat(
           "preamble: expected '", absl::CHexEscape(kLeafMagic),
@@ -81,15 +70,19 @@ absl::StatusOr<SourceFormat> DetectFormat(const std::string& file) {
 }
 
 SourceOr OpenSafetensors(const std::string& file, const SourceOptions& options) {
-  LEAFSTORE_ASSIGN_OR_RETURN(
-      const SafetensorsReader reader,
-      SafetensorsReader::Open(file, {.io = options.io, .names = options.names}));
+  LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsReader reader,
+                             SafetensorsReader::Open(file, {.io = options.io,
+                                                            .names = options.names,
+                                                            .strict = options.strict,
+                                                            .skip_unreadable = true,
+                                                            .one_shard = options.one_shard}));
   LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsLeaves* leaves, reader.GetLeaves());
   auto source = std::make_unique<Source>();
   source->format = SourceFormat::kSafetensors;
-  source->file = reader.path();
+  source->file = reader.file();
   source->file_size = reader.file_size();
   source->description = "safetensors";
+  source->notes = reader.notes();
   if (reader.metadata()) source->metadata = *reader.metadata();
   if (reader.is_set()) {
     source->other_files = reader.shards();
@@ -98,10 +91,11 @@ SourceOr OpenSafetensors(const std::string& file, const SourceOptions& options) 
   }
   source->items.push_back(
       {.name = std::string(kOnlyItem),
-       .file = reader.path(),
+       .file = reader.file(),
        .layout = leaves->layout(),
        .slots = leaves->slots(),
        .grouping = leaves->grouping(),
+       .unreadable = reader.unreadable(),
        .entry = [leaves](uint32_t place) { return leaves->entry(place); },
        .load = [reader](Places places) { return reader.Load({.places = std::move(places)}); },
        .save_options = [reader] { return ItemOptionsFromSafetensors(reader); }});
@@ -119,10 +113,13 @@ EntryInfo EntryOf(const Leaf& leaf) {
 // Opens a file of NumPy, and loads its leaves.
 SourceOr OpenNumpy(SourceFormat format, const std::string& file, const SourceOptions& options) {
   ParamStore loaded;
+  std::vector<UnreadableLeaf> unreadable;
+  NumpyOptions numpy = {.names = options.names, .void_dtypes = options.void_dtypes};
+  if (!options.strict) numpy.unreadable = &unreadable;
   if (format == SourceFormat::kNpz) {
-    LEAFSTORE_ASSIGN_OR_RETURN(loaded, LoadNpz(file, {.names = options.names}));
+    LEAFSTORE_ASSIGN_OR_RETURN(loaded, LoadNpz(file, numpy));
   } else {
-    LEAFSTORE_ASSIGN_OR_RETURN(Tensor tensor, LoadNpy(file));
+    LEAFSTORE_ASSIGN_OR_RETURN(Tensor tensor, LoadNpy(file, numpy));
     LEAFSTORE_ASSIGN_OR_RETURN(loaded, ParamStore::FromEntries({{Path(), std::move(tensor)}}));
   }
   LEAFSTORE_ASSIGN_OR_RETURN(const auto opened, FileSystem::Posix().Open(file));
@@ -136,6 +133,7 @@ SourceOr OpenNumpy(SourceFormat format, const std::string& file, const SourceOpt
                            .file = file,
                            .layout = store->layout(),
                            .slots = store->slots(),
+                           .unreadable = std::move(unreadable),
                            .entry = [store](uint32_t place) { return EntryOf(store->leaf(place)); },
                            .load =
                                [store](const Places& places) {
@@ -200,29 +198,15 @@ absl::StatusOr<std::unique_ptr<Source>> OpenFile(const std::string& file,
   return LeafSource(reader);
 }
 
-absl::StatusOr<std::string> FileOfDirectory(const std::string& directory) {
+absl::StatusOr<std::unique_ptr<Source>> OpenSafetensorsDirectory(const std::string& directory,
+                                                                 const SourceOptions& options) {
+  SourceOr source = OpenSafetensors(directory, options);
+  if (ReasonOf(source.status()) != ErrorReason::kNotThisFormat) return source;
   LEAFSTORE_ASSIGN_OR_RETURN(const auto names, FileSystem::Posix().List(directory));
-  for (const absl::string_view suffix : {kIndexSuffix, kSafetensorsSuffix}) {
-    std::vector<std::string> found;
-    for (const std::string& name : names) {
-      if (absl::EndsWith(name, suffix)) found.push_back(name);
-    }
-    if (found.size() == 1) return absl::StrCat(directory, "/", found[0]);
-    if (found.size() > 1) {
-      constexpr size_t kMaxNamed = 10;
-      if (found.size() > kMaxNamed) {
-        found.resize(kMaxNamed);
-        found.emplace_back("...");
-      }
-      return absl::InvalidArgumentError(absl::StrCat(directory, ": expected one *", suffix,
-                                                     ", found ", absl::StrJoin(found, ", "),
-                                                     "; specify one of them"));
-    }
-  }
   return absl::InvalidArgumentError(absl::StrCat(
       directory,
       ": expected a directory of checkpoints (step-<20 digits>.leaf) or of safetensors "
-      "(*.safetensors.index.json, or one *.safetensors), found neither among ",
+      "(*.safetensors.index.json, or *.safetensors), found neither among ",
       names.size(), names.size() == 1 ? " name" : " names", "; name a checkpoint's file"));
 }
 

@@ -128,8 +128,22 @@ absl::StatusOr<std::unique_ptr<Source>> OpenDirectory(const std::string& directo
     return absl::NotFoundError(absl::StrCat(
         directory, ": expected checkpoints (step-<20 digits>.leaf) to choose one of, found none"));
   }
-  LEAFSTORE_ASSIGN_OR_RETURN(const std::string file, FileOfDirectory(directory));
-  return OpenFile(file, options);
+  return OpenSafetensorsDirectory(directory, options);
+}
+
+// Passes what is unusual, and what is not readable, to `note`.
+void PassNotes(const Source& source, const std::function<void(absl::string_view)>& note) {
+  constexpr size_t kMaxNamed = 10;
+  if (!note) return;
+  for (const std::string& line : source.notes) note(absl::StrCat("note: ", line));
+  for (const SourceItem& item : source.items) {
+    const size_t count = item.unreadable.size();
+    for (size_t i = 0; i < std::min(count, kMaxNamed); ++i) {
+      const UnreadableLeaf& one = item.unreadable[i];
+      note(absl::StrCat("note: '", one.name, "' is not readable: ", one.what));
+    }
+    if (count > kMaxNamed) note(absl::StrCat("note: nor are ", count - kMaxNamed, " others"));
+  }
 }
 
 // A damaged file may have any size in its manifest.
@@ -227,6 +241,7 @@ absl::StatusOr<SourcePtr> OpenSource(const SourceOptions& options) {
                                                 : OpenFile(name, options)));
   source->name = options.name;
   source->verifies = options.verify;
+  PassNotes(*source, options.note);
   return SourcePtr(std::move(source));
 }
 

@@ -10,7 +10,7 @@
 //   run                    a managed directory: its newest intact checkpoint
 //   run@1000               the checkpoint of a step; {.step = "1000"} is equivalent
 //   model.safetensors      a safetensors file
-//   m.safetensors.index.json, or the directory that has it (or has one safetensors file)
+//   m.safetensors.index.json, or a directory of safetensors (interop/safetensors/reader.h, Paths)
 //   weights.npz, w.npy     NumPy files
 //
 // A source has items. An item has a Layout, the set of slots that the file holds, and a leaf for
@@ -69,7 +69,8 @@ struct SourceItem {
   SlotSet slots;  // those of the layout that the file holds
   std::optional<Grouping> grouping = {};
   Metadata metadata = {};
-  bool has_checksums = false;  // for each tensor
+  bool has_checksums = false;                   // for each tensor
+  std::vector<UnreadableLeaf> unreadable = {};  // not among the leaves
 
   // What the format defines. `entry` describes the leaf at `place`, which must be below size(),
   // without reading it, in O(1); fields that the format does not have are 0. `load` loads the
@@ -101,6 +102,7 @@ struct Source {
   Metadata metadata;
   Metrics metrics;
   std::vector<std::string> other_files;  // the names of other files that hold some of the tensors
+  std::vector<std::string> notes;        // what is unusual about the file, a line each
   // The checksums of tensors are verified when they are loaded (SourceOptions::verify).
   bool verifies = true;
   std::vector<SourceItem> items;
@@ -129,24 +131,30 @@ struct SourceOptions {
   bool verify = true;
   // How the names of formats without structure become paths.
   NameStyle names = NameStyle::kSplit;
-  // Called with one line, without its end, for each skipped checkpoint. May be null.
+  // Rejects files that would have notes, or leaves that are not readable.
+  bool strict = false;
+  // Reads a file of safetensors alone, even if its name says that it is one of several.
+  bool one_shard = false;
+  // NumpyOptions::void_dtypes.
+  std::map<int, DType> void_dtypes = {};
+  // Called with one line, without its end, for each skipped checkpoint, each of Source::notes, and
+  // the leaves that are not readable. May be null.
   std::function<void(absl::string_view)> note;
 };
 
 // Opens the source that `options` name.
 absl::StatusOr<SourcePtr> OpenSource(const SourceOptions& options);
 
-// The parts of OpenSource that depend on the format (formats.cc). OpenFile and LeafSource return a
-// source, of which OpenSource sets `name`, `step` and `verifies`. The content of the file decides
-// its format. error: the reader's of that format. NumPy files are read in full; an array is the
-// only leaf, at the empty path.
+// The parts of OpenSource that depend on the format (formats.cc). They return a source, of which
+// OpenSource sets `name`, `step` and `verifies`. The content of the file decides its format. error:
+// the reader's of that format. NumPy files are read in full; an array is the only leaf, at the
+// empty path.
 absl::StatusOr<std::unique_ptr<Source>> OpenFile(const std::string& file,
                                                  const SourceOptions& options);
 std::unique_ptr<Source> LeafSource(const CheckpointReader& reader);
-// Returns the file to read in a directory that is not a managed one: the only
-// `*.safetensors.index.json`, else the only safetensors file. error InvalidArgument: neither, or
-// several.
-absl::StatusOr<std::string> FileOfDirectory(const std::string& directory);
+// Opens a directory that is not a managed one.
+absl::StatusOr<std::unique_ptr<Source>> OpenSafetensorsDirectory(const std::string& directory,
+                                                                 const SourceOptions& options);
 
 using Steps = std::map<int64_t, std::string>;
 // Returns the files of all checkpoints of a managed directory by step; none if `name` is not a

@@ -33,12 +33,12 @@ absl::StatusOr<absl::Span<const std::byte>> ReadBegin(const FileBytes& file, int
   return absl::Span<const std::byte>(out);
 }
 
+// Reads the header of a file, of which `bytes` are the first ones.
 absl::StatusOr<SafetensorsHeader> ReadHeader(const FileBytes& file,
+                                             absl::Span<const std::byte> bytes,
                                              const SafetensorsReadOptions& options) {
   constexpr int64_t kPrefix = sizeof(uint64_t);
   Buffer scratch;
-  LEAFSTORE_ASSIGN_OR_RETURN(absl::Span<const std::byte> bytes,
-                             ReadBegin(file, std::min(file.size(), kFirstRead), &scratch));
   if (const absl::string_view begin = AsText(bytes); !LooksLikeSafetensors(begin, file.size())) {
     LEAFSTORE_RETURN_IF_ERROR(WithContext(CheckNotForeign(begin, kExpected), file.path()));
   }
@@ -133,23 +133,23 @@ absl::Status SafetensorsFile::OpenPlace(const SafetensorsPlace& place) {
 
 absl::Status SafetensorsFile::OpenFile(std::unique_ptr<FileBytes> bytes) {
   Buffer scratch;
-  LEAFSTORE_ASSIGN_OR_RETURN(
-      const auto begin,
-      ReadBegin(*bytes, std::min<int64_t>(bytes->size(), kForeignBegin), &scratch));
+  LEAFSTORE_ASSIGN_OR_RETURN(const auto begin,
+                             ReadBegin(*bytes, std::min(bytes->size(), kFirstRead), &scratch));
   if (absl::EndsWith(bytes->path(), ".json") || LooksLikeJson(AsText(begin))) {
     LEAFSTORE_ASSIGN_OR_RETURN(SafetensorsIndex index, ReadIndex(*bytes));
     return OpenIndex(bytes->path(), std::move(index));
   }
   std::string name = FileNameOf(bytes->path());
-  LEAFSTORE_RETURN_IF_ERROR(AddShard(std::move(name), std::move(bytes)));
+  LEAFSTORE_RETURN_IF_ERROR(AddShard(std::move(name), std::move(bytes), begin));
   return Finish();
 }
 
-absl::Status SafetensorsFile::AddShard(std::string name, std::unique_ptr<FileBytes> bytes) {
+absl::Status SafetensorsFile::AddShard(std::string name, std::unique_ptr<FileBytes> bytes,
+                                       absl::Span<const std::byte> begin) {
   Shard shard;
   shard.name = std::move(name);
   shard.bytes = std::move(bytes);
-  LEAFSTORE_ASSIGN_OR_RETURN(shard.header, ReadHeader(*shard.bytes, options_));
+  LEAFSTORE_ASSIGN_OR_RETURN(shard.header, ReadHeader(*shard.bytes, begin, options_));
   shards_.push_back(std::move(shard));
   return absl::OkStatus();
 }
@@ -164,7 +164,11 @@ absl::Status SafetensorsFile::OpenShards(const std::string& beside,
       continue;
     }
     if (!bytes.ok()) return bytes.status();
-    if (missing.empty()) LEAFSTORE_RETURN_IF_ERROR(AddShard(name, *std::move(bytes)));
+    if (!missing.empty()) continue;
+    Buffer scratch;
+    LEAFSTORE_ASSIGN_OR_RETURN(
+        const auto begin, ReadBegin(**bytes, std::min((*bytes)->size(), kFirstRead), &scratch));
+    LEAFSTORE_RETURN_IF_ERROR(AddShard(name, *std::move(bytes), begin));
   }
   if (missing.empty()) return absl::OkStatus();
   return WithReason(

@@ -94,7 +94,9 @@ class SafetensorsFile {
   // Opens shards, whose names are relative to the directory of the path `beside`. error NotFound:
   // names all that do not exist.
   absl::Status OpenShards(const std::string& beside, absl::Span<const std::string> names);
-  absl::Status AddShard(std::string name, std::unique_ptr<FileBytes> bytes);
+  // Reads the header of a shard, of which `begin` are the first bytes.
+  absl::Status AddShard(std::string name, std::unique_ptr<FileBytes> bytes,
+                        absl::Span<const std::byte> begin);
   // Finishes opening after the last shard.
   absl::Status Finish();
   // Checks that each tensor of the index is in the file that the index names. Other tensors of

@@ -8,6 +8,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 #include "re2/re2.h"
 
 #include "leafstore/core/error_reason.h"
@@ -74,6 +75,31 @@ bool Contains(absl::Span<const std::string> names, absl::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
+// The safetensors of a directory, without indexes.
+struct Contents {
+  std::vector<std::string> all;
+  std::vector<std::string> files;                          // not shards
+  std::map<std::string, std::pair<int64_t, Shards>> sets;  // the count and the shards of each
+};
+
+Contents ContentsOf(absl::Span<const std::string> names) {
+  Contents contents;
+  for (const std::string& name : names) {
+    if (!absl::EndsWith(name, kFileSuffix)) continue;
+    contents.all.push_back(name);
+    const std::optional<ShardName> shard = ParseShardName(name);
+    if (!shard.has_value()) {
+      contents.files.push_back(name);
+      continue;
+    }
+    auto& [count, shards] = contents.sets[shard->set];
+    count = shard->count;
+    // Two with one number, `-1-of-2` and `-01-of-2`, are not a set.
+    if (!shards.emplace(shard->number, name).second) contents.files.push_back(name);
+  }
+  return contents;
+}
+
 absl::Status AddNotRead(absl::string_view taken, absl::string_view other, Notes* notes) {
   return notes->Add("two models", [&] {
     return absl::DataLossError(absl::StrCat("expected one model in the directory, found ", taken,
@@ -106,56 +132,44 @@ bool IsIndexName(absl::string_view name) {
 
 std::string ListForMessage(absl::Span<const std::string> names) {
   const size_t named = std::min(names.size(), kMaxListed);
-  return absl::StrCat(absl::StrJoin(names.subspan(0, named), ", "),
-                      names.size() > named ? absl::StrCat(" and ", names.size() - named, " more")
-                                           : "");
+  return absl::StrCat(
+      absl::StrJoin(names.subspan(0, named), ", "),
+      names.size() > named ? absl::StrCat(" and ", names.size() - named, " more") : "");
 }
 
 absl::StatusOr<SafetensorsPlace> FindInDirectory(const std::string& directory,
                                                  absl::Span<const std::string> names,
                                                  Notes* notes) {
-  const auto in = [&](absl::string_view name) {
-    return absl::StrCat(directory, absl::EndsWith(directory, "/") ? "" : "/", name);
+  const auto file = [&](absl::string_view name) {
+    return SafetensorsPlace{
+        SafetensorsPlace::kFile, absl::StrCat(absl::StripSuffix(directory, "/"), "/", name), {}};
   };
   LEAFSTORE_ASSIGN_OR_RETURN(const std::string index, ChooseIndex(names));
   if (!index.empty()) {
-    const std::string single = absl::StrCat(index.substr(0, absl::string_view(index).find(kIndexInfix)), kFileSuffix);
+    const absl::string_view stem = index;
+    const std::string single = absl::StrCat(stem.substr(0, stem.find(kIndexInfix)), kFileSuffix);
     if (Contains(names, single)) LEAFSTORE_RETURN_IF_ERROR(AddNotRead(index, single, notes));
-    return SafetensorsPlace{SafetensorsPlace::kFile, in(index), {}};
+    return file(index);
   }
-  std::vector<std::string> all;
-  std::vector<std::string> files;
-  std::map<std::string, std::pair<int64_t, Shards>> sets;
-  for (const std::string& name : names) {
-    if (!absl::EndsWith(name, kFileSuffix)) continue;
-    all.push_back(name);
-    if (const std::optional<ShardName> shard = ParseShardName(name)) {
-      auto& [count, shards] = sets[shard->set];
-      count = shard->count;
-      // Two with one number, `-1-of-2` and `-01-of-2`, are no set.
-      if (!shards.emplace(shard->number, name).second) files.push_back(name);
-    } else {
-      files.push_back(name);
+  const Contents contents = ContentsOf(names);
+  if (contents.all.empty()) {
+    return WithReason(
+        absl::NotFoundError(absl::StrCat("expected ", kIndexOfDirectory, " or ", kFileOfDirectory,
+                                         " in it, or other safetensors, found none")),
+        ErrorReason::kNotThisFormat);
+  }
+  if (Contains(contents.files, kFileOfDirectory)) {
+    if (!contents.sets.empty()) {
+      const Shards& others = contents.sets.begin()->second.second;
+      LEAFSTORE_RETURN_IF_ERROR(AddNotRead(kFileOfDirectory, others.begin()->second, notes));
     }
+    return file(kFileOfDirectory);
   }
-  const bool has_usual = Contains(files, kFileOfDirectory);
-  if (all.empty()) {
-    return WithReason(absl::NotFoundError(absl::StrCat(
-                          "expected ", kIndexOfDirectory, " or ", kFileOfDirectory,
-                          " in it, or other safetensors, found none")),
-                      ErrorReason::kNotThisFormat);
+  if (contents.files.size() + contents.sets.size() > 1) {
+    return Several("*.safetensors", contents.all);
   }
-  if (has_usual || (files.size() == 1 && sets.empty())) {
-    if (!sets.empty()) {
-      LEAFSTORE_RETURN_IF_ERROR(
-          AddNotRead(kFileOfDirectory, sets.begin()->second.second.begin()->second, notes));
-    }
-    return SafetensorsPlace{SafetensorsPlace::kFile,
-                            in(has_usual ? std::string(kFileOfDirectory) : files[0]),
-                            {}};
-  }
-  if (!files.empty() || sets.size() > 1) return Several("*.safetensors", all);
-  const auto& [count, shards] = sets.begin()->second;
+  if (!contents.files.empty()) return file(contents.files[0]);
+  const auto& [count, shards] = contents.sets.begin()->second;
   return ShardsPlace(directory, count, shards, notes);
 }
 
