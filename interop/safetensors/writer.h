@@ -18,8 +18,9 @@
 // but may not survive a power failure.
 //
 // Sets. All shards are written and synced before the first is renamed, and the index is renamed
-// last: without it the set does not exist. Shards get free names and never replace a file, even one
-// that is created meanwhile; after a failure the shards of this save are removed. So with
+// last: without it other programs find no set, and this library reads the shards, if all exist,
+// with a note. Shards get free names and never replace a file, even one that is created meanwhile;
+// after a failure the shards of this save are removed. So with
 // replace_set the old index and shards are unchanged until the new index atomically replaces the
 // old one; only then are the old shards removed. A crash leaves the old set or the new one, and
 // perhaps shards that no index names, which the next save with replace_set removes. Readers that

@@ -124,6 +124,12 @@ TEST_F(PlacesTest, ShardsCountedFromZero_AreASet) {
   Write("m_0_of_2.safetensors", SmallFile({{"a", 4}}));
   Write("m_1_of_2.safetensors", SmallFile({{"b", 2}}));
   ExpectReads(dir_.path(), {"a", "b"}, ElementsAre(HasSubstr("expected an index")));
+  Write("m_2_of_2.safetensors", SmallFile({{"c", 1}}));
+  EXPECT_THAT(SafetensorsReader::Open(dir_.path()),
+              StatusIs(kInvalid, HasSubstr("expected one set of 2 shards")));
+  std::filesystem::remove(File("m_1_of_2.safetensors"));
+  EXPECT_THAT(SafetensorsReader::Open(dir_.path()),
+              StatusIs(kNotFound, HasSubstr("missing: 1 of 2")));
 }
 
 TEST_F(PlacesTest, SetsOfTwoModels_AreAnError) {

@@ -32,25 +32,31 @@ absl::Status Several(absl::string_view expected, absl::Span<const std::string> f
                                                  ListForMessage(found), "; specify one of them"));
 }
 
-// Returns the shards as a place. error: some are missing.
+// Returns the error of a set that lacks shards.
+absl::Status Incomplete(int64_t count, const std::vector<std::string>& found,
+                        const std::vector<std::string>& missing) {
+  const absl::Span<const std::string> named(missing.data(), std::min(missing.size(), kMaxListed));
+  return WithReason(
+      absl::NotFoundError(absl::StrCat("expected all ", count, " shards of a set, found ",
+                                       found.size(), ": ", ListForMessage(found),
+                                       "; the others are missing: ", absl::StrJoin(named, ", "),
+                                       missing.size() > kMaxListed ? ", ..." : "", " of ", count)),
+      ErrorReason::kIncomplete);
+}
+
+// Returns the shards as a place. error: some are missing, or there are too many.
 absl::StatusOr<SafetensorsPlace> ShardsPlace(const std::string& directory, int64_t count,
                                              const Shards& shards, Notes* notes) {
   SafetensorsPlace place = {SafetensorsPlace::kShards, directory, {}};
   for (const auto& [number, name] : shards) place.shards.push_back(name);
-  const int64_t first = shards.begin()->first == 0 ? 0 : 1;
-  if (static_cast<int64_t>(shards.size()) < count) {
-    std::vector<std::string> missing;
-    for (int64_t i = first; i < first + count && missing.size() <= kMaxListed; ++i) {
-      if (!shards.contains(i)) missing.push_back(absl::StrCat(i));
-    }
-    return WithReason(
-        absl::NotFoundError(absl::StrCat(
-            "expected all ", count, " shards of a set, found ", shards.size(), ": ",
-            ListForMessage(place.shards), "; the others are missing: ",
-            absl::StrJoin(missing.begin(), missing.begin() + std::min(missing.size(), kMaxListed),
-                          ", "),
-            missing.size() > kMaxListed ? ", ..." : "", " of ", count)),
-        ErrorReason::kIncomplete);
+  const int64_t first = shards.begin()->first == 0 ? 0 : 1;  // both conventions exist
+  std::vector<std::string> missing;
+  for (int64_t i = first; i < first + count && missing.size() <= kMaxListed; ++i) {
+    if (!shards.contains(i)) missing.push_back(absl::StrCat(i));
+  }
+  if (!missing.empty()) return Incomplete(count, place.shards, missing);
+  if (static_cast<int64_t>(shards.size()) > count) {
+    return Several(absl::StrCat("set of ", count, " shards"), place.shards);
   }
   LEAFSTORE_RETURN_IF_ERROR(notes->Add("shards without an index", [&] {
     return absl::DataLossError(
