@@ -197,6 +197,16 @@ TEST_F(PlacesTest, UnusualIndexes_AreReadWithANote) {
   }
 }
 
+TEST_F(PlacesTest, StrictReading_SaysWhatAPathIs) {
+  WriteShards();
+  Write(kIndexName, IndexOfTwo("\"metadata\":null,"));
+  EXPECT_THAT(SafetensorsReader::Open(File(ShardNameOf(1, 2)), {.strict = true}),
+              StatusIs(kDamage, HasSubstr("one of its shards")));
+  Write("config.json", "{\"model_type\":\"bert\"}");
+  EXPECT_EQ(ReasonOf(SafetensorsReader::Open(File("config.json"), {.strict = true}).status()),
+            ErrorReason::kForeign);
+}
+
 TEST_F(PlacesTest, NotesOfAShard_NameIt) {
   WriteShards();
   Write(ShardNameOf(2, 2), SafetensorsFileOf("{" + BytesEntry("b", 0, 2) + "}\n", 2));

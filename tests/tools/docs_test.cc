@@ -36,11 +36,11 @@ class DocsTest : public ToolTest {
                                {{"params", flat.def, flat.params}, {"progress", step}},
                                {.io = {.durable = false}})
                     .ok());
-    WriteFile(File("odd.safetensors"),
-              SafetensorsFileOf("{" + BytesEntry("w", 0, 4) +
-                                    R"(,"q":{"dtype":"NF4","shape":[4],"data_offsets":[4,6]}})" +
-                                    "\n",
-                                6));
+    WriteFile(
+        File("odd.safetensors"),
+        SafetensorsFileOf("{" + BytesEntry("w", 0, 4) +
+                              R"(,"q":{"dtype":"NF4","shape":[4],"data_offsets":[4,6]}})" + "\n",
+                          6));
     WriteFile(File("pointer.safetensors"), "version https://git-lfs.github.com/spec/v1\n");
     FlipBit(Run(2) + "/step-00000000000000000002.leaf", 64);
   }

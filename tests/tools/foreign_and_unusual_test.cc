@@ -44,8 +44,8 @@ class UnusualTest : public ToolTest {
   // Each subcommand reads the path, with this note on standard error and in JSON; --strict rejects
   // it, and does not call it damaged.
   void ExpectNoted(const std::string& path, const std::string& note) {
-    for (const char* command : {"inspect", "tree", "cat", "stats", "explain", "convert", "verify",
-                                "diff"}) {
+    for (const char* command :
+         {"inspect", "tree", "cat", "stats", "explain", "convert", "verify", "diff"}) {
       const Ran ran = RunLeafstore(With(command, path));
       EXPECT_EQ(ran.exit_code, 0) << command << ": " << ran.err;
       EXPECT_THAT(ran.err, StartsWith("leafstore: " + path + ": note: ")) << command;
@@ -73,8 +73,8 @@ class UnusualTest : public ToolTest {
   // Each subcommand rejects the path with a message that has these words.
   void ExpectRejected(const std::string& path, const testing::Matcher<std::string>& words,
                       const Args& options = {}) {
-    for (const char* command : {"inspect", "tree", "cat", "stats", "explain", "convert", "verify",
-                                "diff"}) {
+    for (const char* command :
+         {"inspect", "tree", "cat", "stats", "explain", "convert", "verify", "diff"}) {
       Args args = With(command, path);
       args.insert(args.end(), options.begin(), options.end());
       const Ran ran = RunLeafstore(args);
@@ -119,13 +119,12 @@ TEST_F(UnusualTest, UnusualSets_AreReadWithANote) {
 
 TEST_F(UnusualTest, OneShardOfThree_IsRejectedUnlessAskedFor) {
   Write("d/" + ShardNameOf(1, 3), SmallFile({{"a", 4}}));
-  const auto words = AllOf(HasSubstr("found 1: model-00001-of-00003.safetensors"),
-                           HasSubstr("missing: 2, 3 of 3"), HasSubstr("copy all of them"),
-                           Not(HasSubstr("damage")), Not(HasSubstr("DAMAGE")));
+  const auto words =
+      AllOf(HasSubstr("found 1: model-00001-of-00003.safetensors"), HasSubstr("missing: 2, 3 of 3"),
+            HasSubstr("copy all of them"), Not(HasSubstr("damage")), Not(HasSubstr("DAMAGE")));
   ExpectRejected(File("d"), words);
   ExpectRejected(File("d/" + ShardNameOf(1, 3)), words);
-  EXPECT_THAT(Out({"inspect", File("d/" + ShardNameOf(1, 3)), "--one-shard"}),
-              HasSubstr("1 leaf"));
+  EXPECT_THAT(Out({"inspect", File("d/" + ShardNameOf(1, 3)), "--one-shard"}), HasSubstr("1 leaf"));
 }
 
 TEST_F(UnusualTest, ShardsGivenToMerge_AreParts) {
@@ -187,7 +186,8 @@ TEST_F(UnusualTest, UnknownDType_DoesNotAffectTheOthers) {
   EXPECT_THAT(refused.err, AllOf(HasSubstr("1 leaf is not readable, such as 'q'"),
                                  HasSubstr("--skip-unreadable")));
   EXPECT_FALSE(std::filesystem::exists(File("o.leaf")));
-  const Ran written = RunLeafstore({"convert", file, File("o.leaf"), "--skip-unreadable", "--json"});
+  const Ran written =
+      RunLeafstore({"convert", file, File("o.leaf"), "--skip-unreadable", "--json"});
   EXPECT_EQ(written.exit_code, 0);
   EXPECT_THAT(written.err, HasSubstr("1 leaf is left out (--skip-unreadable)"));
   EXPECT_EQ(nlohmann::json::parse(written.out)["left_out"][0]["name"], "q");
@@ -234,9 +234,9 @@ TEST_F(UnusualTest, IndexesAndFilesWithoutSuffix_AreToldByContent) {
   EXPECT_THAT(Out({"inspect", File("d/77aa")}), HasSubstr("safetensors, 1 item"));
   WriteTwoShards(File("v"), "model.fp16");
   Write("v/model.safetensors.index.fp16.json", IndexOfTwo("", "model.fp16"));
-  EXPECT_THAT(Out({"inspect", File("v")}),
-              AllOf(StartsWith(File("v/model.safetensors.index.fp16.json")),
-                    HasSubstr("2 shards")));
+  EXPECT_THAT(
+      Out({"inspect", File("v")}),
+      AllOf(StartsWith(File("v/model.safetensors.index.fp16.json")), HasSubstr("2 shards")));
 }
 
 TEST_F(UnusualTest, NamesOutsideTheDirectory_AreRejected) {

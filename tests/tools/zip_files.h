@@ -31,10 +31,9 @@ inline std::string ZipOf(const std::vector<std::pair<std::string, std::string>>&
   std::string directory;
   for (const auto& [name, bytes] : members) {
     // Version, flags, method, time, date (1980-01-01), CRC, sizes, lengths of the name and of more.
-    const std::string fields =
-        absl::StrCat(little(20, 2), little(0, 6), little(33, 2), little(ZipCrc32(bytes), 4),
-                     little(bytes.size(), 4), little(bytes.size(), 4), little(name.size(), 2),
-                     little(0, 2));
+    const std::string fields = absl::StrCat(
+        little(20, 2), little(0, 6), little(33, 2), little(ZipCrc32(bytes), 4),
+        little(bytes.size(), 4), little(bytes.size(), 4), little(name.size(), 2), little(0, 2));
     absl::StrAppend(&directory, "PK\1\2", little(20, 2), fields, little(0, 10),
                     little(files.size(), 4), name);
     absl::StrAppend(&files, "PK\3\4", fields, name, bytes);

@@ -104,7 +104,8 @@ absl::StatusOr<bool> SafetensorsFile::OpenSetOf(const std::string& path) {
     if (!IsIndexName(other)) continue;
     const std::string index_path = InDirectoryOf(path, other);
     const auto bytes = FileBytes::Open(index_path, options_.io);
-    absl::StatusOr<SafetensorsIndex> index = bytes.ok() ? ReadIndex(**bytes) : bytes.status();
+    absl::StatusOr<SafetensorsIndex> index =
+        bytes.ok() ? ReadIndex(**bytes, /*strict=*/false) : bytes.status();
     if (!index.ok() || !std::binary_search(index->files.begin(), index->files.end(), name)) {
       continue;  // an index of another set
     }
@@ -136,7 +137,7 @@ absl::Status SafetensorsFile::OpenFile(std::unique_ptr<FileBytes> bytes) {
   LEAFSTORE_ASSIGN_OR_RETURN(const auto begin,
                              ReadBegin(*bytes, std::min(bytes->size(), kFirstRead), &scratch));
   if (absl::EndsWith(bytes->path(), ".json") || LooksLikeJson(AsText(begin))) {
-    LEAFSTORE_ASSIGN_OR_RETURN(SafetensorsIndex index, ReadIndex(*bytes));
+    LEAFSTORE_ASSIGN_OR_RETURN(SafetensorsIndex index, ReadIndex(*bytes, options_.strict));
     return OpenIndex(bytes->path(), std::move(index));
   }
   std::string name = FileNameOf(bytes->path());
@@ -178,14 +179,15 @@ absl::Status SafetensorsFile::OpenShards(const std::string& beside,
       ErrorReason::kIncomplete);
 }
 
-absl::StatusOr<SafetensorsIndex> SafetensorsFile::ReadIndex(const FileBytes& bytes) const {
+absl::StatusOr<SafetensorsIndex> SafetensorsFile::ReadIndex(const FileBytes& bytes,
+                                                            bool strict) const {
   if (const int64_t most = MaxSafetensorsHeader(options_.lenient); bytes.size() > most) {
     return absl::ResourceExhaustedError(absl::StrCat(
         bytes.path(), ": expected an index of at most ", most, " bytes, found ", bytes.size()));
   }
   Buffer scratch;
   LEAFSTORE_ASSIGN_OR_RETURN(const auto text, ReadBegin(bytes, bytes.size(), &scratch));
-  return WithContext(ParseSafetensorsIndex(AsText(text), options_.strict), bytes.path());
+  return WithContext(ParseSafetensorsIndex(AsText(text), strict), bytes.path());
 }
 
 absl::Status SafetensorsFile::OpenIndex(const std::string& path, SafetensorsIndex index) {

@@ -89,7 +89,7 @@ class SafetensorsFile {
   absl::Status OpenPlace(const SafetensorsPlace& place);
   // Opens a file, or an index.
   absl::Status OpenFile(std::unique_ptr<FileBytes> bytes);
-  absl::StatusOr<SafetensorsIndex> ReadIndex(const FileBytes& bytes) const;
+  absl::StatusOr<SafetensorsIndex> ReadIndex(const FileBytes& bytes, bool strict) const;
   absl::Status OpenIndex(const std::string& path, SafetensorsIndex index);
   // Opens shards, whose names are relative to the directory of the path `beside`. error NotFound:
   // names all that do not exist.

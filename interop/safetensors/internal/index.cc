@@ -36,6 +36,13 @@ class IndexParser {
                           "name the file with the tensors, its index (*.safetensors.index.json) or "
                           "their directory");
     }
+    // Only now: JSON without a weight_map is not an index with other fields.
+    for (const absl::string_view key : others_) {
+      LEAFSTORE_RETURN_IF_ERROR(out_.notes.Add("a field", [key] {
+        return DamagedJson("index", "the fields metadata and weight_map",
+                           absl::StrCat("another, ", QuotedForMessage(key)));
+      }));
+    }
     Sort();
     const auto twice = std::adjacent_find(out_.tensors.begin(), out_.tensors.end(),
                                           [](auto& a, auto& b) { return a.first == b.first; });
@@ -52,10 +59,8 @@ class IndexParser {
     LEAFSTORE_RETURN_IF_ERROR(json_.GetKey(field, &key));
     const bool is_map = key == "weight_map";
     if (!is_map && key != "metadata") {
-      return out_.notes.Add("a field", [&] {
-        return DamagedJson("index", "the fields metadata and weight_map",
-                           absl::StrCat("another, ", QuotedForMessage(key)));
-      });
+      others_.push_back(key);
+      return absl::OkStatus();
     }
     if (std::exchange(is_map ? found_map_ : found_metadata_, true)) {
       return AmbiguousJson("index", absl::StrCat("one ", key), "two");
@@ -140,6 +145,7 @@ class IndexParser {
 
   JsonReader json_;
   SafetensorsIndex out_;
+  std::vector<absl::string_view> others_;  // other fields
   bool found_map_ = false;
   bool found_metadata_ = false;
   bool found_size_ = false;
