@@ -25,9 +25,9 @@ constexpr absl::string_view kMagic = "\x93NUMPY";
 // Returns the type letter and the size of an element, which NumPy's "<f4" and DTypeName's "f32"
 // share; nullopt for a dtype that NumPy does not have.
 std::optional<std::string> KindOf(DType dtype) {
-  constexpr absl::string_view kKinds = "b1 u1 i1 u2 i2 u4 i4 u8 i8 f2 f4 f8 c8";
+  constexpr absl::string_view kReadable = "b1 u1 i1 u2 i2 u4 i4 u8 i8 f2 f4 f8 c8";
   std::string kind = absl::StrCat(DTypeName(dtype).substr(0, 1), DTypeBits(dtype) / 8);
-  if (!absl::StrContains(kKinds, kind)) return std::nullopt;
+  if (!absl::StrContains(kReadable, kind)) return std::nullopt;
   return kind;
 }
 
