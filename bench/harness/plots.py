@@ -107,7 +107,7 @@ def files(whole: dict, plt):
     rows = _by_name(whole)
     size = "1 GiB" if whole["big_mib"] == 1024 else f"{whole['big_mib']} MiB"
     panels = (
-        (f"save {size}, seconds; only leafstore syncs and computes checksums",
+        (f"save {size}, seconds; all durable, only leafstore computes checksums",
          _sides(rows, ("save-safetensors", "save-torch", "save-dcp", "save-orbax"), "leafstore")),
         (f"load {size}, seconds; leafstore maps and verifies every byte, the others copy",
          _sides(rows, ("load-verified",), "leafstore")),

@@ -4,7 +4,7 @@ import os
 
 import torch
 import trees
-from work import Work, cached, evict, file_path, remove, saved, sync_all, warm, work
+from work import Work, cached, evict, file_path, remove, saved, sync_all, sync_directories, warm, work
 
 PACKAGES = ("torch", "safetensors", "numpy")
 
@@ -45,17 +45,28 @@ def tensors_of(tensors, elements):
     return {path: torch.from_numpy(array) for path, array in trees.filled(trees.names(tensors), elements).items()}
 
 
-def saver(format, state):
-    """Returns a function that saves `state` to a path, which must not exist."""
+def saver(format, state, synced=False):
+    """Returns a function that saves `state` to a path, which must not exist. It is durable if `synced`."""
+    if format == "dcp":
+        import torch.distributed.checkpoint as dcp
+
+        def save_distributed(path):
+            dcp.save(state, storage_writer=dcp.FileSystemWriter(path, sync_files=synced), no_dist=True)
+            if synced:
+                sync_directories(path)  # DCP syncs the files only
+
+        return save_distributed
     if format == "torch":
-        return lambda path: torch.save(state, path)
-    if format == "safetensors":
-        from safetensors.torch import save_file
+        write = torch.save
+    else:
+        from safetensors.torch import save_file as write
 
-        return lambda path: save_file(state, path)
-    import torch.distributed.checkpoint as dcp
+    def save_one_file(path):
+        write(state, path)
+        if synced:
+            sync_all(path)
 
-    return lambda path: dcp.save(state, checkpoint_id=path, no_dist=True)
+    return save_one_file
 
 
 def loader(format, path, like):
@@ -82,14 +93,8 @@ def loader(format, path, like):
 def save(format, tensors, elements, synced):
     threads_of_machine()
     path = file_path(f"{format}-save")
-    write = saver(format, tensors_of(tensors, elements))
-
-    def run():
-        write(path)
-        if synced:
-            sync_all(path)
-
-    return Work(run, before=os.sync, after=lambda: remove(path), close=lambda: remove(path))
+    write = saver(format, tensors_of(tensors, elements), synced)
+    return Work(lambda: write(path), before=os.sync, after=lambda: remove(path), close=lambda: remove(path))
 
 
 def read_all(state):

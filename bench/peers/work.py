@@ -19,7 +19,7 @@ import itertools
 import os
 import shutil
 import time
-from typing import Any, Callable, NamedTuple, Optional
+from typing import Any, Callable, Iterable, NamedTuple, Optional
 
 WORKS: dict[str, Callable[..., "Work"]] = {}
 
@@ -164,15 +164,24 @@ def files_of(path: str) -> list[str]:
     return [os.path.join(at, name) for at, _, names in os.walk(path) for name in names]
 
 
-def sync_all(path: str) -> None:
-    """Syncs each file and each directory to the disk, which the peers do not do themselves."""
-    places = files_of(path) + [os.path.dirname(path)] + ([at for at, _, _ in os.walk(path)] if os.path.isdir(path) else [])
+def _sync(places: Iterable[str]) -> None:
     for place in places:
         fd = os.open(place, os.O_RDONLY)
         try:
             os.fsync(fd)
         finally:
             os.close(fd)
+
+
+def sync_directories(path: str) -> None:
+    """Syncs the directory that contains `path`, and each directory at or below it."""
+    _sync([os.path.dirname(path)] + [at for at, _, _ in os.walk(path)])
+
+
+def sync_all(path: str) -> None:
+    """Syncs each file and each directory to the disk."""
+    _sync(files_of(path))
+    sync_directories(path)
 
 
 def warm(path: str) -> None:
