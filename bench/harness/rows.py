@@ -37,8 +37,6 @@ REASONS = {
     "on the dictionary",
     "bytes-numpy": "most of the memory on both sides is the array headers, which do not depend on the dictionary",
     "bytes-torch": "most of leafstore's memory is the tensor headers, which do not depend on the dictionary",
-    "save-safetensors": "the peer returns when the bytes are in the page cache; leafstore returns when they are on the disk, so its "
-    "time is that of the disk",
     "load-small": "the header and path of each tensor are checked, and no names repeat; most of the rest of the time is checksums",
     "save-async-longest": "a call waits while another process uses the processor",
     "open-one-cold": "the complete structure is read and checked before the leaf is read",
