@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 
@@ -168,11 +169,10 @@ class CheckpointWriter::State {
   absl::Status AddStores(std::vector<NamedStore> stores, const std::optional<TreeDef>& def,
                          const ItemOptions& options) {
     std::vector<ManifestItem> items;
+    std::set<absl::string_view> new_names;
     for (NamedStore& one : stores) {
       LEAFSTORE_RETURN_IF_ERROR(CheckItemName(one.name));
-      const auto same_name = [&](const ManifestItem& item) { return item.name == one.name; };
-      if (std::any_of(items.begin(), items.end(), same_name) ||
-          std::any_of(manifest_.items.begin(), manifest_.items.end(), same_name)) {
+      if (names_.count(one.name) > 0 || !new_names.insert(one.name).second) {
         return absl::AlreadyExistsError(absl::StrCat(
             "expected items with different names, found two called '", one.name, "' for ", path_));
       }
@@ -183,6 +183,7 @@ class CheckpointWriter::State {
       items.push_back(*std::move(item));
     }
     for (size_t i = 0; i < items.size(); ++i) {
+      names_.insert(stores[i].name);
       absl::Status error = SaveItem(std::move(items[i]), std::move(stores[i].store).TakeLeaves());
       if (!error.ok()) return Abandon(std::move(error));
     }
@@ -286,6 +287,7 @@ class CheckpointWriter::State {
   std::optional<TensorWriter> tensors_;
   std::optional<Increment> increment_;  // only with a history
   Manifest manifest_;
+  std::set<std::string> names_;  // of its items
   internal::Footer footer_;
   int64_t bytes_known_ = 0;
   bool finished_ = false;

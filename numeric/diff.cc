@@ -14,6 +14,7 @@
 #include "leafstore/core/status_macros.h"
 #include "leafstore/numeric/elements.h"
 #include "leafstore/store/align.h"
+#include "leafstore/treedef/internal/path_cursor.h"
 
 namespace leafstore {
 namespace {
@@ -122,20 +123,29 @@ std::optional<LeafDiff::What> FirstDifference(const Leaf& a, const Leaf& b) {
   return std::nullopt;
 }
 
-void AddLeaf(const ParamStore& store, uint32_t place, const Leaf& a, const Leaf& b,
-             const DiffOptions& options, StoreDiff* diff) {
+// Appends the path of a leaf that differs.
+absl::Status AddPath(const ParamStore& store, uint32_t place, internal::TextBudget* budget,
+                     std::vector<std::string>* paths) {
+  paths->push_back(store.PathText(place));
+  return budget->Spend(paths->back().size());
+}
+
+absl::Status AddLeaf(const ParamStore& store, uint32_t place, const Leaf& a, const Leaf& b,
+                     const DiffOptions& options, internal::TextBudget* budget, StoreDiff* diff) {
   if (options.nan_equals_nan && a.generation() == b.generation()) {
     ++diff->same_count;
     ++diff->skipped_count;
-    return;
+    return absl::OkStatus();
   }
   std::optional<LeafDiff> different = DiffLeaves(a, b, options);
   if (!different) {
     ++diff->same_count;
-    return;
+    return absl::OkStatus();
   }
   different->path = store.PathText(place);
+  const size_t size = different->path.size();
   diff->leaves.push_back(*std::move(different));
+  return budget->Spend(size);
 }
 
 void AddStructure(const Layout& a, const Layout& b, StoreDiff* diff) {
@@ -208,17 +218,19 @@ absl::StatusOr<StoreDiff> DiffStores(const ParamStore& a, const ParamStore& b,
   LEAFSTORE_RETURN_IF_ERROR(a.CheckNoBorrow("compare a store"));
   LEAFSTORE_RETURN_IF_ERROR(b.CheckNoBorrow("compare a store"));
   StoreDiff diff;
+  internal::TextBudget budget(a.size() + uint64_t{b.size()});
   const Alignment in_b = Align(a, b);
   for (uint32_t place = 0; place < a.size(); ++place) {
     if (in_b[place] == kNoPlace) {
-      diff.only_in_a.push_back(a.PathText(place));
+      LEAFSTORE_RETURN_IF_ERROR(AddPath(a, place, &budget, &diff.only_in_a));
     } else {
-      AddLeaf(a, place, a.leaf(place), b.leaf(in_b[place]), options, &diff);
+      LEAFSTORE_RETURN_IF_ERROR(
+          AddLeaf(a, place, a.leaf(place), b.leaf(in_b[place]), options, &budget, &diff));
     }
   }
   // Not in_b.Missing(): a leaf of `b` may be an alias of `a`.
   for (const uint32_t place : Align(b, a).Unexpected()) {
-    diff.only_in_b.push_back(b.PathText(place));
+    LEAFSTORE_RETURN_IF_ERROR(AddPath(b, place, &budget, &diff.only_in_b));
   }
   AddStructure(a.layout(), b.layout(), &diff);
   return diff;

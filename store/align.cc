@@ -59,12 +59,21 @@ std::vector<uint32_t> ByText(const LeafSpecs& from, const LeafSpecs& to) {
   const auto match = [&](uint32_t place, absl::string_view path) {
     places[place] = to.slots().PlaceOf(to.layout().SlotOf(path));
   };
-  if (!from.layout().ForEachPath(from.slots(), PathForm::kCanonical, match).ok()) {
-    // Some path is too long, and only those before it were visited.
-    for (uint32_t place = 0; place < places.size(); ++place) {
-      match(place, from.layout().PathText(from.slot(place)));
-    }
-  }
+  if (from.layout().ForEachPath(from.slots(), PathForm::kCanonical, match).ok()) return places;
+  // The paths of `from` are too long for a text of each. Those of `to` are not, as they are stored
+  // as texts.
+  std::fill(places.begin(), places.end(), kNoPlace);
+  to.layout()
+      .ForEachPath(to.slots(), PathForm::kCanonical,
+                   [&](uint32_t place, absl::string_view path) {
+                     const Slot slot = from.layout().SlotOf(path);
+                     const uint32_t found = from.slots().PlaceOf(slot);
+                     // Not by an alias.
+                     if (found != kNoPlace && from.layout().PathText(slot) == path) {
+                       places[found] = place;
+                     }
+                   })
+      .IgnoreError();
   return places;
 }
 

@@ -1,9 +1,9 @@
 #include "leafstore/store/layout.h"
 
 #include <algorithm>
+#include <unordered_map>
 #include <utility>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "xxhash.h"
@@ -35,7 +35,7 @@ struct Layout::Loose {
   }
 
   // The slots by dotted form.
-  using DottedIndex = absl::flat_hash_map<std::string, std::vector<Slot>>;
+  using DottedIndex = std::unordered_map<std::string, std::vector<Slot>>;
   const DottedIndex& dotted() const {
     return made_dotted.Get([this] {
       DottedIndex index;
@@ -173,7 +173,7 @@ absl::StatusOr<Slot> Layout::GetDotted(absl::string_view dotted) const {
 std::vector<Slot> Layout::SlotsOfDotted(absl::string_view dotted) const {
   std::vector<Slot> slots;
   if (loose_ != nullptr) {
-    const auto found = loose_->dotted().find(dotted);
+    const auto found = loose_->dotted().find(std::string(dotted));
     return found == loose_->dotted().end() ? slots : found->second;
   }
   for (const NodeId node : def_.NodesOfDotted(dotted)) {
@@ -211,7 +211,7 @@ absl::Status Layout::ForEachPath(
     const SlotSet& slots, PathForm form,
     absl::FunctionRef<void(uint32_t place, absl::string_view text)> visit) const {
   uint32_t place = 0;
-  if (loose_ != nullptr) {
+  if (loose_ != nullptr) {  // its texts are within the limit
     for (; place < slots.size(); ++place) {
       const Slot slot = slots.SlotAt(place);
       if (form == PathForm::kCanonical) {
@@ -223,13 +223,17 @@ absl::Status Layout::ForEachPath(
     return absl::OkStatus();
   }
   internal::PathCursor cursor(form);
+  internal::TextBudget budget(slots.size());
   for (NodeId node = kRootNode; node < def_.node_count() && place < slots.size();) {
     if (slots.SlotAt(place) >= def_.leaf_begin(def_.end(node))) {  // no leaf requested
       node = def_.end(node);
       continue;
     }
     if (!cursor.Enter(def_, node)) return internal::PathTooLong(def_.PathForMessage(node));
-    if (def_.kind(node) == NodeKind::kLeaf) visit(place++, cursor.text());
+    if (def_.kind(node) == NodeKind::kLeaf) {
+      LEAFSTORE_RETURN_IF_ERROR(budget.Spend(cursor.text().size()));
+      visit(place++, cursor.text());
+    }
     ++node;
   }
   return absl::OkStatus();

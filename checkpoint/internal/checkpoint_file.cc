@@ -1,6 +1,7 @@
 #include "leafstore/checkpoint/internal/checkpoint_file.h"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -118,7 +119,13 @@ absl::Status CheckpointFile::ReadManifest() {
   LEAFSTORE_RETURN_IF_ERROR(own_.bytes->CheckZeros(footer.manifest_offset + footer.manifest_size,
                                                    footer.file_size - kFooterSize,
                                                    "padding before the footer"));
-  return CheckSegments(manifest_, footer.manifest_offset);
+  LEAFSTORE_RETURN_IF_ERROR(CheckSegments(manifest_, footer.manifest_offset));
+  const std::vector<ManifestItem>& items = manifest_.items;
+  by_name_.resize(items.size());
+  std::iota(by_name_.begin(), by_name_.end(), 0);
+  std::sort(by_name_.begin(), by_name_.end(),
+            [&items](uint32_t a, uint32_t b) { return items[a].name < items[b].name; });
+  return absl::OkStatus();
 }
 
 absl::StatusOr<const FileBytes*> CheckpointFile::FileOf(uint32_t base) const {
@@ -134,11 +141,13 @@ absl::Status CheckpointFile::WithItem(const ManifestItem& item, const absl::Stat
 }
 
 absl::StatusOr<const ManifestItem*> CheckpointFile::GetItem(absl::string_view name) const {
+  const std::vector<ManifestItem>& items = manifest_.items;
+  const auto at = std::lower_bound(
+      by_name_.begin(), by_name_.end(), name,
+      [&items](uint32_t index, absl::string_view wanted) { return items[index].name < wanted; });
+  if (at != by_name_.end() && items[*at].name == name) return &items[*at];
   std::vector<absl::string_view> names;
-  for (const ManifestItem& item : manifest_.items) {
-    if (item.name == name) return &item;
-    names.push_back(item.name);
-  }
+  for (const ManifestItem& item : items) names.push_back(item.name);
   return WithReason(
       absl::NotFoundError(absl::StrCat(path(), ": no item '", name, "'", DidYouMean(name, names))),
       ErrorReason::kUnknownName);

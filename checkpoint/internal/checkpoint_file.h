@@ -70,7 +70,7 @@ class CheckpointFile {
   absl::Status WithPath(const absl::Status& status) const { return own_.bytes->WithPath(status); }
   absl::Status WithItem(const ManifestItem& item, const absl::Status& status) const;
 
-  // Returns the item of this name. error NotFound, with suggestions: no such item.
+  // Returns the item of this name. error NotFound, with suggestions: no such item. O(log items).
   absl::StatusOr<const ManifestItem*> GetItem(absl::string_view name) const;
 
  private:
@@ -81,6 +81,7 @@ class CheckpointFile {
   ReadOptions options_;
   OpenFile own_;
   Manifest manifest_;
+  std::vector<uint32_t> by_name_;  // the indices of its items, ascending by name
   BaseFinder finder_;
   mutable std::vector<Lazy<OpenFile>> bases_;  // parallel to manifest_.bases
 };

@@ -7,6 +7,9 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "leafstore/checkpoint/checkpoint.h"
+#include "leafstore/treedef/treedef_builder.h"
+
 #include "tests/report/sample_reports.h"
 
 namespace leafstore {
@@ -38,6 +41,21 @@ TEST_F(ReportProgramTest, DefaultName_IsThatOfTheFile) {
   EXPECT_THAT(ran.err, IsEmpty());
   EXPECT_THAT(dir_.List(), ElementsAre("a.leaf", "a.leaf.html"));
   EXPECT_THAT(ReadFile(dir_.File("a.leaf.html")), StartsWith("<!DOCTYPE html>"));
+}
+
+TEST_F(ReportProgramTest, TooManyNodes_AreAnError) {
+  constexpr int kNodes = 1'000'010;
+  TreeDefBuilder builder;
+  for (int i = 0; i < kNodes; ++i) builder.Open(NodeKind::kList);
+  builder.Leaf();
+  for (int i = 0; i < kNodes; ++i) builder.Close();
+  const ParamStore chain =
+      ParamStore::Create(std::move(builder).Build().value(), {Value(1)}).value();
+  ASSERT_TRUE(SaveCheckpoint(dir_.File("chain.leaf"), {{"params", chain}}).ok());
+  const Ran ran = Report({"chain.leaf"});
+  EXPECT_EQ(ran.exit_code, 1);
+  EXPECT_THAT(ran.err, HasSubstr("chain.leaf: item 'params': expected at most 1000000 nodes"));
+  EXPECT_THAT(dir_.List(), ElementsAre("a.leaf", "chain.leaf"));
 }
 
 TEST_F(ReportProgramTest, Output_ChoosesTheFile) {

@@ -144,7 +144,7 @@ absl::Status WriteNpy(const Source& source, const std::vector<ChosenLeaf>& leave
                       "', a static leaf");
   }
   if (!source.verifies) {
-    LEAFSTORE_RETURN_IF_ERROR(NoteDamage(source, *leaves[0].item, {leaves[0].place}));
+    LEAFSTORE_RETURN_IF_ERROR(NoteDamage(source, {{leaves[0].item, {leaves[0].place}}}));
   }
   LEAFSTORE_ASSIGN_OR_RETURN(Tensor tensor, FileError(options.out, read.view.ToTensor()));
   Model model;
@@ -160,6 +160,7 @@ absl::Status Cat(const CatOptions& options) {
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<ChosenLeaf> leaves, Choose(input, options));
   LEAFSTORE_RETURN_IF_ERROR(CheckSlices(source, leaves));
   if (!options.out.empty()) return WriteNpy(source, leaves, options);
+  if (options.form.json) LEAFSTORE_RETURN_IF_ERROR(CheckPathText(leaves));
   Output out(stdout, options.form.color);
   std::optional<JsonList> list;
   if (options.form.json) list.emplace(SourceHead(source), "leaves", &out);

@@ -1,3 +1,5 @@
+#include <map>
+
 #include "leafstore/tools/commands/commands.h"
 
 namespace leafstore::tools {
@@ -36,17 +38,17 @@ struct ExplainedItem {
 
 absl::StatusOr<std::vector<ExplainedItem>> ExplainItems(const Input& input,
                                                         const std::vector<ChosenLeaf>& leaves) {
+  std::map<const SourceItem*, std::vector<ExplainedLeaf>> leaves_of;
+  for (const ChosenLeaf& leaf : leaves) leaves_of[leaf.item].push_back({leaf, {}, {}});
   std::vector<ExplainedItem> items;
   for (const SourceItem* item : input.items) {
-    ExplainedItem one{item, {}, {}};
-    for (const ChosenLeaf& leaf : leaves) {
-      if (leaf.item == item) one.leaves.push_back({leaf, {}, {}});
-    }
+    ExplainedItem one{item, std::move(leaves_of[item]), {}};
     if (one.leaves.empty()) continue;
     LEAFSTORE_ASSIGN_OR_RETURN(const auto grouping, item->GroupBy(input.groups));
     for (ExplainedLeaf& leaf : one.leaves) {
       if (!grouping) break;
       LEAFSTORE_ASSIGN_OR_RETURN(leaf.why, grouping->Explain(item->PathText(leaf.leaf.place)));
+      leaf.why.text = std::string();  // not shown
       if (leaf.why.group != kNoGroup) leaf.group = grouping->name(leaf.why.group);
     }
     const std::optional<uint32_t> root = grouping ? grouping->root_group() : std::nullopt;
@@ -103,6 +105,7 @@ absl::Status Explain(const ExplainOptions& options) {
   LEAFSTORE_ASSIGN_OR_RETURN(
       const std::vector<ChosenLeaf> leaves,
       ChooseLeaves(input, options.paths, "expected a path, found one with a slice"));
+  LEAFSTORE_RETURN_IF_ERROR(CheckPathText(leaves));
   LEAFSTORE_ASSIGN_OR_RETURN(const auto items, FileError(source.file, ExplainItems(input, leaves)));
   const auto print_text = [&](Output* out) {
     PrintTitle(source, out);

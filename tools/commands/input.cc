@@ -14,6 +14,7 @@
 #include "leafstore/select/internal/glob_suggestions.h"
 #include "leafstore/tools/present/errors.h"
 #include "leafstore/tools/present/text.h"
+#include "leafstore/treedef/internal/path_cursor.h"
 
 namespace leafstore::tools {
 namespace {
@@ -366,18 +367,40 @@ absl::StatusOr<std::vector<ChosenLeaf>> ChooseLeaves(const Input& input,
   return leaves;
 }
 
-absl::Status NoteDamage(const Source& source, const SourceItem& item,
-                        absl::Span<const uint32_t> places) {
-  if (!item.has_checksums) return absl::OkStatus();
+absl::Status CheckPathText(const std::vector<ChosenLeaf>& leaves) {
+  internal::TextBudget budget(leaves.size());
+  const SourceItem* item = nullptr;
+  std::vector<uint64_t> sizes;  // of its nodes; empty if its paths are stored one by one
+  TreeDef def;
+  for (const ChosenLeaf& leaf : leaves) {
+    if (leaf.item != item) {
+      item = leaf.item;
+      sizes.clear();
+      if (item->layout.has_def()) {
+        def = item->layout.def().value();
+        sizes = internal::PathTextSizes(def);
+      }
+    }
+    if (sizes.empty()) continue;
+    LEAFSTORE_RETURN_IF_ERROR(
+        FileError(item->file, budget.Spend(sizes[def.node_of_leaf(leaf.slot())])));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status NoteDamage(const Source& source, const std::vector<ItemPlaces>& items) {
+  if (!source.has_checksums()) return absl::OkStatus();
   LEAFSTORE_ASSIGN_OR_RETURN(const SourcePtr verifying, OpenSource({.name = source.file}));
-  LEAFSTORE_ASSIGN_OR_RETURN(const SourceItem* verified, verifying->item(item.name));
-  for (const uint32_t place : places) {
-    const absl::Status status = verified->load(std::vector{place}).status();
-    if (!absl::IsDataLoss(status)) continue;
-    absl::string_view what = status.message();
-    absl::ConsumePrefix(&what, absl::StrCat(source.file, ": "));
-    Note(source.file, ": warning: ", what,
-         "; it is written unchanged (--no-verify), and the copy will look intact");
+  for (const auto& [item, places] : items) {
+    LEAFSTORE_ASSIGN_OR_RETURN(const SourceItem* verified, verifying->item(item->name));
+    for (const uint32_t place : places) {
+      const absl::Status status = verified->load(std::vector{place}).status();
+      if (!absl::IsDataLoss(status)) continue;
+      absl::string_view what = status.message();
+      absl::ConsumePrefix(&what, absl::StrCat(source.file, ": "));
+      Note(source.file, ": warning: ", what,
+           "; it is written unchanged (--no-verify), and the copy will look intact");
+    }
   }
   return absl::OkStatus();
 }
@@ -394,20 +417,20 @@ absl::StatusOr<Model> LoadModel(const Source& source, const SourceItems& items,
   for (const SourceItem* item : items) {
     total += rows.emplace_back(*item, match).ListedTotals().bytes;
   }
+  if (!source.verifies) {
+    std::vector<ItemPlaces> places;
+    for (const ItemRows& one : rows) places.push_back({&one.item(), one.places()});
+    LEAFSTORE_RETURN_IF_ERROR(NoteDamage(source, places));
+  }
   Progress progress("reading", total);
   for (const ItemRows& one : rows) {
-    if (!source.verifies) {
-      LEAFSTORE_RETURN_IF_ERROR(NoteDamage(source, one.item(), one.places()));
-    }
     LEAFSTORE_ASSIGN_OR_RETURN(ModelItem item, FileError(source.file, LoadItem(one, &progress)));
     model.items.push_back(std::move(item));
   }
   return model;
 }
 
-std::string PrintableName(const ChosenLeaf& leaf) {
-  return PrintablePath(leaf.item->PathOf(leaf.place));
-}
+std::string PrintableName(const ChosenLeaf& leaf) { return leaf.item->PrintablePath(leaf.place); }
 
 void PrintTitle(const Source& source, Output* out) {
   out->Write(out->Styled(Style::kBold, Printable(source.file)), ": ", source.description, "\n");

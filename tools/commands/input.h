@@ -93,6 +93,11 @@ absl::StatusOr<std::vector<ChosenLeaf>> ChooseLeaves(const Input& input,
                                                      const std::vector<std::string>& paths,
                                                      absl::string_view no_slice);
 
+// Checks that the paths of all these leaves may be kept or printed in full. error
+// ResourceExhausted: their texts exceed the limit for many paths together
+// (treedef/internal/path_cursor.h). O(nodes of their items).
+absl::Status CheckPathText(const std::vector<ChosenLeaf>& leaves);
+
 // Loads the leaves of these items that a glob of `match` matches; all leaves if it is empty. Shows
 // progress. Calls NoteDamage if the source does not verify. Leaves that are not readable are left
 // out with `skip_unreadable`, and noted. O(bytes) to verify. error: a UsageError without
@@ -103,8 +108,7 @@ absl::StatusOr<Model> LoadModel(const Source& source, const SourceItems& items,
 
 // Reports damaged leaves on standard error, because a copy of them will look intact. Reads all
 // leaves: O(bytes).
-absl::Status NoteDamage(const Source& source, const SourceItem& item,
-                        absl::Span<const uint32_t> places);
+absl::Status NoteDamage(const Source& source, const std::vector<ItemPlaces>& items);
 
 // Returns the dotted path, safe for a terminal.
 std::string PrintableName(const ChosenLeaf& leaf);

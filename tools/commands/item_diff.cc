@@ -7,9 +7,11 @@
 
 #include "leafstore/core/status_macros.h"
 #include "leafstore/store/align.h"
+#include "leafstore/tools/present/errors.h"
 #include "leafstore/tools/present/output.h"
 #include "leafstore/tools/source/item_rows.h"
 #include "leafstore/treedef/diff.h"
+#include "leafstore/treedef/internal/path_cursor.h"
 
 namespace leafstore::tools {
 namespace {
@@ -54,11 +56,34 @@ void PairUp(const SourceItem& a, const SourceItem& b, AlignBy by, Pairs* pairs) 
   }
 }
 
+// The paths of leaves that are in the answer, in full. They take more memory than their texts.
+class KeptPaths {
+ public:
+  explicit KeptPaths(uint64_t paths) : budget_(paths) {}
+
+  absl::Status Add(const SourceItem& item, uint32_t place, std::vector<Path>* paths) {
+    LEAFSTORE_ASSIGN_OR_RETURN(Path path, Of(item, place));
+    paths->push_back(std::move(path));
+    return absl::OkStatus();
+  }
+  absl::StatusOr<Path> Of(const SourceItem& item, uint32_t place) {
+    Path path = item.PathOf(place);
+    uint64_t size = 0;
+    for (const Key& key : path.keys()) size += KeyTextSize(key.ref());
+    LEAFSTORE_RETURN_IF_ERROR(FileError(item.file, budget_.Spend(size)));
+    return path;
+  }
+
+ private:
+  internal::TextBudget budget_;
+};
+
 // Maps the dotted names of an item to the owners that they are tied to, empty for a leaf.
 using Names = std::map<std::string, std::string>;
 
 absl::StatusOr<Names> NamesOf(const SourceItem& item, const Globs& match) {
   const ItemRows rows(item, match);
+  LEAFSTORE_RETURN_IF_ERROR(FileError(item.file, rows.CheckPathText()));
   Names names;
   for (const Row& row : rows.rows()) {
     LEAFSTORE_ASSIGN_OR_RETURN(const std::string dotted, rows.Dotted(row));
@@ -143,8 +168,13 @@ absl::StatusOr<ItemDiff> DiffItems(const SourceItem& a, const SourceItem& b,
   PairUp(a, b, AlignBy::kPath, &pairs);
   PairUp(a, b, AlignBy::kDotted, &pairs);
   std::sort(pairs.both.begin(), pairs.both.end());
-  for (const uint32_t place : pairs.only_a) diff.only_in_a.push_back(a.PathOf(place));
-  for (const uint32_t place : pairs.only_b) diff.only_in_b.push_back(b.PathOf(place));
+  KeptPaths kept(a.size() + uint64_t{b.size()});
+  for (const uint32_t place : pairs.only_a) {
+    LEAFSTORE_RETURN_IF_ERROR(kept.Add(a, place, &diff.only_in_a));
+  }
+  for (const uint32_t place : pairs.only_b) {
+    LEAFSTORE_RETURN_IF_ERROR(kept.Add(b, place, &diff.only_in_b));
+  }
   diff.structure_compared =
       options.compares_structures() && DiffStructures(a.layout, b.layout, &diff.structure);
   if (a.layout.has_def() != b.layout.has_def()) {
@@ -166,10 +196,11 @@ absl::StatusOr<ItemDiff> DiffItems(const SourceItem& a, const SourceItem& b,
   Progress progress("comparing", totals.bytes);
   LEAFSTORE_RETURN_IF_ERROR(
       ForEachLeaf({{&a, places_a}, {&b, places_b}}, /*threads=*/1, &progress,
-                  [&](size_t i, absl::Span<const Leaf> leaves) {
+                  [&](size_t i, absl::Span<const Leaf> leaves) -> absl::Status {
                     std::optional<LeafDiff> found = DiffLeaves(leaves[0], leaves[1], options.diff);
                     if (found) {
-                      diff.leaves.emplace_back(a.PathOf(places_a[i]), *std::move(found));
+                      LEAFSTORE_ASSIGN_OR_RETURN(Path path, kept.Of(a, places_a[i]));
+                      diff.leaves.emplace_back(std::move(path), *std::move(found));
                     } else {
                       ++diff.same_count;
                     }

@@ -1,6 +1,7 @@
 #include "leafstore/store/merge.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "absl/strings/str_split.h"
@@ -36,8 +37,10 @@ struct Parts {
   ItemOptions options;
 };
 
+using PartsByName = std::map<std::string, size_t>;
+
 absl::Status AddFile(const std::string& file, const MergeArguments& arguments, Model* merged,
-                     std::vector<Parts>* parts) {
+                     std::vector<Parts>* parts, PartsByName* by_name) {
   MergeArguments one = arguments;
   one.name = file;
   one.one_shard = true;  // what is merged are parts
@@ -56,14 +59,11 @@ absl::Status AddFile(const std::string& file, const MergeArguments& arguments, M
   if (merged->metadata.empty()) merged->metadata = model.metadata;
   if (merged->metrics.empty()) merged->metrics = model.metrics;
   for (ModelItem& item : model.items) {
-    auto at = std::find_if(parts->begin(), parts->end(),
-                           [&item](const Parts& known) { return known.name == item.name; });
-    if (at == parts->end()) {
-      at = parts->insert(parts->end(), {item.name, {}, std::move(item.options)});
-    } else if (!at->options.grouping) {
-      at->options.grouping = item.options.grouping;
-    }
-    at->stores.push_back(std::move(item.store));
+    const auto [at, is_new] = by_name->try_emplace(item.name, parts->size());
+    if (is_new) parts->push_back({item.name, {}, std::move(item.options)});
+    Parts& known = (*parts)[at->second];
+    if (!known.options.grouping) known.options.grouping = item.options.grouping;
+    known.stores.push_back(std::move(item.store));
   }
   return absl::OkStatus();
 }
@@ -124,12 +124,12 @@ absl::Status Merge(const MergeArguments& arguments) {
   }
   Model merged;
   std::vector<Parts> parts;
+  PartsByName by_name;
   for (const std::string& file : arguments.files) {
-    LEAFSTORE_RETURN_IF_ERROR(AddFile(file, arguments, &merged, &parts));
+    LEAFSTORE_RETURN_IF_ERROR(AddFile(file, arguments, &merged, &parts, &by_name));
   }
   for (const std::string& name : arguments.items) {
-    if (std::none_of(parts.begin(), parts.end(),
-                     [&name](const Parts& part) { return part.name == name; })) {
+    if (by_name.count(name) == 0) {
       return UsageError("--item: none of the files has an item '", name, "'");
     }
   }

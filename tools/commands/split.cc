@@ -1,4 +1,5 @@
-#include <algorithm>
+#include <map>
+#include <set>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_replace.h"
@@ -35,12 +36,11 @@ std::vector<std::string> GroupNames(const SourceItems& items,
                                     const std::vector<NamedFilter>& groups) {
   std::vector<std::string> names;
   for (const NamedFilter& group : groups) names.push_back(group.name);
+  std::set<absl::string_view> known = {kRestName};
   for (const SourceItem* item : items) {
     if (!groups.empty() || !item->grouping) continue;
     for (const std::string& name : item->grouping->names()) {
-      if (name != kRestName && std::find(names.begin(), names.end(), name) == names.end()) {
-        names.push_back(name);
-      }
+      if (known.insert(name).second) names.push_back(name);
     }
   }
   names.emplace_back(kRestName);
@@ -60,45 +60,49 @@ absl::StatusOr<std::vector<std::string>> OutputNames(const std::string& pattern,
   return names;
 }
 
-// Returns the saved grouping of an item, with the groups `names`; leaves in no group are in the
-// last.
-absl::StatusOr<Grouping> SavedGrouping(const SourceItem& item,
-                                       const std::vector<std::string>& names) {
-  std::vector<uint32_t> index_of;  // of the item's own groups
+// Returns the saved grouping of an item, with the rest as its last group. Only its own groups, as
+// all items together may have many.
+absl::StatusOr<Grouping> SavedGrouping(const SourceItem& item) {
+  std::vector<std::string> names;
+  std::vector<uint32_t> index_of;  // by its index in the saved grouping; none for a group `rest`
   if (item.grouping) {
     for (const std::string& name : item.grouping->names()) {
-      index_of.push_back(
-          static_cast<uint32_t>(std::find(names.begin(), names.end(), name) - names.begin()));
+      index_of.push_back(name == kRestName ? kNoGroup : static_cast<uint32_t>(names.size()));
+      if (name != kRestName) names.push_back(name);
     }
   }
+  const auto rest = static_cast<uint32_t>(names.size());
+  names.emplace_back(kRestName);
   std::vector<uint32_t> groups(item.layout.size(), kNoGroup);
   for (uint32_t place = 0; place < item.slots.size(); ++place) {
     const Slot slot = item.slots.SlotAt(place);
-    const uint32_t own = item.grouping ? item.grouping->GroupOf(slot) : kNoGroup;
-    groups[slot] = own == kNoGroup ? static_cast<uint32_t>(names.size() - 1) : index_of[own];
+    const uint32_t saved = item.grouping ? item.grouping->GroupOf(slot) : kNoGroup;
+    const uint32_t own = saved == kNoGroup ? kNoGroup : index_of[saved];
+    groups[slot] = own == kNoGroup ? rest : own;
   }
-  return Grouping::Create(item.layout, std::move(groups), names);
+  return Grouping::Create(item.layout, std::move(groups), std::move(names));
 }
 
 // Returns a model for each group, of the items in which the group has leaves.
 absl::StatusOr<std::vector<Model>> SplitModel(const Input& input,
                                               const std::vector<std::string>& names, Model model) {
   std::vector<Model> parts(names.size());
-  for (Model& part : parts) {
-    part.metadata = model.metadata;
-    part.metrics = model.metrics;
-  }
+  std::map<absl::string_view, Model*> part_of;
+  for (size_t i = 0; i < names.size(); ++i) part_of.emplace(names[i], &parts[i]);
   for (size_t i = 0; i < input.items.size(); ++i) {
     ModelItem& item = model.items[i];
     LEAFSTORE_ASSIGN_OR_RETURN(const Grouping grouping,
                                input.groups.empty()
-                                   ? SavedGrouping(*input.items[i], names)
+                                   ? SavedGrouping(*input.items[i])
                                    : input.items[i]->CompileGrouping(input.groups));
     LEAFSTORE_ASSIGN_OR_RETURN(Groups split, grouping.Split(std::move(item.store)));
     std::vector<ParamStore> stores = std::move(split).TakeStores();
-    for (size_t group = 0; group < stores.size(); ++group) {
+    for (uint32_t group = 0; group < stores.size(); ++group) {
       if (stores[group].empty()) continue;
-      parts[group].items.push_back({item.name, std::move(stores[group]), item.options});
+      Model& part = *part_of.at(grouping.name(group));
+      part.metadata = model.metadata;
+      part.metrics = model.metrics;
+      part.items.push_back({item.name, std::move(stores[group]), item.options});
     }
   }
   return parts;
@@ -125,6 +129,7 @@ absl::Status Split(const SplitArguments& arguments) {
       std::vector<Model> parts,
       FileError(input.source->file, SplitModel(input, groups, std::move(model))));
   for (Model& part : parts) {
+    if (part.items.empty()) continue;
     part.notes = input.source->notes;
     for (const SourceItem* item : input.items) {
       part.left_out.insert(part.left_out.end(), item->unreadable.begin(), item->unreadable.end());

@@ -1,5 +1,6 @@
 // The subcommand `report`: builds the data from its sources, and writes the page.
 #include <filesystem>
+#include <set>
 #include <system_error>
 
 #include "absl/algorithm/container.h"
@@ -53,9 +54,10 @@ absl::StatusOr<std::vector<ReportItem>> ListItems(const std::vector<const Source
                                                   std::vector<std::string> names,
                                                   const Input& input) {
   if (names.empty()) {
+    std::set<absl::string_view> known;
     for (auto source = sources.rbegin(); source != sources.rend(); ++source) {
       for (const SourceItem& item : (*source)->items) {
-        if (!absl::c_linear_search(names, item.name)) names.push_back(item.name);
+        if (known.insert(item.name).second) names.push_back(item.name);
       }
     }
   }

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <complex>
 #include <limits>
+#include <map>
 
 #include "absl/container/flat_hash_map.h"
 
@@ -23,6 +24,8 @@ namespace {
 constexpr size_t kMaxStructure = 50;
 // A damaged file may have any size in its manifest.
 constexpr int64_t kMaxBytes = int64_t{1} << 40;
+// The maximum count of nodes in the page: more are too many to look at, and take gigabytes.
+constexpr size_t kMaxNodes = 1'000'000;
 // Keys are cut to this many columns: a file can hold megabytes.
 constexpr size_t kMaxShownKey = 1024;
 
@@ -31,12 +34,14 @@ class Lister {
  public:
   explicit Lister(ReportItem* item) : item_(*item), nodes_(item->nodes) { nodes_.resize(1); }
 
-  void ListSide(size_t side, const Globs& match) {
+  // error ResourceExhausted: too many nodes.
+  absl::Status ListSide(size_t side, const Globs& match) {
     const SourceItem& source = *item_.sides[side];
     const ItemRows rows(source, match);
     item_.totals[side] = rows.ListedTotals();
     node_of_.assign(rows.def() ? rows.def()->node_count() : 0, 0);
     for (const Row& row : rows.rows()) {
+      if (nodes_.size() > kMaxNodes) break;
       if (!rows.def()) {
         const uint32_t place = rows.places()[row.begin];
         AddLeaf(side, NodeAt(source.PathOf(place)), place);
@@ -53,6 +58,10 @@ class Lister {
         item_.tags.emplace_back(node, std::string(tag));
       }
     }
+    if (nodes_.size() <= kMaxNodes) return absl::OkStatus();
+    return absl::ResourceExhaustedError(
+        absl::StrCat("item '", source.name, "': expected at most ", kMaxNodes,
+                     " nodes for a page, found more; --match or --item shows less"));
   }
 
   void Finish() {
@@ -75,7 +84,9 @@ class Lister {
   }
 
  private:
+  // Returns `parent` if there are too many nodes already; ListSide then returns an error.
   uint32_t Child(uint32_t parent, const KeyRef& key) {
+    if (nodes_.size() > kMaxNodes) return parent;
     std::string text;
     AppendKeyText(key, &text);
     const auto [found, is_new] =
@@ -170,7 +181,11 @@ absl::Status Group(const std::vector<NamedFilter>& groups, ReportItem* item) {
   LEAFSTORE_ASSIGN_OR_RETURN(item->grouping, item->main().GroupBy(groups));
   if (!item->grouping) return absl::OkStatus();
   item->groups_saved = groups.empty();
-  for (const std::string& name : item->grouping->names()) item->groups.push_back({name});
+  std::map<absl::string_view, uint32_t> group_of;
+  for (const std::string& name : item->grouping->names()) {
+    group_of.emplace(name, static_cast<uint32_t>(item->groups.size()));
+    item->groups.push_back({name});
+  }
   // `after` comes last, as its groups count.
   for (size_t side = 0; side < item->sides.size(); ++side) {
     const SourceItem* const source = item->sides[side];
@@ -179,7 +194,10 @@ absl::Status Group(const std::vector<NamedFilter>& groups, ReportItem* item) {
     if (!own) continue;
     // Per group of this side: the group of the item with the same name, if any.
     std::vector<std::optional<uint32_t>> same;
-    for (const std::string& name : own->names()) same.push_back(item->grouping->Find(name));
+    for (const std::string& name : own->names()) {
+      const auto found = group_of.find(name);
+      same.push_back(found == group_of.end() ? std::nullopt : std::optional(found->second));
+    }
     for (ReportItem::Entry& leaf : item->leaves) {
       if (leaf.places[side] == kNoPlace) continue;
       const uint32_t group = own->GroupOf(source->slots.SlotAt(leaf.places[side]));
@@ -303,7 +321,8 @@ absl::StatusOr<ReportItem> ListReportItem(SourceItems sides, const Globs& match,
   Lister lister(&item);
   // `after` comes first: new leaves keep their places, and removed ones follow their siblings.
   for (size_t side = item.sides.size(); side-- > 0;) {
-    if (item.sides[side] != nullptr) lister.ListSide(side, match);
+    if (item.sides[side] == nullptr) continue;
+    LEAFSTORE_RETURN_IF_ERROR(FileError(item.sides[side]->file, lister.ListSide(side, match)));
   }
   lister.Finish();
   if (item.sides.size() > 1 && item.sides[0] != nullptr && item.sides[1] != nullptr) {

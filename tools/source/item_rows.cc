@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "leafstore/core/status_macros.h"
 #include "leafstore/select/internal/glob_walk.h"
 #include "leafstore/tools/present/text.h"
 #include "leafstore/treedef/internal/path_cursor.h"
@@ -38,6 +39,17 @@ std::vector<bool> MatchNodes(const TreeDef& def, const Globs& match) {
     }
   }
   return matched;
+}
+
+// Returns the end of a path if all of it is longer than is shown.
+std::string PrintablePathOf(const TreeDef& def, NodeId node) {
+  if (node == kRootNode) return "(root)";
+  std::string text;
+  for (; node != kRootNode && text.size() < kMaxShownPath; node = def.parent(node)) {
+    text = absl::StrCat(PrintableKey(def.key(node)), text.empty() ? "" : ".", text);
+  }
+  text = CutMiddle(text, kMaxShownPath);
+  return node == kRootNode ? text : absl::StrCat("...", text);
 }
 
 }  // namespace
@@ -145,15 +157,14 @@ Totals ItemRows::SumOf(absl::Span<const uint32_t> places) const {
   return totals;
 }
 
-std::string ItemRows::PrintablePath(NodeId node) const {
-  if (node == kRootNode) return "(root)";
-  std::string text;
-  for (; node != kRootNode && text.size() < kMaxShownPath; node = def_->parent(node)) {
-    text = absl::StrCat(PrintableKey(def_->key(node)), text.empty() ? "" : ".", text);
-  }
-  text = CutMiddle(text, kMaxShownPath);
-  return node == kRootNode ? text : absl::StrCat("...", text);
+std::string SourceItem::PrintablePath(uint32_t place) const {
+  const Slot slot = slots.SlotAt(place);
+  if (!layout.has_def()) return tools::PrintablePath(layout.PathOf(slot));
+  const TreeDef def = layout.def().value();
+  return PrintablePathOf(def, def.node_of_leaf(slot));
 }
+
+std::string ItemRows::PrintablePath(NodeId node) const { return PrintablePathOf(*def_, node); }
 
 std::string ItemRows::PrintablePath(const Row& row) const {
   return def_ ? PrintablePath(row.node) : tools::PrintablePath(item_->layout.PathOf(SlotOf(row)));
@@ -167,15 +178,8 @@ absl::StatusOr<std::string> ItemRows::PathText(const Row& row) const {
 absl::Status ItemRows::CheckPathText() const {
   if (!def_) return absl::OkStatus();  // such paths are stored one by one in the file
   const std::vector<uint64_t> sizes = internal::PathTextSizes(*def_);
-  const uint64_t most = internal::MaxTotalText(rows_.size());
-  uint64_t total = 0;
-  for (const Row& row : rows_) {
-    total += sizes[row.node];
-    if (total <= most) continue;
-    return absl::ResourceExhaustedError(
-        absl::StrCat("expected paths of at most ", most, " bytes together, for ", rows_.size(),
-                     " rows, found more; --depth or --match shows less"));
-  }
+  internal::TextBudget budget(rows_.size());
+  for (const Row& row : rows_) LEAFSTORE_RETURN_IF_ERROR(budget.Spend(sizes[row.node]));
   return absl::OkStatus();
 }
 

@@ -211,9 +211,13 @@ absl::StatusOr<std::optional<Grouping>> SourceItem::GroupBy(
 }
 
 const SourceItem* Source::FindItem(absl::string_view item_name) const {
-  const auto found = std::find_if(items.begin(), items.end(),
-                                  [=](const SourceItem& item) { return item.name == item_name; });
-  return found == items.end() ? nullptr : &*found;
+  const ItemsByName& by_name = by_name_.Get([this] {
+    ItemsByName made;
+    for (const SourceItem& item : items) made.emplace(item.name, &item);
+    return made;
+  });
+  const auto found = by_name.find(std::string(item_name));
+  return found == by_name.end() ? nullptr : found->second;
 }
 
 absl::StatusOr<const SourceItem*> Source::item(absl::string_view item_name) const {

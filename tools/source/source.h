@@ -31,6 +31,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
@@ -41,6 +42,7 @@
 
 #include "leafstore/checkpoint/reader.h"
 #include "leafstore/checkpoint/writer.h"
+#include "leafstore/core/internal/lazy.h"
 #include "leafstore/core/leaf.h"
 #include "leafstore/interop/names.h"
 #include "leafstore/select/grouping.h"
@@ -84,6 +86,8 @@ struct SourceItem {
   uint32_t size() const { return slots.size(); }
   Path PathOf(uint32_t place) const { return layout.PathOf(slots.SlotAt(place)); }
   std::string PathText(uint32_t place) const { return layout.PathText(slots.SlotAt(place)); }
+  // Returns the dotted path, safe for a terminal and cut (text.h). O(1), also in a deep tree.
+  std::string PrintablePath(uint32_t place) const;
   // Compiles a grouping (select/grouping.h) of these groups and, as the last, kRestName. Filters
   // may match no leaf. Reads no tensor.
   absl::StatusOr<Grouping> CompileGrouping(std::vector<NamedFilter> filters) const;
@@ -112,10 +116,14 @@ struct Source {
 
   // Returns whether the tensors of the file have checksums.
   bool has_checksums() const { return format == SourceFormat::kLeaf && !items.empty(); }
-  // Returns the item with this name, or null.
+  // Returns the item with this name, or null. Expected O(1). `items` must be complete.
   const SourceItem* FindItem(absl::string_view item_name) const;
   // Like FindItem, but returns an error: a UsageError with suggestions.
   absl::StatusOr<const SourceItem*> item(absl::string_view item_name) const;
+
+ private:
+  using ItemsByName = std::unordered_map<std::string, const SourceItem*>;
+  mutable internal::Lazy<ItemsByName> by_name_;
 };
 
 using SourceItems = std::vector<const SourceItem*>;

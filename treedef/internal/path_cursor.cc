@@ -74,6 +74,12 @@ std::string KeysForMessage(absl::Span<const KeyRef> keys) {
 
 }  // namespace
 
+absl::Status TextBudget::Exceeded() const {
+  return absl::ResourceExhaustedError(
+      absl::StrCat("the texts of ", paths_, " paths: expected at most ", MaxTotalText(paths_),
+                   " bytes in all, found more; choose fewer leaves"));
+}
+
 bool PathCursor::Push(const KeyRef& key, NodeId end) {
   const size_t begin = text_.size();
   AppendKey(key, form_, levels_.empty(), &text_);
