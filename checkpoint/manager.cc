@@ -6,8 +6,9 @@
 #include <algorithm>
 #include <atomic>
 #include <random>
+#include <set>
+#include <string>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 
 #include "leafstore/checkpoint/internal/step_files.h"
@@ -39,7 +40,7 @@ absl::Status CheckOptions(absl::string_view directory, const ManagerOptions& opt
 
 // Checks that items can be saved together, as far as no structure matters.
 absl::Status CheckItems(absl::Span<const CheckpointItem> items) {
-  absl::flat_hash_set<std::string> names;
+  std::set<std::string> names;
   for (const CheckpointItem& item : items) {
     LEAFSTORE_RETURN_IF_ERROR(item.status());
     for (std::string& name : item.names()) {
@@ -293,7 +294,7 @@ class CheckpointManager::State {
   // crash all checkpoints that still exist are intact.
   absl::Status RemoveAll(std::vector<internal::StepRecord> unwanted) {
     while (!unwanted.empty()) {
-      absl::flat_hash_set<std::string> needed;
+      std::set<std::string> needed;
       for (const internal::StepRecord& one : unwanted) {
         for (const BaseFile& base : one.bases) needed.insert(base.name);
       }

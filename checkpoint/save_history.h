@@ -33,8 +33,7 @@
 #include <string>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
-
+#include "leafstore/core/internal/hash_tables.h"
 #include "leafstore/proto/manifest_codec.h"
 
 namespace leafstore {
@@ -67,7 +66,7 @@ class SaveHistory {
   std::string directory_;        // of all files; empty if there are none
   bool durable_ = true;          // whether all files were saved with IoOptions::durable
   std::vector<BaseFile> files_;  // at most kMaxBases
-  absl::flat_hash_map<uint64_t, internal::StoredLocation> locations_;  // by generation
+  internal::HashMap<uint64_t, internal::StoredLocation> locations_;  // by generation
 };
 
 }  // namespace leafstore

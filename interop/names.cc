@@ -5,11 +5,11 @@
 #include <iterator>
 #include <utility>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 
+#include "leafstore/core/internal/hash_tables.h"
 #include "leafstore/core/internal/utf8.h"
 #include "leafstore/core/key.h"
 #include "leafstore/core/status_macros.h"
@@ -57,7 +57,7 @@ class PartTree {
   bool integers_only(uint32_t container) const { return integers_only_[container]; }
 
  private:
-  absl::flat_hash_map<std::pair<uint32_t, absl::string_view>, uint32_t> children_;
+  internal::HashMap<std::pair<uint32_t, absl::string_view>, uint32_t> children_;
   std::vector<bool> integers_only_ = {true};
 };
 
@@ -138,7 +138,7 @@ absl::StatusOr<std::vector<std::string>> NamesOf(const Layout& layout, const Slo
   const PathForm form = style == NameStyle::kCanonical ? PathForm::kCanonical : PathForm::kDotted;
   LEAFSTORE_RETURN_IF_ERROR(layout.ForEachPath(
       slots, form, [&names](uint32_t, absl::string_view name) { names.emplace_back(name); }));
-  absl::flat_hash_map<absl::string_view, uint32_t> places;
+  internal::HashMap<absl::string_view, uint32_t> places;
   places.reserve(names.size());
   for (uint32_t place = 0; place < names.size(); ++place) {
     const auto [at, is_new] = places.try_emplace(names[place], place);

@@ -5,10 +5,9 @@
 #include <limits>
 #include <utility>
 
-#include "absl/container/flat_hash_map.h"
-#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 
+#include "leafstore/core/internal/hash_tables.h"
 #include "leafstore/core/internal/utf8.h"
 #include "leafstore/core/key.h"
 #include "leafstore/core/status_macros.h"
@@ -84,7 +83,7 @@ absl::StatusOr<BaseFile> DecodeBase(const proto::Base& base, absl::string_view w
 absl::StatusOr<std::vector<BaseFile>> DecodeBases(const proto::Manifest& in) {
   constexpr absl::string_view kColumn = "manifest, bases";
   std::vector<BaseFile> bases;
-  absl::flat_hash_set<absl::string_view> names;
+  HashSet<absl::string_view> names;
   for (const proto::Base& base : in.bases()) {
     LEAFSTORE_ASSIGN_OR_RETURN(BaseFile decoded, DecodeBase(base, kColumn));
     if (!names.insert(base.name()).second) {
@@ -117,12 +116,13 @@ absl::StatusOr<RunInfo> DecodeRun(const proto::Run& in) {
 absl::Status CheckBasesInUse(const Manifest& manifest) {
   std::vector<bool> used(manifest.bases.size(), false);
   for (const ManifestItem& item : manifest.items) {
-    for (const uint32_t base : item.segments.bases) {
+    for (uint32_t tensor = 0; tensor < item.segments.bases.size(); ++tensor) {
+      const uint32_t base = item.segments.bases[tensor];
       if (base > used.size()) {
         return WrongMessage(absl::StrCat("item ", Quoted(item.name), ", column bases"),
                             absl::StrCat("at most ", used.size(), ", the number of bases"), base);
       }
-      if (base > 0) used[base - 1] = true;
+      if (base > 0 && item.stored_size(tensor) > 0) used[base - 1] = true;
     }
   }
   const auto unused = std::find(used.begin(), used.end(), false);
@@ -224,7 +224,7 @@ absl::StatusOr<ManifestItem> DecodeItem(const proto::Item& in, const std::vector
 
 absl::StatusOr<std::vector<TreeDef>> DecodeTreeDefs(const proto::Manifest& in) {
   std::vector<TreeDef> defs;
-  absl::flat_hash_set<TreeDef> different;
+  HashSet<TreeDef> different;
   for (const proto::TreeDef& message : in.treedefs()) {
     LEAFSTORE_ASSIGN_OR_RETURN(TreeDef def, DecodeTreeDefMessage(message, {}));
     if (!different.insert(def).second) {
@@ -238,7 +238,7 @@ absl::StatusOr<std::vector<TreeDef>> DecodeTreeDefs(const proto::Manifest& in) {
 absl::StatusOr<std::vector<ManifestItem>> DecodeItems(const proto::Manifest& in) {
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<TreeDef> defs, DecodeTreeDefs(in));
   std::vector<ManifestItem> items;
-  absl::flat_hash_set<absl::string_view> names;
+  HashSet<absl::string_view> names;
   size_t used = 0;
   for (const proto::Item& item : in.items()) {
     if (!names.insert(item.name()).second) {
@@ -253,7 +253,7 @@ absl::StatusOr<std::vector<ManifestItem>> DecodeItems(const proto::Manifest& in)
 }
 
 // The number of each structure in the manifest, from 1 on.
-using TreeDefNumbers = absl::flat_hash_map<TreeDef, uint32_t>;
+using TreeDefNumbers = HashMap<TreeDef, uint32_t>;
 
 // Encodes the structure of an item, once for all items that share it, or its paths.
 absl::Status EncodeLayout(const Layout& layout, TreeDefNumbers* numbers, proto::Manifest* message,

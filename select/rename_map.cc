@@ -2,12 +2,12 @@
 
 #include <algorithm>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 
 #include "leafstore/core/error_reason.h"
+#include "leafstore/core/internal/hash_tables.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/select/internal/glob_suggestions.h"
 #include "leafstore/select/internal/rename_rule.h"
@@ -40,7 +40,7 @@ std::string RenamedBy(const std::optional<size_t>& rule) {
 }
 
 absl::Status CheckOneToOne(absl::Span<const RenamedPath> paths) {
-  absl::flat_hash_map<absl::string_view, size_t> by_target;
+  internal::HashMap<absl::string_view, size_t> by_target;
   size_t count = 0;
   std::string text;
   for (size_t i = 0; i < paths.size(); ++i) {

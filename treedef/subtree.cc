@@ -3,8 +3,7 @@
 #include <utility>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
-
+#include "leafstore/core/internal/hash_tables.h"
 #include "leafstore/treedef/treedef.h"
 #include "leafstore/treedef/treedef_builder.h"
 
@@ -85,7 +84,7 @@ class SubtreeCutter {
   TreeDefBuilder builder_;
   std::vector<Range> open_;
   std::vector<uint32_t> leaves_;
-  absl::flat_hash_map<NodeId, NodeId> copies_;
+  internal::HashMap<NodeId, NodeId> copies_;
 };
 
 }  // namespace

@@ -6,12 +6,12 @@
 #include <utility>
 #include <vector>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 
+#include "leafstore/core/internal/hash_tables.h"
 #include "leafstore/core/internal/suggest.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/treedef/internal/path_cursor.h"
@@ -242,7 +242,7 @@ class DottedSearch {
   std::vector<Step> steps_;
   std::vector<uint32_t> open_;   // steps to go on from
   std::vector<uint32_t> found_;  // steps whose nodes have the name
-  absl::flat_hash_set<std::pair<NodeId, size_t>> seen_;
+  internal::HashSet<std::pair<NodeId, size_t>> seen_;
   NodeId deepest_ = kRootNode;
   size_t deepest_at_ = 0;
 };

@@ -8,11 +8,11 @@
 #include <string>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 
 #include "leafstore/checkpoint/internal/format.h"
 #include "leafstore/checkpoint/save_history.h"
+#include "leafstore/core/internal/hash_tables.h"
 #include "leafstore/core/tensor.h"
 #include "leafstore/io/io_options.h"
 #include "leafstore/proto/manifest_codec.h"
@@ -53,8 +53,9 @@ class Increment {
   // For each file of the history: its index in bases_ plus 1, 0 if it is not a base yet, or
   // kNoBase.
   std::vector<uint32_t> base_indices_;
+  std::vector<int64_t> bytes_in_base_;  // for each file of the history: that Find has returned
   std::vector<BaseFile> bases_;
-  absl::flat_hash_map<uint64_t, StoredLocation> locations_;  // by generation
+  HashMap<uint64_t, StoredLocation> locations_;  // by generation
 };
 
 }  // namespace leafstore::internal

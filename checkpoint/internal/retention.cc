@@ -4,8 +4,9 @@
 #include <limits>
 #include <optional>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/strings/string_view.h"
+
+#include "leafstore/core/internal/hash_tables.h"
 
 namespace leafstore::internal {
 namespace {
@@ -52,7 +53,7 @@ void KeepLast(absl::Span<const StepRecord> checkpoints, size_t last, std::vector
 // checkpoint, and may be restored.
 void KeepBases(absl::Span<const StepRecord> checkpoints, std::vector<bool>* keep) {
   // Those that were set aside are all kept, so that they need no entry.
-  absl::flat_hash_map<absl::string_view, size_t> by_name;
+  HashMap<absl::string_view, size_t> by_name;
   std::vector<size_t> open;
   for (size_t i = 0; i < checkpoints.size(); ++i) {
     if (!checkpoints[i].file.abandoned) by_name.emplace(checkpoints[i].file.name, i);

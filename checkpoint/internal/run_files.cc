@@ -2,7 +2,6 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/strings/strip.h"
 
 namespace leafstore::internal {
@@ -15,7 +14,7 @@ constexpr absl::string_view kAbandoned = "abandoned-";
 }  // namespace
 
 std::string StepFileName(int64_t step) {
-  return absl::StrFormat("%s%020d%s", kPrefix, step, kSuffix);
+  return absl::StrCat(kPrefix, absl::Dec(step, absl::kZeroPad20), kSuffix);
 }
 
 std::optional<RunFile> ParseRunFile(absl::string_view name) {

@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <iterator>
+#include <map>
+#include <string>
 #include <tuple>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_join.h"
@@ -96,7 +97,7 @@ absl::StatusOr<std::vector<RunCheckpoint>> StepFiles::ListRun() const {
   std::vector<StepRecord> records;
   // A name may have been used again, so that a parent is found by its checksum, too. Training that
   // is repeated may even save equal files: what was not set aside continues no file that was.
-  absl::flat_hash_map<std::tuple<std::string, uint64_t, bool>, size_t> places;
+  std::map<std::tuple<std::string, uint64_t, bool>, size_t> places;
   for (const RunFile& file : files) {
     records.push_back(RecordOf(file, Open(file.name, {.io = {.mode = ReadMode::kRead}})));
     const BaseFile& identity = records.back().identity;

@@ -7,12 +7,12 @@
 #include <memory>
 #include <utility>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 
 #include "leafstore/core/error_reason.h"
+#include "leafstore/core/internal/hash_tables.h"
 #include "leafstore/core/internal/utf8.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/interop/internal/foreign.h"
@@ -97,7 +97,7 @@ class NpzReader {
   absl::StatusOr<std::vector<std::string>> Members() {
     const auto count = static_cast<zip_uint64_t>(zip_get_num_entries(archive_.get(), 0));
     std::vector<std::string> members;
-    absl::flat_hash_set<absl::string_view> names;
+    HashSet<absl::string_view> names;
     bool any_array = false;
     for (zip_uint64_t i = 0; i < count; ++i) {
       LEAFSTORE_ASSIGN_OR_RETURN(const absl::string_view name, NameOf(i));
@@ -208,7 +208,7 @@ class NpzReader {
 absl::StatusOr<std::vector<std::string>> MakeHeaders(absl::Span<const NamedTensor> tensors,
                                                      bool raw_bits) {
   constexpr size_t kLongestName = 65535 - kMemberExtension.size();
-  absl::flat_hash_set<absl::string_view> names;
+  HashSet<absl::string_view> names;
   std::vector<std::string> headers;
   for (const NamedTensor& one : tensors) {
     const std::string& name = one.name;

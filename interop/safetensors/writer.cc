@@ -5,7 +5,6 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/strings/strip.h"
 #include "re2/re2.h"
 
@@ -147,8 +146,9 @@ std::vector<Tensors> CutIntoShards(Tensors tensors, int64_t most) {
 
 // `turn` 0 has the usual names; others are for a set that exists beside the one it replaces.
 std::string ShardName(absl::string_view stem, size_t turn, size_t index, size_t count) {
-  return absl::StrCat(stem, absl::StrFormat("-%05d-of-%05d", index + 1, count),
-                      turn == 0 ? "" : absl::StrCat("-r", turn), kExtension);
+  return absl::StrCat(stem, "-", absl::Dec(index + 1, absl::kZeroPad5), "-of-",
+                      absl::Dec(count, absl::kZeroPad5), turn == 0 ? "" : absl::StrCat("-r", turn),
+                      kExtension);
 }
 
 // Returns whether ShardName returns this name for some turn, index and count.

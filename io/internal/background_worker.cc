@@ -34,16 +34,21 @@ bool BackgroundWorker::StartThread() {
   return true;
 }
 
-// An exception that leaves a thread would terminate the process.
-absl::Status BackgroundWorker::Do(absl::AnyInvocable<absl::Status()>& work) {
+// An exception that leaves a thread would terminate the process, and so must not be thrown for lack
+// of memory for an error either.
+absl::Status BackgroundWorker::Do(absl::AnyInvocable<absl::Status()>& work) const noexcept {
   try {
-    return work();
+    try {
+      return work();
+    } catch (const std::bad_alloc&) {
+      return no_memory_;
+    } catch (const std::exception& thrown) {
+      return absl::InternalError(thrown.what());
+    } catch (...) {
+      return absl::InternalError("a background task threw something that is not a std::exception");
+    }
   } catch (const std::bad_alloc&) {
-    return absl::ResourceExhaustedError("no memory for a background task");
-  } catch (const std::exception& thrown) {
-    return absl::InternalError(thrown.what());
-  } catch (...) {
-    return absl::InternalError("a background task threw something that is not a std::exception");
+    return no_memory_;
   }
 }
 
@@ -87,8 +92,8 @@ void BackgroundWorker::Run() {
     waiting_.pop_front();
     lock.unlock();
     absl::Status status = Do(work);
-    work = nullptr;  // releases everything that it holds
-    std::deque<absl::AnyInvocable<absl::Status()>> dropped;
+    work = nullptr;                                         // releases everything that it holds
+    std::list<absl::AnyInvocable<absl::Status()>> dropped;  // an empty list takes no memory
     lock.lock();
     if (!status.ok()) {
       failure_ = std::move(status);

@@ -13,7 +13,7 @@
 
 #include <condition_variable>
 #include <cstddef>
-#include <deque>
+#include <list>
 #include <mutex>
 #include <thread>
 
@@ -45,17 +45,19 @@ class BackgroundWorker {
   absl::Status Wait(size_t left = 0);
 
  private:
-  static absl::Status Do(absl::AnyInvocable<absl::Status()>& work);
+  absl::Status Do(absl::AnyInvocable<absl::Status()>& work) const noexcept;
   void Run();
 
   // Not absl::Mutex: ThreadSanitizer does not instrument that library, and would report races for
   // everything that is passed between the threads.
   mutable std::mutex mutex_;         // guards everything except thread_
   std::condition_variable changed_;  // left_ or stop_
-  std::deque<absl::AnyInvocable<absl::Status()>> waiting_;
+  std::list<absl::AnyInvocable<absl::Status()>> waiting_;
   size_t left_ = 0;  // tasks that are waiting or running
   absl::Status failure_;
   bool stop_ = false;
+  // Made while there is memory.
+  const absl::Status no_memory_ = absl::ResourceExhaustedError("no memory for a background task");
   std::thread thread_;
 };
 

@@ -10,10 +10,10 @@
 #ifndef LEAFSTORE_SELECT_INTERNAL_GLOB_SUGGESTIONS_H_
 #define LEAFSTORE_SELECT_INTERNAL_GLOB_SUGGESTIONS_H_
 
+#include <functional>
+#include <set>
 #include <string>
 #include <vector>
-
-#include "absl/container/flat_hash_set.h"
 
 #include "leafstore/core/path.h"
 #include "leafstore/select/internal/glob.h"
@@ -38,7 +38,7 @@ class GlobSuggestions {
   void AddDotted(const std::string& name);
 
   // Without indices: a missing index does not mean a misspelt name.
-  absl::flat_hash_set<std::string> keys_;
+  std::set<std::string, std::less<>> keys_;
   std::vector<std::string> dotted_;
 };
 

@@ -18,9 +18,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <unordered_map>
 #include <vector>
 
-#include "absl/container/node_hash_map.h"
+#include "absl/hash/hash.h"
 
 #include "leafstore/select/internal/glob.h"
 #include "leafstore/treedef/treedef.h"
@@ -90,7 +91,7 @@ class GlobWalk {
   std::vector<const GlobPattern*> patterns_;
   std::vector<GlobPattern::States> accepting_;  // by glob
   bool distinguishes_integers_ = false;
-  absl::node_hash_map<StatesOfAll, State> ids_;
+  std::unordered_map<StatesOfAll, State, absl::Hash<StatesOfAll>> ids_;
   std::vector<const GlobPattern::States*> states_by_id_;  // in ids_
   std::vector<Edge> edges_;                    // a hash table; the size is a power of two
   std::vector<Level> levels_;                  // by depth

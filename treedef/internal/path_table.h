@@ -24,13 +24,13 @@
 #include <string>
 #include <vector>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/hash/hash.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 
+#include "leafstore/core/internal/hash_tables.h"
 #include "leafstore/core/internal/lazy.h"
 #include "leafstore/treedef/internal/treedef_rep.h"
 #include "leafstore/treedef/treedef.h"
@@ -94,7 +94,7 @@ class PathTable {
   std::unique_ptr<char[]> arena_;
   size_t arena_size_ = 0;
   std::vector<uint32_t> offsets_;
-  absl::flat_hash_set<Entry, ByText, ByText> index_;
+  HashSet<Entry, ByText, ByText> index_;
 };
 
 // Returns the paths of all leaves and their index, made at the first call and kept with `def`.

@@ -1,6 +1,6 @@
 #include "leafstore/treedef/tree/tree.h"
 
-#include "absl/container/flat_hash_map.h"
+#include "leafstore/core/internal/hash_tables.h"
 
 namespace leafstore {
 
@@ -139,7 +139,7 @@ Tree* Tree::MutableItem(size_t index) {
 Tree Tree::Clone() const {
   Tree root;
   std::vector<std::pair<const Tree*, Tree*>> to_copy = {{this, &root}};
-  absl::flat_hash_map<const Tree*, std::shared_ptr<Tree>> copies;
+  internal::HashMap<const Tree*, std::shared_ptr<Tree>> copies;
   while (!to_copy.empty()) {
     const auto [from, to] = to_copy.back();
     to_copy.pop_back();

@@ -3,7 +3,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <iterator>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -117,7 +119,7 @@ absl::Status SafetensorsFile::ApplyIndex(const SafetensorsIndex& index) {
   std::set_difference(found.begin(), found.end(), wanted.begin(), wanted.end(),
                       std::back_inserter(unlisted));
   if (!missing.empty()) return NotInTheirFiles(index, missing, found);
-  std::vector<absl::flat_hash_set<std::string>> removed(shards_.size());
+  std::vector<std::set<std::string, std::less<>>> removed(shards_.size());
   for (const auto& [name, file] : unlisted) {
     const auto listed = std::lower_bound(wanted.begin(), wanted.end(), std::make_pair(name, 0U));
     const bool twice = listed != wanted.end() && listed->first == name;

@@ -4,10 +4,10 @@
 #include <numeric>
 #include <utility>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 
+#include "leafstore/core/internal/hash_tables.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/interop/internal/json_text.h"
 #include "leafstore/interop/safetensors/internal/header.h"
@@ -40,7 +40,7 @@ const DTypeEntry& EntryOf(DType dtype) {
 }
 
 absl::Status CheckNames(absl::Span<const SafetensorsEntry> entries) {
-  absl::flat_hash_set<absl::string_view> names;
+  HashSet<absl::string_view> names;
   names.reserve(entries.size());
   for (const SafetensorsEntry& entry : entries) {
     LEAFSTORE_RETURN_IF_ERROR(CheckJsonString(entry.name, "a name"));

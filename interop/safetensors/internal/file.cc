@@ -9,6 +9,7 @@
 #include "absl/strings/strip.h"
 
 #include "leafstore/core/error_reason.h"
+#include "leafstore/core/internal/hash_tables.h"
 #include "leafstore/core/internal/suggest.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/interop/internal/foreign.h"
@@ -271,7 +272,7 @@ EntryInfo SafetensorsFile::entry(uint32_t tensor) const {
 
 std::optional<uint32_t> SafetensorsFile::Find(absl::string_view wanted) const {
   const auto& index = index_.Get([&] {
-    absl::flat_hash_map<absl::string_view, uint32_t> made;
+    HashMap<absl::string_view, uint32_t> made;
     made.reserve(size_);
     for (uint32_t tensor = 0; tensor < size_; ++tensor) made.try_emplace(name(tensor), tensor);
     return made;

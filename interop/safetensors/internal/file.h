@@ -11,7 +11,6 @@
 #include <string>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -19,6 +18,7 @@
 
 #include "leafstore/checkpoint/internal/file_bytes.h"
 #include "leafstore/checkpoint/internal/stored_leaves.h"
+#include "leafstore/core/internal/hash_tables.h"
 #include "leafstore/core/internal/lazy.h"
 #include "leafstore/interop/internal/notes.h"
 #include "leafstore/interop/safetensors/internal/header.h"
@@ -123,7 +123,7 @@ class SafetensorsFile {
   int64_t tensor_bytes_ = 0;
   std::optional<Metadata> metadata_;
   std::optional<SafetensorsStructure> structure_;
-  mutable Lazy<absl::flat_hash_map<absl::string_view, uint32_t>> index_;
+  mutable Lazy<HashMap<absl::string_view, uint32_t>> index_;
   mutable Lazy<SafetensorsLeaves> leaves_;
 };
 

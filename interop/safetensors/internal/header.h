@@ -24,12 +24,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
@@ -92,7 +93,7 @@ class SafetensorsHeader {
   const Notes& notes() const { return notes_; }
 
   // Removes tensors, readable or not. O(n), expected.
-  void Remove(const absl::flat_hash_set<std::string>& names);
+  void Remove(const std::set<std::string, std::less<>>& names);
 
  private:
   friend class SafetensorsHeaderBuilder;

@@ -1,11 +1,13 @@
 #include "leafstore/interop/safetensors/internal/header_builder.h"
 
 #include <algorithm>
+#include <functional>
 #include <numeric>
+#include <set>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 
+#include "leafstore/core/internal/hash_tables.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/interop/internal/json_text.h"
 
@@ -138,7 +140,7 @@ std::optional<uint32_t> SafetensorsHeaderBuilder::MergeNames() const {
 }
 
 std::optional<uint32_t> SafetensorsHeaderBuilder::HashNames() const {
-  absl::flat_hash_set<absl::string_view> names;
+  HashSet<absl::string_view> names;
   names.reserve(out_.size());
   for (uint32_t tensor = 0; tensor < out_.size(); ++tensor) {
     if (!names.insert(out_.name(tensor)).second) return tensor;
@@ -207,13 +209,13 @@ void SafetensorsHeader::AddFrom(const SafetensorsHeader& other, uint32_t tensor)
       other.offset(tensor));
 }
 
-void SafetensorsHeader::Remove(const absl::flat_hash_set<std::string>& names) {
+void SafetensorsHeader::Remove(const std::set<std::string, std::less<>>& names) {
   SafetensorsHeader kept;
   for (uint32_t tensor = 0; tensor < size(); ++tensor) {
-    if (!names.contains(name(tensor))) kept.AddFrom(*this, tensor);
+    if (names.find(name(tensor)) == names.end()) kept.AddFrom(*this, tensor);
   }
   for (UnreadableLeaf& one : unreadable_) {
-    if (!names.contains(one.name)) kept.unreadable_.push_back(std::move(one));
+    if (names.find(one.name) == names.end()) kept.unreadable_.push_back(std::move(one));
   }
   kept.metadata_ = std::move(metadata_);
   kept.notes_ = std::move(notes_);

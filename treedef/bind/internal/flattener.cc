@@ -4,6 +4,7 @@
 #include "absl/strings/str_join.h"
 
 #include "leafstore/core/error_reason.h"
+#include "leafstore/core/internal/hash_tables.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/treedef/internal/path_cursor.h"
 
@@ -153,7 +154,7 @@ absl::StatusOr<FlatTree> Flattener::Finish() && {
 
 void Flattener::TakeTensors() {
   // A tensor can occur twice without a tie: through pointers of two types.
-  absl::flat_hash_map<const Tensor*, uint32_t> taken;
+  HashMap<const Tensor*, uint32_t> taken;
   for (const ToTake& entry : to_take_) {
     if (!entry.tensor->null()) {
       leaves_[entry.leaf] = std::move(*entry.tensor);

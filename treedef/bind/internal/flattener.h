@@ -21,13 +21,12 @@
 #include <utility>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
-#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 
+#include "leafstore/core/internal/hash_tables.h"
 #include "leafstore/core/leaf.h"
 #include "leafstore/treedef/treedef.h"
 #include "leafstore/treedef/treedef_builder.h"
@@ -51,7 +50,7 @@ class KnownStructs {
 
  private:
   // The struct of each type, identified by the address of its names, that matched last.
-  absl::flat_hash_map<const void*, NodeId> right_;
+  HashMap<const void*, NodeId> right_;
   // The one of them that matched last: structs of one type often follow each other.
   std::pair<const void*, NodeId> last_ = {nullptr, kNoNode};
 };
@@ -211,7 +210,7 @@ class Flattener {
   const Tensors tensors_;
   std::vector<Leaf> leaves_;
   std::vector<ToTake> to_take_;  // their leaves are null so far
-  absl::flat_hash_map<std::pair<const void*, const void*>, Shared> shared_;
+  HashMap<std::pair<const void*, const void*>, Shared> shared_;
   // The alias added last, and its owner.
   NodeId last_alias_ = kNoNode;
   NodeId last_alias_owner_ = kNoNode;
@@ -308,9 +307,9 @@ class Unflattener {
   bool writing_ = false;
   int depth_ = 0;
   KnownStructs known_structs_;
-  std::optional<absl::flat_hash_set<NodeId>> owners_;
+  std::optional<HashSet<NodeId>> owners_;
   // One node may be objects of several types: a pointer to a pointer.
-  absl::flat_hash_map<std::pair<NodeId, const void*>, std::shared_ptr<void>> objects_;
+  HashMap<std::pair<NodeId, const void*>, std::shared_ptr<void>> objects_;
 };
 
 }  // namespace leafstore::internal
