@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "leafstore/checkpoint/internal/checkpoint_file.h"
+#include "leafstore/checkpoint/internal/segments.h"
 
 namespace leafstore::internal {
 
@@ -24,6 +25,7 @@ absl::StatusOr<Increment> Increment::Create(SaveHistory* history, const std::str
                         OpenBase(path, base, read).ok();
     increment.base_indices_.push_back(usable ? 0 : kNoBase);
   }
+  increment.bytes_in_base_.resize(increment.base_indices_.size());
   return increment;
 }
 
@@ -33,6 +35,12 @@ std::optional<StoredLocation> Increment::Find(const Tensor& tensor) {
   StoredLocation here = at->second;
   uint32_t& index = base_indices_[here.file];
   if (index == kNoBase) return std::nullopt;
+  // A tensor may be in more items now. Readers limit that.
+  int64_t& bytes = bytes_in_base_[here.file];
+  if (here.stored_size > MaxBytesInBase(history_->files_[here.file].file_size) - bytes) {
+    return std::nullopt;
+  }
+  bytes += here.stored_size;
   if (index == 0) {
     bases_.push_back(history_->files_[here.file]);
     index = static_cast<uint32_t>(bases_.size());

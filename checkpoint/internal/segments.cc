@@ -1,10 +1,13 @@
 #include "leafstore/checkpoint/internal/segments.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "absl/strings/str_cat.h"
 
 #include "leafstore/checkpoint/internal/format.h"
+#include "leafstore/core/key.h"
+#include "leafstore/core/status_macros.h"
 #include "leafstore/core/value.h"
 #include "leafstore/io/internal/checksum.h"
 
@@ -68,6 +71,25 @@ absl::Status Explain(const ManifestItem& item, uint32_t tensor, int64_t end) {
                offset);
 }
 
+// Calls `visit` with the base and the segment of each tensor that has bytes.
+template <typename Visit>
+void ForEachSegment(const Manifest& manifest, const Visit& visit) {
+  for (uint32_t index = 0; index < manifest.items.size(); ++index) {
+    const ManifestItem& item = manifest.items[index];
+    for (uint32_t tensor = 0; tensor < item.leaves.tensor_count(); ++tensor) {
+      if (item.stored_size(tensor) == 0) continue;
+      visit(item.segments.base(tensor),
+            Segment{static_cast<int64_t>(item.segments.offsets[tensor]), item.stored_size(tensor),
+                    item.segments.checksums[tensor], index, tensor});
+    }
+  }
+}
+
+bool IsBefore(const Segment& a, const Segment& b) {
+  return std::tie(a.offset, a.size, a.item, a.tensor) <
+         std::tie(b.offset, b.size, b.item, b.tensor);
+}
+
 absl::Status CheckApart(const Manifest& manifest) {
   const std::vector<Segment> segments = SegmentsByOffset(manifest);
   for (size_t i = 1; i < segments.size(); ++i) {
@@ -77,6 +99,42 @@ absl::Status CheckApart(const Manifest& manifest) {
     return Wrong(manifest.items[b.item], b.tensor, "bytes of its own",
                  absl::StrCat("byte ", b.offset, " also in ",
                               TensorForMessage(manifest.items[a.item], a.tensor)));
+  }
+  return absl::OkStatus();
+}
+
+// Checks that tensors in one base have the same segment or do not overlap, and that they are not
+// too many.
+absl::Status CheckInBase(const Manifest& manifest, const BaseFile& base,
+                         const std::vector<Segment>& segments) {
+  int64_t left = MaxBytesInBase(base.file_size);
+  for (size_t i = 0; i < segments.size(); ++i) {
+    const Segment& b = segments[i];
+    const ManifestItem& item = manifest.items[b.item];
+    if (b.size > left) {
+      return Wrong(
+          item, b.tensor,
+          absl::StrCat("at most ", MaxBytesInBase(base.file_size), " bytes of tensors in the base ",
+                       Quoted(base.name), " of ", base.file_size, " bytes"),
+          "more");
+    }
+    left -= b.size;
+    if (i == 0) continue;
+    const Segment& a = segments[i - 1];
+    const bool same = a.offset == b.offset && a.size == b.size && a.checksum == b.checksum;
+    if (same || b.offset >= a.offset + a.size) continue;
+    return Wrong(item, b.tensor, "bytes of its own, or all those of another tensor",
+                 absl::StrCat("byte ", b.offset, " of the base ", Quoted(base.name), " also in ",
+                              TensorForMessage(manifest.items[a.item], a.tensor)));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckInBases(const Manifest& manifest) {
+  if (manifest.bases.empty()) return absl::OkStatus();
+  const std::vector<std::vector<Segment>> segments = SegmentsInBases(manifest);
+  for (size_t i = 0; i < manifest.bases.size(); ++i) {
+    LEAFSTORE_RETURN_IF_ERROR(CheckInBase(manifest, manifest.bases[i], segments[i + 1]));
   }
   return absl::OkStatus();
 }
@@ -98,22 +156,27 @@ absl::Status CheckSegments(const Manifest& manifest, int64_t end) {
       last_end = offset + item.stored_size(tensor);
     }
   }
-  return ordered ? absl::OkStatus() : CheckApart(manifest);
+  if (!ordered) LEAFSTORE_RETURN_IF_ERROR(CheckApart(manifest));
+  return CheckInBases(manifest);
 }
 
 std::vector<Segment> SegmentsByOffset(const Manifest& manifest) {
   std::vector<Segment> segments;
-  for (uint32_t index = 0; index < manifest.items.size(); ++index) {
-    const ManifestItem& item = manifest.items[index];
-    for (uint32_t tensor = 0; tensor < item.leaves.tensor_count(); ++tensor) {
-      if (item.stored_size(tensor) == 0 || item.segments.base(tensor) != 0) continue;
-      segments.push_back({static_cast<int64_t>(item.segments.offsets[tensor]),
-                          item.stored_size(tensor), item.segments.checksums[tensor], index,
-                          tensor});
-    }
+  ForEachSegment(manifest, [&segments](uint32_t base, const Segment& segment) {
+    if (base == 0) segments.push_back(segment);
+  });
+  std::sort(segments.begin(), segments.end(), IsBefore);
+  return segments;
+}
+
+std::vector<std::vector<Segment>> SegmentsInBases(const Manifest& manifest) {
+  std::vector<std::vector<Segment>> segments(manifest.bases.size() + 1);
+  ForEachSegment(manifest, [&segments](uint32_t base, const Segment& segment) {
+    if (base != 0) segments[base].push_back(segment);
+  });
+  for (std::vector<Segment>& of_base : segments) {
+    std::sort(of_base.begin(), of_base.end(), IsBefore);
   }
-  std::sort(segments.begin(), segments.end(),
-            [](const Segment& a, const Segment& b) { return a.offset < b.offset; });
   return segments;
 }
 

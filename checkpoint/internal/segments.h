@@ -2,11 +2,13 @@
 //
 // In a valid file every segment is between the preamble and the manifest, has the alignment that
 // its size requires and the size that its dtype, shape and codec require, and overlaps no other
-// segment.
+// segment. In a base, two tensors may have the same segment, as a tensor that was saved once may be
+// in several items later, but a base does not hold many times its own size.
 #ifndef LEAFSTORE_CHECKPOINT_INTERNAL_SEGMENTS_H_
 #define LEAFSTORE_CHECKPOINT_INTERNAL_SEGMENTS_H_
 
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -26,12 +28,24 @@ struct Segment {
   uint32_t tensor;
 };
 
+// Returns the maximum of the stored sizes of all tensors in a base together. Without one, a small
+// file could name a few bytes as millions of tensors, which nobody could load.
+constexpr int64_t MaxBytesInBase(int64_t file_size) {
+  constexpr int64_t kTimes = 16;
+  constexpr int64_t kMax = std::numeric_limits<int64_t>::max();
+  return file_size > kMax / kTimes ? kMax : kTimes * file_size;
+}
+
 // Checks all segments. `end` is the offset of the manifest. error DataLoss: a segment is invalid;
-// names the item and path. O(tensors), or O(n log n) if offsets are not ascending.
+// names the item and path. O(tensors), or O(n log n) if offsets are not ascending or there are
+// bases.
 absl::Status CheckSegments(const Manifest& manifest, int64_t end);
 
 // Returns all segments in this file, ascending by offset. The manifest must have been checked.
 std::vector<Segment> SegmentsByOffset(const Manifest& manifest);
+// Returns all segments in base n (Manifest::bases[n - 1]), by n, ascending by offset, then by size;
+// none for n = 0. O(n log n).
+std::vector<std::vector<Segment>> SegmentsInBases(const Manifest& manifest);
 
 // Returns the entry of the leaf at `place`. O(1). Inline, because loads call it for each leaf.
 inline EntryInfo EntryOf(const ManifestItem& item, uint32_t place) {

@@ -155,18 +155,35 @@ class Verifier {
 
   absl::Status VerifyBases() {
     LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<const FileBytes*> files, OpenBases());
-    for (const ManifestItem& item : file_.manifest().items) {
-      for (uint32_t place = 0; place < item.leaves.size(); ++place) {
-        const EntryInfo entry = EntryOf(item, place);
-        const FileBytes* const file = files[entry.base];
-        if (file == nullptr || entry.stored_size == 0) continue;
-        const absl::Status status =
-            file->CheckChecksum(entry.offset, entry.stored_size, entry.checksum);
-        progress_.Add(entry.stored_size);
-        LEAFSTORE_RETURN_IF_ERROR(damage_.Note(status, [&] {
-          return absl::StrCat(LeafForMessage(item, place), ": base ", file->path(), ": ");
-        }));
+    const std::vector<std::vector<Segment>> segments = SegmentsInBases(file_.manifest());
+    for (size_t base = 1; base < files.size(); ++base) {
+      if (files[base] == nullptr) continue;
+      LEAFSTORE_RETURN_IF_ERROR(VerifyBase(*files[base], segments[base]));
+    }
+    return absl::OkStatus();
+  }
+
+  // Reads segments that several tensors have once.
+  absl::Status VerifyBase(const FileBytes& file, const std::vector<Segment>& segments) {
+    std::vector<absl::Status> contents(segments.size());
+    const int threads = ThreadsFor(file_.options().io.threads, file.size());
+    const auto is_new = [&segments](size_t i) {
+      return i == 0 || segments[i].offset != segments[i - 1].offset;
+    };
+    ParallelFor(segments.size(), threads, [&](size_t i) {
+      const Segment& segment = segments[i];
+      if (is_new(i)) {
+        contents[i] = file.CheckChecksum(segment.offset, segment.size, segment.checksum);
       }
+      progress_.Add(segment.size);
+    });
+    for (size_t i = 0; i < segments.size(); ++i) {
+      if (!is_new(i)) contents[i] = contents[i - 1];
+      LEAFSTORE_RETURN_IF_ERROR(damage_.Note(contents[i], [&] {
+        const ManifestItem& item = file_.manifest().items[segments[i].item];
+        return absl::StrCat(TensorForMessage(item, segments[i].tensor), ": base ", file.path(),
+                            ": ");
+      }));
     }
     return absl::OkStatus();
   }
