@@ -113,8 +113,8 @@ class GuardedTable : public Table {
 
 template <typename Key, typename T, typename Hash = typename absl::flat_hash_map<Key, T>::hasher,
           typename Equal = typename absl::flat_hash_map<Key, T>::key_equal>
-using HashMap = GuardedTable<
-    absl::flat_hash_map<Key, T, Hash, Equal, TableAllocator<std::pair<const Key, T>>>>;
+using HashMap =
+    GuardedTable<absl::flat_hash_map<Key, T, Hash, Equal, TableAllocator<std::pair<const Key, T>>>>;
 
 template <typename T, typename Hash = typename absl::flat_hash_set<T>::hasher,
           typename Equal = typename absl::flat_hash_set<T>::key_equal>

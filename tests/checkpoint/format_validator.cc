@@ -48,27 +48,6 @@ void CheckAscending(const Texts& texts, const std::string& what) {
   }
 }
 
-// Reads the entries of a column one after another.
-template <typename T>
-class Entries {
- public:
-  Entries(std::vector<T> entries, std::string what)
-      : entries_(std::move(entries)), what_(std::move(what)) {}
-
-  const T& Next() {
-    Check(next_ < entries_.size(), what_ + ": too few entries");
-    return entries_[next_++];
-  }
-  bool NextIs(const T& value) const { return next_ < entries_.size() && entries_[next_] == value; }
-  bool empty() const { return entries_.empty(); }
-  void CheckUsed() const { Check(next_ == entries_.size(), what_ + ": too many entries"); }
-
- private:
-  std::vector<T> entries_;
-  std::string what_;
-  size_t next_ = 0;
-};
-
 std::vector<uint8_t> BytesOfColumn(std::string_view column) {
   return std::vector<uint8_t>(column.begin(), column.end());
 }
@@ -416,8 +395,8 @@ class ManifestValidator {
     if (codecs.empty()) codecs.resize(sizes.size());
     if (stored.empty()) stored = sizes;
     if (bases.empty()) bases.resize(sizes.size());
-    for (const size_t size : {offsets.size(), checksums.size(), codecs.size(), stored.size(),
-                              bases.size()}) {
+    for (const size_t size :
+         {offsets.size(), checksums.size(), codecs.size(), stored.size(), bases.size()}) {
       Check(size == sizes.size(), "segments: one entry per tensor");
     }
     for (size_t i = 0; i < sizes.size(); ++i) {

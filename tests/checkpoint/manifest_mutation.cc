@@ -28,9 +28,9 @@ struct Schema {
   std::vector<FieldSchema> fields;
 
   const FieldSchema* Find(uint64_t number) const {
-    const auto at =
-        std::find_if(fields.begin(), fields.end(),
-                     [number](const FieldSchema& field) { return field.number == number; });
+    const auto at = std::find_if(fields.begin(), fields.end(), [number](const FieldSchema& field) {
+      return field.number == number;
+    });
     return at == fields.end() ? nullptr : &*at;
   }
 };

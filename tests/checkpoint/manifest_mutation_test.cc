@@ -2,6 +2,8 @@
 // written from docs/format.md alone, and nothing else.
 //
 // Stated differences: none. (Segments' contents, and the zeros between them, are checked by Verify.)
+#include "tests/checkpoint/manifest_mutation.h"
+
 #include <cstdio>
 #include <map>
 #include <random>
@@ -18,7 +20,6 @@
 
 #include "tests/checkpoint/forge.h"
 #include "tests/checkpoint/format_validator.h"
-#include "tests/checkpoint/manifest_mutation.h"
 #include "tests/checkpoint/models.h"
 #include "tests/core/status_matchers.h"
 #include "tests/dose.h"
@@ -57,12 +58,12 @@ std::string Saved(bool compressed) {
   whole_options.grouping =
       Grouping::Create(whole.layout(), std::vector<uint32_t>{0, 0, 1, 1, kNoGroup, 1}, {"x", "y"})
           .value();
-  EXPECT_THAT(SaveCheckpoint("x",
-                             {{"whole", whole, whole_options},
-                              {"part", PartOfEveryKind()},
-                              {"loose", LoosePaths()}},
-                             options),
-              IsOk());
+  EXPECT_THAT(
+      SaveCheckpoint(
+          "x",
+          {{"whole", whole, whole_options}, {"part", PartOfEveryKind()}, {"loose", LoosePaths()}},
+          options),
+      IsOk());
   return disk.bytes();
 }
 
@@ -97,8 +98,7 @@ TEST(ManifestMutationTest, ReaderAndValidator_AcceptTheSame) {
   std::map<std::string, int> reasons;
   for (int i = 0; i < count; ++i) {
     const std::string& file = files[static_cast<size_t>(i) % files.size()];
-    const std::string mutated =
-        WithManifest(file, MutatedManifest(ManifestBytesOf(file), &random));
+    const std::string mutated = WithManifest(file, MutatedManifest(ManifestBytesOf(file), &random));
     const absl::Status read = Read(mutated);
     const std::string why = WhyInvalid(mutated);
     ASSERT_EQ(read.ok(), why.empty())

@@ -96,10 +96,9 @@ TEST_F(SharedSegmentsTest, MoreThanTheLimit_IsDamage) {
 
 TEST_F(SharedSegmentsTest, PartlySharedBytes_AreDamage) {
   SaveTwice(2);
-  EXPECT_THAT(
-      OpenForged([](Manifest* manifest) { manifest->items[1].segments.offsets[0] += 64; }),
-      StatusIs(absl::StatusCode::kDataLoss,
-               HasSubstr("expected bytes of its own, or all those of another tensor")));
+  EXPECT_THAT(OpenForged([](Manifest* manifest) { manifest->items[1].segments.offsets[0] += 64; }),
+              StatusIs(absl::StatusCode::kDataLoss,
+                       HasSubstr("expected bytes of its own, or all those of another tensor")));
   EXPECT_THAT(OpenForged([](Manifest* manifest) { ++manifest->items[1].segments.checksums[0]; }),
               StatusIs(absl::StatusCode::kDataLoss));
 }
@@ -111,9 +110,10 @@ TEST_F(SharedSegmentsTest, DamagedSharedBytes_AreReportedForEachTensor) {
   base[64] = static_cast<char>(base[64] ^ 1);
   WriteFile(dir_.File("base.leaf"), base);
   const CheckpointReader reader = CheckpointReader::Open(dir_.File("a.leaf")).value();
-  EXPECT_THAT(reader.Verify(), StatusIs(absl::StatusCode::kDataLoss,
-                                        AllOf(HasSubstr("item 'item 0'"), HasSubstr("item 'item 1'"),
-                                              HasSubstr("base.leaf: expected checksum"))));
+  EXPECT_THAT(reader.Verify(),
+              StatusIs(absl::StatusCode::kDataLoss,
+                       AllOf(HasSubstr("item 'item 0'"), HasSubstr("item 'item 1'"),
+                             HasSubstr("base.leaf: expected checksum"))));
 }
 
 }  // namespace

@@ -15,7 +15,7 @@ namespace {
 // Returns the size of the first character; 0 if it is not UTF-8.
 size_t CharacterSize(std::string_view text, uint32_t* code) {
   const auto byte = [text](size_t i) { return static_cast<uint8_t>(text[i]); };
-  const size_t size = byte(0) < 0x80             ? 1
+  const size_t size = byte(0) < 0x80              ? 1
                       : (byte(0) >> 5) == 0b110   ? 2
                       : (byte(0) >> 4) == 0b1110  ? 3
                       : (byte(0) >> 3) == 0b11110 ? 4
@@ -42,10 +42,10 @@ bool IsIdentifier(std::string_view name) {
   for (size_t size; !name.empty(); name.remove_prefix(size)) {
     size = CharacterSize(name, &code);
     const auto byte = static_cast<char>(code);
-    const bool plain = code >= 0x80 ? !IsControl(code)
-                                    : byte == '_' || (byte >= '0' && byte <= '9') ||
-                                          (byte >= 'a' && byte <= 'z') ||
-                                          (byte >= 'A' && byte <= 'Z');
+    const bool plain = code >= 0x80
+                           ? !IsControl(code)
+                           : byte == '_' || (byte >= '0' && byte <= '9') ||
+                                 (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z');
     if (!plain) return false;
   }
   return true;

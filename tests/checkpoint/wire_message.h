@@ -16,6 +16,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace leafstore {
@@ -150,6 +151,27 @@ class WireMessage {
   }
 
   std::vector<Field> fields_;
+};
+
+// Reads the entries of a column one after another.
+template <typename T>
+class Entries {
+ public:
+  Entries(std::vector<T> entries, std::string what)
+      : entries_(std::move(entries)), what_(std::move(what)) {}
+
+  const T& Next() {
+    Check(next_ < entries_.size(), what_ + ": too few entries");
+    return entries_[next_++];
+  }
+  bool NextIs(const T& value) const { return next_ < entries_.size() && entries_[next_] == value; }
+  bool empty() const { return entries_.empty(); }
+  void CheckUsed() const { Check(next_ == entries_.size(), what_ + ": too many entries"); }
+
+ private:
+  std::vector<T> entries_;
+  std::string what_;
+  size_t next_ = 0;
 };
 
 }  // namespace leafstore

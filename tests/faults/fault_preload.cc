@@ -101,15 +101,14 @@ LEAFSTORE_REPLACE(ssize_t, -1, write, "write", (int fd, const void* bytes, size_
                   (fd, bytes, size))
 LEAFSTORE_REPLACE(ssize_t, -1, read, "read", (int fd, void* bytes, size_t size), (fd, bytes, size))
 LEAFSTORE_REPLACE(ssize_t, -1, pwrite, "pwrite",
-                  (int fd, const void* bytes, size_t size, off_t offset),
-                  (fd, bytes, size, offset))
+                  (int fd, const void* bytes, size_t size, off_t offset), (fd, bytes, size, offset))
 LEAFSTORE_REPLACE(ssize_t, -1, pwrite64, "pwrite",
                   (int fd, const void* bytes, size_t size, off64_t offset),
                   (fd, bytes, size, offset))
 LEAFSTORE_REPLACE(ssize_t, -1, pread, "pread", (int fd, void* bytes, size_t size, off_t offset),
                   (fd, bytes, size, offset))
-LEAFSTORE_REPLACE(ssize_t, -1, pread64, "pread",
-                  (int fd, void* bytes, size_t size, off64_t offset), (fd, bytes, size, offset))
+LEAFSTORE_REPLACE(ssize_t, -1, pread64, "pread", (int fd, void* bytes, size_t size, off64_t offset),
+                  (fd, bytes, size, offset))
 LEAFSTORE_REPLACE(int, -1, fsync, "fsync", (int fd), (fd))
 LEAFSTORE_REPLACE(int, -1, fdatasync, "fdatasync", (int fd), (fd))
 LEAFSTORE_REPLACE(int, -1, ftruncate, "ftruncate", (int fd, off_t size) noexcept, (fd, size))
@@ -139,6 +138,6 @@ LEAFSTORE_REPLACE(void*, MAP_FAILED, mmap, "mmap",
                    off_t offset) noexcept,
                   (address, size, protection, flags, fd, offset))
 LEAFSTORE_REPLACE(DIR*, nullptr, opendir, "opendir", (const char* path), (path))
-LEAFSTORE_REPLACE(struct dirent*, nullptr, readdir, "readdir", (DIR* directory), (directory))
+LEAFSTORE_REPLACE(struct dirent*, nullptr, readdir, "readdir", (DIR * directory), (directory))
 
 }  // extern "C"

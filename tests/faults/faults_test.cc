@@ -68,7 +68,8 @@ const std::vector<std::pair<std::string, std::vector<int>>>& Calls() {
 
 // Calls `run` with every fault that the program reaches; in a normal run, with the first error, and
 // with the first few calls and every seventh of the others.
-void ForEachFault(const std::function<void(const Fault&, const std::vector<std::string>& env)>& run) {
+void ForEachFault(
+    const std::function<void(const Fault&, const std::vector<std::string>& env)>& run) {
   int count = 0;
   for (const auto& [call, errors] : Calls()) {
     for (const int error : errors) {
@@ -77,11 +78,10 @@ void ForEachFault(const std::function<void(const Fault&, const std::vector<std::
         const TempDir dir;
         const std::string reached = dir.File("reached");
         const Fault fault = {call, at, error};
-        run(fault, {"LD_PRELOAD=" LEAFSTORE_FAULT_PRELOAD,
-                    absl::StrCat("LEAFSTORE_FAULT_CALL=", call),
-                    absl::StrCat("LEAFSTORE_FAULT_AT=", at),
-                    absl::StrCat("LEAFSTORE_FAULT_ERRNO=", error),
-                    absl::StrCat("LEAFSTORE_FAULT_REACHED=", reached)});
+        run(fault,
+            {"LD_PRELOAD=" LEAFSTORE_FAULT_PRELOAD, absl::StrCat("LEAFSTORE_FAULT_CALL=", call),
+             absl::StrCat("LEAFSTORE_FAULT_AT=", at), absl::StrCat("LEAFSTORE_FAULT_ERRNO=", error),
+             absl::StrCat("LEAFSTORE_FAULT_REACHED=", reached)});
         if (testing::Test::HasFailure()) {
           ADD_FAILURE() << fault.ToString();
           return;
@@ -161,8 +161,7 @@ class ToolFaultsTest : public testing::Test {
 
   // Checks that each file is the old or the new one, and that what the program says is right.
   static void Check(const Ran& ran, const std::vector<std::string>& found,
-                    const std::vector<std::string>& before,
-                    const std::vector<std::string>& after) {
+                    const std::vector<std::string>& before, const std::vector<std::string>& after) {
     EXPECT_EQ(ran.signal, 0) << ran.err;
     EXPECT_TRUE(ran.exit_code == 0 || !ran.err.empty()) << "it ends without a message";
     for (size_t i = 0; i < found.size(); ++i) {

@@ -37,9 +37,9 @@ ParamStore TensorsOnly(float value) {
 CheckpointItem ItemOf(const ParamStore& params) {
   ItemOptions options;
   options.metadata = {{"key", "value"}};
-  options.grouping =
-      Grouping::Create(params.layout(), std::vector<uint32_t>(params.layout().size(), 1), {"a", "b"})
-          .value();
+  options.grouping = Grouping::Create(params.layout(),
+                                      std::vector<uint32_t>(params.layout().size(), 1), {"a", "b"})
+                         .value();
   return CheckpointItem("params", params, options);
 }
 
@@ -158,22 +158,23 @@ PreparedCall OptimizerStep(const std::string&) {
   const auto params = std::make_shared<ParamStore>(TensorsOnly(1));
   const auto grads = std::make_shared<ParamStore>(
       StoreLike(*params, std::vector<Leaf>(params->size(), Floats({1, 1, 1}))));
-  const auto adam =
-      std::make_shared<Optimizer>(Optimizer::Create(Adam{}, *params).value());
+  const auto adam = std::make_shared<Optimizer>(Optimizer::Create(Adam{}, *params).value());
   const auto before = std::make_shared<StoreState>(params->Snapshot().value());
   return {.run = [=] { return adam->Step(params.get(), *grads, {.lr = 0.1}); },
-          .is_sound = [=](bool succeeded) {
-            return (StoreState(*params).leaves == before->leaves) != succeeded;
-          }};
+          .is_sound =
+              [=](bool succeeded) {
+                return (StoreState(*params).leaves == before->leaves) != succeeded;
+              }};
 }
 
 PreparedCall SafetensorsSave(const std::string& directory) {
   const auto params = std::make_shared<ParamStore>(SampleParams());
   const std::string path = directory + "/a.safetensors";
   return {.run = [=] { return SaveSafetensors(path, *params, {.io = PlainIo()}); },
-          .is_sound = [=](bool succeeded) {
-            return succeeded == SafetensorsReader::Open(path, {.io = PlainIo()}).ok();
-          }};
+          .is_sound =
+              [=](bool succeeded) {
+                return succeeded == SafetensorsReader::Open(path, {.io = PlainIo()}).ok();
+              }};
 }
 
 PreparedCall SafetensorsLoad(const std::string& directory) {
