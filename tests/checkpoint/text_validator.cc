@@ -99,6 +99,7 @@ std::string TakeQuoted(std::string_view* text) {
     const std::string digits(text->substr(at + 1, 2));
     Check(digits.find_first_not_of("0123456789abcdef") == digits.npos, "path: an escape");
     const auto code = static_cast<uint8_t>(std::stoi(digits, nullptr, 16));
+    Check(code < 0xA0, "path: an escape of what is no control character");
     if (code >= 0x80) name += '\xC2';
     name += static_cast<char>(code);
     at += 2;

@@ -89,5 +89,26 @@ TEST(ForEachPathTest, PathTooLong_IsAnError) {
                        HasSubstr("expected a path of at most 16777216 bytes")));
 }
 
+// Fifteen leaves, each under one more key of a megabyte.
+TEST(ForEachPathTest, TooMuchText_IsAnError) {
+  const std::string key(1 << 20, 'k');
+  TreeDefBuilder builder;
+  for (int i = 0; i < 15; ++i) {
+    if (i > 0) builder.SetKey(KeyRef::Item(key));
+    builder.Open(NodeKind::kDict);
+    builder.SetKey(KeyRef::Item("a"));
+    builder.Leaf();
+  }
+  for (int i = 0; i < 15; ++i) builder.Close();
+  const Layout layout(std::move(builder).Build().value());
+  for (const PathForm form : {PathForm::kCanonical, PathForm::kDotted}) {
+    EXPECT_THAT(Walked(layout, SlotSet::All(15), form),
+                StatusIs(absl::StatusCode::kResourceExhausted,
+                         HasSubstr("expected paths of at most 67112704 bytes together, for 15 "
+                                   "paths, found more")));
+  }
+  EXPECT_EQ(Walked(layout, SlotSet::Create(15, {0, 10}).value())->size(), 2u) << "a few are fine";
+}
+
 }  // namespace
 }  // namespace leafstore

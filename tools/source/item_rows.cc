@@ -5,7 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 
-#include "leafstore/core/status_macros.h"
+#include "leafstore/core/error_reason.h"
 #include "leafstore/select/internal/glob_walk.h"
 #include "leafstore/tools/present/text.h"
 #include "leafstore/treedef/internal/path_cursor.h"
@@ -179,8 +179,13 @@ absl::Status ItemRows::CheckPathText() const {
   if (!def_) return absl::OkStatus();  // such paths are stored one by one in the file
   const std::vector<uint64_t> sizes = internal::PathTextSizes(*def_);
   internal::TextBudget budget(rows_.size());
-  for (const Row& row : rows_) LEAFSTORE_RETURN_IF_ERROR(budget.Spend(sizes[row.node]));
-  return absl::OkStatus();
+  absl::Status status;
+  for (const Row& row : rows_) {
+    status = budget.Spend(sizes[row.node]);
+    if (!status.ok()) break;
+  }
+  if (status.ok()) return status;
+  return WithMessage(status, absl::StrCat(status.message(), "; --depth or --match shows less"));
 }
 
 absl::StatusOr<std::string> ItemRows::Dotted(const Row& row) const {

@@ -75,9 +75,9 @@ std::string KeysForMessage(absl::Span<const KeyRef> keys) {
 }  // namespace
 
 absl::Status TextBudget::Exceeded() const {
-  return absl::ResourceExhaustedError(
-      absl::StrCat("the texts of ", paths_, " paths: expected at most ", MaxTotalText(paths_),
-                   " bytes in all, found more; choose fewer leaves"));
+  return absl::ResourceExhaustedError(absl::StrCat("expected paths of at most ",
+                                                   MaxTotalText(paths_), " bytes together, for ",
+                                                   paths_, " paths, found more"));
 }
 
 bool PathCursor::Push(const KeyRef& key, NodeId end) {
