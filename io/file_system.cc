@@ -50,18 +50,28 @@ int Retry(const Call& call) {
   return result;
 }
 
+// Returns a path for a system call, which would cut it at a NUL: no file has such a name, nor "".
+const char* ForSystem(const std::string& path) {
+  return path.find('\0') == std::string::npos ? path.c_str() : "";
+}
+
 int OpenRetrying(const std::string& path, int flags, mode_t mode = 0) {
-  return Retry([&] { return open(path.c_str(), flags | O_CLOEXEC, mode); });
+  return Retry([&] { return open(ForSystem(path), flags | O_CLOEXEC, mode); });
 }
 
 class PosixWritableFile : public WritableFile {
  public:
-  PosixWritableFile(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
+  explicit PosixWritableFile(std::string path) : path_(std::move(path)) {}
   ~PosixWritableFile() override {
     if (fd_ >= 0) close(fd_);
   }
   PosixWritableFile(const PosixWritableFile&) = delete;
   PosixWritableFile& operator=(const PosixWritableFile&) = delete;
+
+  absl::Status Create() {
+    fd_ = OpenRetrying(path_, O_WRONLY | O_CREAT | O_EXCL, 0666);
+    return fd_ >= 0 ? absl::OkStatus() : Failed("create", path_);
+  }
 
   absl::Status WriteAt(int64_t offset, absl::Span<const std::byte> bytes) override {
     const size_t wanted = bytes.size();
@@ -117,7 +127,7 @@ class PosixWritableFile : public WritableFile {
   }
 
   std::string path_;
-  int fd_;
+  int fd_ = -1;
   bool prefer_direct_ = false;
   bool direct_ = false;  // whether fd_ is in direct mode
 };
@@ -205,9 +215,10 @@ class PosixReadableFile : public ReadableFile {
 class PosixFileSystem : public FileSystem {
  public:
   absl::StatusOr<std::unique_ptr<WritableFile>> Create(const std::string& path) override {
-    const int fd = OpenRetrying(path, O_WRONLY | O_CREAT | O_EXCL, 0666);
-    if (fd < 0) return Failed("create", path);
-    return std::make_unique<PosixWritableFile>(path, fd);
+    // Allocates before the file exists: a file without an owner would remain.
+    auto file = std::make_unique<PosixWritableFile>(path);
+    LEAFSTORE_RETURN_IF_ERROR(file->Create());
+    return file;
   }
 
   absl::StatusOr<std::unique_ptr<ReadableFile>> Open(const std::string& path) override {
@@ -220,30 +231,31 @@ class PosixFileSystem : public FileSystem {
     if (!S_ISREG(info.st_mode)) {
       return absl::InvalidArgumentError(absl::StrCat("cannot open ", path, ": not a regular file"));
     }
+    auto file = std::make_unique<PosixReadableFile>(path, fd, info.st_size);
     std::move(close_fd).Cancel();
-    return std::make_unique<PosixReadableFile>(path, fd, info.st_size);
+    return file;
   }
 
   absl::Status Rename(const std::string& from, const std::string& to) override {
-    if (rename(from.c_str(), to.c_str()) == 0) return absl::OkStatus();
+    if (rename(ForSystem(from), ForSystem(to)) == 0) return absl::OkStatus();
     return Failed(absl::StrCat("rename ", from, " to"), to);
   }
 
   absl::Status RenameNew(const std::string& from, const std::string& to) override {
-    if (renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) {
+    if (renameat2(AT_FDCWD, ForSystem(from), AT_FDCWD, ForSystem(to), RENAME_NOREPLACE) == 0) {
       return absl::OkStatus();
     }
     const int error = errno;
     const std::string what = absl::StrCat("rename ", from, " to");
     if (error != EINVAL && error != ENOSYS) return Failed(what, to, error);
     // Some file systems do not support it; creating a hard link does not replace files either.
-    if (link(from.c_str(), to.c_str()) == 0) return Remove(from);
+    if (link(ForSystem(from), ForSystem(to)) == 0) return Remove(from);
     const bool no_links = errno == EPERM || errno == ENOTSUP || errno == ENOSYS;
     return no_links ? FileSystem::RenameNew(from, to) : Failed(what, to);
   }
 
   absl::Status Remove(const std::string& path) override {
-    return unlink(path.c_str()) == 0 ? absl::OkStatus() : Failed("remove", path);
+    return unlink(ForSystem(path)) == 0 ? absl::OkStatus() : Failed("remove", path);
   }
 
   absl::Status SyncDirectory(const std::string& path) override {
@@ -254,29 +266,29 @@ class PosixFileSystem : public FileSystem {
   }
 
   absl::Status CreateDirectory(const std::string& path) override {
-    if (mkdir(path.c_str(), 0777) == 0) return absl::OkStatus();
+    if (mkdir(ForSystem(path), 0777) == 0) return absl::OkStatus();
     const int error = errno;
     struct stat info;
-    if (error == EEXIST && stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) {
+    if (error == EEXIST && stat(ForSystem(path), &info) == 0 && S_ISDIR(info.st_mode)) {
       return absl::OkStatus();
     }
     return Failed("make directory", path, error);
   }
 
   absl::StatusOr<std::shared_ptr<void>> Lock(const std::string& path) override {
-    const int fd = OpenRetrying(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0666);
-    if (fd < 0 && errno == ELOOP) {
-      return absl::FailedPreconditionError(absl::StrCat(
-          "cannot open lock ", path, ": expected a file, found a symbolic link; remove it"));
-    }
-    if (fd < 0) return Failed("open lock", path);
-    std::shared_ptr<int> lock(new int(fd), [owner = getpid()](const int* held) {
+    std::shared_ptr<int> lock(new int(-1), [owner = getpid()](const int* held) {
       // A child process has a copy of the descriptor, so closing this one would not release the
       // lock; and closing the copy must not.
       if (getpid() == owner) flock(*held, LOCK_UN);
       close(*held);
       delete held;
     });
+    const int fd = *lock = OpenRetrying(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0666);
+    if (fd < 0 && errno == ELOOP) {
+      return absl::FailedPreconditionError(absl::StrCat(
+          "cannot open lock ", path, ": expected a file, found a symbolic link; remove it"));
+    }
+    if (fd < 0) return Failed("open lock", path);
     if (Retry([fd] { return flock(fd, LOCK_EX | LOCK_NB); }) == 0) return lock;
     if (errno != EWOULDBLOCK) return Failed("lock", path);
     return absl::FailedPreconditionError(
@@ -284,7 +296,7 @@ class PosixFileSystem : public FileSystem {
   }
 
   absl::StatusOr<std::vector<std::string>> List(const std::string& path) override {
-    DIR* directory = opendir(path.c_str());
+    DIR* directory = opendir(ForSystem(path));
     if (directory == nullptr) return Failed("list", path);
     absl::Cleanup close_directory = [directory] { closedir(directory); };
     std::vector<std::string> names;

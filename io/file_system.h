@@ -16,6 +16,11 @@
 // Errors name the path. NotFound, PermissionDenied, AlreadyExists, FailedPrecondition (a component
 // of the path is not a directory) and others: as absl::ErrnoToStatus. ResourceExhausted: no space,
 // or over a quota or the size limit of a file. DataLoss: the file ends before the requested bytes.
+// NotFound: also a path with a NUL, which no file can have.
+//
+// Signals. Exceeding the size limit of the process (RLIMIT_FSIZE, `ulimit -f`) raises SIGXFSZ, which
+// ends the process by default, before any error can be returned or a temporary file removed. A
+// program that wants the error ignores the signal: `std::signal(SIGXFSZ, SIG_IGN);` at its start.
 //
 // Threads: a FileSystem and a ReadableFile are thread-safe; a WritableFile must be used by one
 // thread at a time.

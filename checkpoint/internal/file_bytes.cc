@@ -1,6 +1,7 @@
 #include "leafstore/checkpoint/internal/file_bytes.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -8,6 +9,7 @@
 #include "leafstore/checkpoint/internal/format.h"
 #include "leafstore/core/error_reason.h"
 #include "leafstore/core/status_macros.h"
+#include "leafstore/io/internal/atomic_file_set.h"
 #include "leafstore/io/internal/checksum.h"
 
 namespace leafstore::internal {
@@ -30,7 +32,9 @@ absl::StatusOr<std::unique_ptr<FileBytes>> FileBytes::Open(const std::string& pa
   std::unique_ptr<FileBytes> bytes(new FileBytes());
   bytes->path_ = path;
   bytes->mode_ = io.mode;
-  LEAFSTORE_ASSIGN_OR_RETURN(bytes->file_, io.files().Open(path));
+  auto opened = io.files().Open(path);
+  if (!opened.ok()) return NameKeptAside(io.files(), path, opened.status());
+  bytes->file_ = *std::move(opened);
   return bytes;
 }
 

@@ -6,14 +6,15 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
-#include "re2/re2.h"
 
 #include "leafstore/core/error_reason.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/interop/internal/json_text.h"
 #include "leafstore/interop/safetensors/internal/header.h"
+#include "leafstore/interop/safetensors/internal/place.h"
 #include "leafstore/interop/safetensors/internal/structure.h"
 #include "leafstore/io/internal/atomic_file.h"
+#include "leafstore/io/internal/atomic_file_set.h"
 #include "leafstore/io/internal/progress.h"
 
 namespace leafstore {
@@ -151,17 +152,10 @@ std::string ShardName(absl::string_view stem, size_t turn, size_t index, size_t 
                       kExtension);
 }
 
-// Returns whether ShardName returns this name for some turn, index and count.
-bool IsShardName(absl::string_view stem, absl::string_view name) {
-  return absl::ConsumePrefix(&name, stem) &&
-         RE2::FullMatch(re2::StringPiece(name.data(), name.size()),
-                        R"(-\d{5,}-of-\d{5,}(-r\d+)?\.safetensors)");
-}
-
 // A set to write; a single shard is a file without an index.
-class ShardedSave {
+class SafetensorsSave {
  public:
-  ShardedSave(const std::string& path, const SafetensorsSaveOptions& options)
+  SafetensorsSave(const std::string& path, const SafetensorsSaveOptions& options)
       : path_(path),
         stem_(absl::StripSuffix(FileNameOf(path), kExtension)),
         index_(absl::StrCat(stem_, kExtension, ".index.json")),
@@ -169,47 +163,59 @@ class ShardedSave {
         files_(options.io.files()) {}
 
   absl::StatusOr<std::vector<std::string>> Save(absl::Span<const Tensors> shards) {
+    // If the directory cannot be listed, nothing is found; creating a file reports an error.
+    auto existing = files_.List(DirectoryOf(path_));
+    if (existing.ok()) existing_ = *std::move(existing);
     LEAFSTORE_RETURN_IF_ERROR(ChooseNames(shards.size()));
+    LEAFSTORE_RETURN_IF_ERROR(FindOther());
     LEAFSTORE_RETURN_IF_ERROR(WriteAll(shards));
-    LEAFSTORE_RETURN_IF_ERROR(is_set() ? CommitSet() : CommitOne());
-    if (options_.replace_set) RemoveOldShards();
-    if (is_set()) names_.push_back(index_);
+    LEAFSTORE_RETURN_IF_ERROR(Commit());
     return std::move(names_);
   }
 
  private:
   bool is_set() const { return names_.size() > 1; }
   std::string PathOf(absl::string_view name) const { return InDirectoryOf(path_, name); }
+  bool Exists(absl::string_view name) const {
+    return std::binary_search(existing_.begin(), existing_.end(), name);
+  }
 
-  absl::Status AlreadyExists(absl::string_view name) const {
-    return WithReason(absl::AlreadyExistsError(absl::StrCat(PathOf(name), ": already exists")),
+  absl::Status AlreadyExists(absl::string_view name, absl::string_view why = "") const {
+    return WithReason(absl::AlreadyExistsError(absl::StrCat(PathOf(name), ": already exists", why)),
                       ErrorReason::kExists);
   }
 
   // Chooses names that are free now. The rename checks again that they are free.
   absl::Status ChooseNames(size_t count) {
-    LEAFSTORE_ASSIGN_OR_RETURN(had_index_, files_.Exists(PathOf(index_)));
-    // Readers would prefer the index of another set to a single file beside it.
-    if (had_index_ && !options_.replace_set) return AlreadyExists(index_);
     names_ = {FileNameOf(path_)};
     if (count == 1) return absl::OkStatus();
+    if (Exists(index_) && !options_.replace_set) return AlreadyExists(index_);
     for (size_t turn = 0;; ++turn) {
       names_.clear();
       for (size_t i = 0; i < count; ++i) names_.push_back(ShardName(stem_, turn, i, count));
-      bool taken = false;
-      for (size_t i = 0; i < count && !taken; ++i) {
-        LEAFSTORE_ASSIGN_OR_RETURN(taken, files_.Exists(PathOf(names_[i])));
-        if (taken && !options_.replace_set) return AlreadyExists(names_[i]);
-      }
-      if (!taken) return absl::OkStatus();
+      const auto taken = std::find_if(names_.begin(), names_.end(),
+                                      [this](const std::string& name) { return Exists(name); });
+      if (taken == names_.end()) break;
+      if (!options_.replace_set) return AlreadyExists(*taken);
     }
+    names_.push_back(index_);
+    return absl::OkStatus();
+  }
+
+  // Finds the other model that the directory would have.
+  absl::Status FindOther() {
+    other_ = FindOtherModel(existing_, names_);
+    if (other_.empty() && !is_set() && stem_ != names_[0] && Exists(index_)) other_ = index_;
+    if (other_.empty() || options_.replace_set) return absl::OkStatus();
+    return AlreadyExists(
+        other_, absl::StrCat("; with ", names_.back(), " the directory would have two models"));
   }
 
   // Writes and syncs every file under its temporary name, the index last.
   absl::Status WriteAll(absl::Span<const Tensors> shards) {
     // All headers are made before any byte is written, so an error of the caller leaves no file.
     std::vector<SafetensorsPlan> plans;
-    SafetensorsIndex index{names_, {}, 0};
+    SafetensorsIndex index{{names_.begin(), names_.begin() + shards.size()}, {}, 0};
     for (uint32_t i = 0; i < shards.size(); ++i) {
       LEAFSTORE_ASSIGN_OR_RETURN(SafetensorsPlan plan,
                                  PlanSafetensors(shards[i], options_.metadata));
@@ -218,66 +224,36 @@ class ShardedSave {
       *index.total_size += TotalBytes(shards[i]);
     }
     Progress progress(options_.io.progress, *index.total_size);
+    if (is_set()) plans.push_back({{}, EncodeSafetensorsIndex(index)});
     for (size_t i = 0; i < plans.size(); ++i) {
       LEAFSTORE_ASSIGN_OR_RETURN(AtomicFile file,
                                  WritePlan(PathOf(names_[i]), plans[i], options_.io, &progress));
       written_.push_back(std::move(file));
     }
     progress.Finish();
-    if (!is_set()) return absl::OkStatus();
-    LEAFSTORE_ASSIGN_OR_RETURN(
-        AtomicFile file,
-        WritePlan(PathOf(index_), {{}, EncodeSafetensorsIndex(index)}, options_.io, &progress));
-    written_.push_back(std::move(file));
     return absl::OkStatus();
   }
 
-  // Renames the file into place, then removes the old index, which readers would prefer to it.
-  absl::Status CommitOne() {
-    LEAFSTORE_RETURN_IF_ERROR(written_[0].Commit());
-    if (!had_index_) return absl::OkStatus();
-    LEAFSTORE_RETURN_IF_ERROR(files_.Remove(PathOf(index_)));
-    return options_.io.durable ? files_.SyncDirectory(DirectoryOf(path_)) : absl::OkStatus();
-  }
-
-  // Renames the shards first, to free names: they are not read before the index names them, and an
-  // old set stays complete until the new index replaces its index.
-  absl::Status CommitSet() {
-    const size_t shards = written_.size() - 1;
-    for (size_t i = 0; i < shards; ++i) {
-      // The last rename syncs the directory for all of them, before the index is renamed.
-      const absl::Status status = written_[i].CommitNew(/*sync_directory=*/i + 1 == shards);
-      if (status.ok()) continue;
-      // After a failed rename the file may belong to another process; if only the sync failed, it
-      // is ours.
-      Withdraw(written_[i].is_committed() ? i + 1 : i);
-      return status;
+  // Renames the shards first, to free names: they are not read before the index names them. The
+  // last change is the one that readers see: the new index, or the removal of the old one, which
+  // they would prefer to a file.
+  absl::Status Commit() {
+    AtomicFileSet set(options_.io);
+    for (size_t i = 0; i < written_.size(); ++i) {
+      const bool is_index = is_set() && i + 1 == written_.size();
+      if (is_index && !other_.empty()) set.Remove(PathOf(other_));
+      // An index that another process creates meanwhile is kept.
+      set.Add(std::move(written_[i]), is_index ? Exists(index_) : !is_set());
     }
-    AtomicFile& index = written_.back();
-    const absl::Status status = had_index_ ? index.Commit() : index.CommitNew();
-    if (status.ok()) return status;
-    if (!index.is_committed()) {
-      Withdraw(shards);
-    } else if (!had_index_) {
-      Withdraw(shards + 1);
-    }  // otherwise the new set has replaced the old one, which cannot be restored
-    return status;
-  }
-
-  // Removes the renamed files of this save, in reverse order, so the index first.
-  void Withdraw(size_t count) {
-    while (count > 0) files_.Remove(written_[--count].path()).IgnoreError();
-  }
-
-  // Removes shards of this name that do not belong to the new set. Errors are ignored: the set is
-  // already saved.
-  void RemoveOldShards() {
-    const absl::StatusOr<std::vector<std::string>> names = files_.List(DirectoryOf(path_));
-    if (!names.ok()) return;
-    for (const std::string& name : *names) {
-      const bool is_new = std::find(names_.begin(), names_.end(), name) != names_.end();
-      if (!is_new && IsShardName(stem_, name)) files_.Remove(PathOf(name)).IgnoreError();
+    if (!is_set() && !other_.empty()) set.Remove(PathOf(other_));
+    const std::string old_index = is_set() && options_.replace_set ? index_ : "";
+    for (const std::string& model : {old_index, other_}) {
+      for (const std::string& name : ShardsOf(model, existing_)) {
+        const bool is_new = std::find(names_.begin(), names_.end(), name) != names_.end();
+        if (!is_new) set.Discard(PathOf(name));
+      }
     }
+    return set.Commit();
   }
 
   const std::string& path_;
@@ -285,9 +261,10 @@ class ShardedSave {
   const std::string index_;
   const SafetensorsSaveOptions& options_;
   FileSystem& files_;
-  std::vector<std::string> names_;  // of the shards, or of the single file
-  bool had_index_ = false;
-  std::vector<AtomicFile> written_;  // the shards, then the index if it is a set
+  std::vector<std::string> existing_;  // the names in the directory
+  std::vector<std::string> names_;     // of the shards and the index, or of the single file
+  std::string other_;                  // see FindOtherModel
+  std::vector<AtomicFile> written_;    // in the order of `names_`
 };
 
 }  // namespace
@@ -308,13 +285,7 @@ absl::Status SaveSafetensors(const std::string& path, absl::Span<const NamedTens
     return absl::InvalidArgumentError(absl::StrCat(
         "expected a tensor called ", internal::QuotedForMessage(one.name), ", found null"));
   }
-  LEAFSTORE_ASSIGN_OR_RETURN(const internal::SafetensorsPlan plan,
-                             internal::PlanSafetensors(tensors, options.metadata));
-  internal::Progress progress(options.io.progress, internal::TotalBytes(tensors));
-  LEAFSTORE_ASSIGN_OR_RETURN(internal::AtomicFile file,
-                             internal::WritePlan(path, plan, options.io, &progress));
-  progress.Finish();
-  return file.Commit();
+  return internal::SafetensorsSave(path, options).Save({tensors}).status();
 }
 
 absl::StatusOr<std::vector<std::string>> SaveSafetensorsShards(
@@ -333,7 +304,7 @@ absl::StatusOr<std::vector<std::string>> SaveSafetensorsShards(
   SafetensorsSaveOptions with_structure = options;
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<NamedTensor> tensors,
                              internal::TensorsToSave(store, &with_structure));
-  return internal::ShardedSave(path, with_structure)
+  return internal::SafetensorsSave(path, with_structure)
       .Save(internal::CutIntoShards(tensors, max_shard_bytes));
 }
 

@@ -13,19 +13,26 @@
 // Streaming. The bytes of the tensors are written through four buffers of 8 MiB. Tensors may be
 // views of the file that is replaced.
 //
-// Commit. As for a checkpoint (checkpoint/writer.h): after a failure the temporary file is removed
-// and the old file is unchanged. If only the sync of the directory fails, the new file is in place,
-// but may not survive a power failure.
+// Places. What is saved is what its directory reads as afterwards (safetensors/reader.h, Paths). A
+// file beside a set that would be read instead, or a set beside a file that other programs would
+// load, is AlreadyExists before anything is written; with replace_set the old model is replaced.
+// Files that are read by their own names are neither checked nor touched.
+//
+// Commit. As for a checkpoint (checkpoint/writer.h): after a failure the temporary files are removed
+// and the old files are unchanged. If only the sync of the directory fails after a file was
+// replaced or removed, the new files are in place, but may not survive a power failure: the error
+// says so.
 //
 // Sets. All shards are written and synced before the first is renamed, and the index is renamed
 // last: without it other programs find no set, and this library reads the shards, if all exist,
 // with a note. Shards get free names and never replace a file, even one that is created meanwhile;
-// after a failure the shards of this save are removed. So with
-// replace_set the old index and shards are unchanged until the new index atomically replaces the
-// old one; only then are the old shards removed. A crash leaves the old set or the new one, and
-// perhaps shards that no index names, which the next save with replace_set removes. Readers that
-// opened the old set keep it. A single file that replaces a set is renamed first; then the old
-// index is removed. Two concurrent saves of one set are not safe.
+// after a failure the shards of this save are removed. So with replace_set the old index and shards
+// are unchanged until the new index atomically replaces the old one; only then are the old shards
+// removed. Where a single file and a set replace each other, the last change is the new index, or
+// the removal of the old one. A crash leaves the old model or the new one, and perhaps shards that
+// no index names, which the next save with replace_set removes, or an old file that is kept aside
+// (`<name>.old-<pid>-<count>`). Readers that opened the old model keep it. Two concurrent saves of
+// one set are not safe.
 //
 // Errors. InvalidArgument, FailedPrecondition (a borrow is open): errors of the caller, found
 // before anything is written. Others are the file system's (no space is ResourceExhausted).
@@ -73,16 +80,18 @@ struct SafetensorsSaveOptions {
   std::optional<Grouping> grouping = {};
   // How paths become names: kCanonical, or any other for dotted forms.
   NameStyle names = NameStyle::kSplit;
-  // Allows an index or shards of this name to exist. The set is replaced atomically (see Sets
-  // above), and remaining shards of this name, with any index, are removed. If the usual name of a
-  // shard exists, the names of the new shards end in `-r1`.
+  // Replaces a set of this name, and another model of the directory that would be read instead (see
+  // Places and Sets above). Remaining shards of a replaced set, and with a new set all shards of its
+  // name, are removed. If the usual name of a shard exists, the names of the new shards end in
+  // `-r1`.
   bool replace_set = false;
 };
 
 // Saves a store. error InvalidArgument: two leaves have the same name (names.h); a key, a static
 // str or metadata is not UTF-8; metadata has the key of the structure and a structure is saved; or
-// the grouping is on a different Layout. error ResourceExhausted: the header exceeds 100 MB.
-// O(bytes).
+// the grouping is on a different Layout. error ResourceExhausted: the header exceeds 100 MB. error
+// AlreadyExists (kExists): the directory would have two models (unless replace_set); a file at
+// `path` is replaced. O(bytes), and O(names in the directory).
 absl::Status SaveSafetensors(const std::string& path, const ParamStore& store,
                              const SafetensorsSaveOptions& options = {});
 // Saves tensors by name, in any order, without a structure. error InvalidArgument also: a duplicate
@@ -97,8 +106,8 @@ absl::Status SaveSafetensors(const std::string& path, absl::Span<const NamedTens
 // file. Returns the names of the files, without a directory: the shards and, last, the index; or
 // the single file.
 // error InvalidArgument also: `path` does not end in `.safetensors`, the file name is not UTF-8, or
-// the size is not positive. error AlreadyExists: an index of this name exists, which readers would
-// prefer to a single file, or a shard of the set exists (unless replace_set).
+// the size is not positive. error AlreadyExists: also an index or a shard of this name exists (unless
+// replace_set).
 absl::StatusOr<std::vector<std::string>> SaveSafetensorsShards(
     const std::string& path, const ParamStore& store, int64_t max_shard_bytes,
     const SafetensorsSaveOptions& options = {});

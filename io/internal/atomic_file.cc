@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "leafstore/core/error_reason.h"
 #include "leafstore/core/status_macros.h"
 
 namespace leafstore::internal {
@@ -66,18 +67,17 @@ absl::Status AtomicFile::Close() {
   return absl::OkStatus();
 }
 
-absl::Status AtomicFile::Commit(bool sync_directory) {
-  return Finish(files_->Rename(temporary_, path_), sync_directory);
-}
-
-absl::Status AtomicFile::CommitNew(bool sync_directory) {
-  return Finish(files_->RenameNew(temporary_, path_), sync_directory);
-}
-
-absl::Status AtomicFile::Finish(const absl::Status& renamed, bool sync_directory) {
-  LEAFSTORE_RETURN_IF_ERROR(renamed);
+absl::Status AtomicFile::Commit() {
+  LEAFSTORE_RETURN_IF_ERROR(files_->Rename(temporary_, path_));
   temporary_.clear();
-  return durable_ && sync_directory ? files_->SyncDirectory(DirectoryOf(path_)) : absl::OkStatus();
+  if (!durable_) return absl::OkStatus();
+  const absl::Status synced = files_->SyncDirectory(DirectoryOf(path_));
+  return synced.ok() ? synced : InPlaceButNotSynced(path_, synced);
+}
+
+absl::Status InPlaceButNotSynced(absl::string_view path, const absl::Status& synced) {
+  return WithMessage(synced, absl::StrCat(synced.message(), "; ", path,
+                                          " is in place, but may not survive a power failure"));
 }
 
 }  // namespace leafstore::internal

@@ -7,7 +7,7 @@
 //
 // The temporary file is in the same directory, `<path>.tmp-<pid>-<count>`. An AtomicFile that is
 // destroyed before Commit removes it and changes nothing. Several files that belong together are
-// all closed first and committed afterwards, so that only a rename can fail between them.
+// closed and added to an AtomicFileSet.
 //
 // Threads: one thread at a time.
 #ifndef LEAFSTORE_IO_INTERNAL_ATOMIC_FILE_H_
@@ -57,18 +57,16 @@ class AtomicFile {
 
   // Writes what the stream holds, syncs and closes.
   absl::Status Close();
-  // Renames the file to its path. Then syncs the directory, if `sync_directory` and the file is
-  // durable. Call after Close.
-  absl::Status Commit(bool sync_directory = true);
-  // Like Commit, but replaces nothing: error AlreadyExists if the path exists.
-  absl::Status CommitNew(bool sync_directory = true);
+  // Renames the file to its path, and syncs the directory if the file is durable. Call after Close.
+  // If only the sync fails, the file is in place, and the error says so.
+  absl::Status Commit();
+  // Gives up the closed file, whose temporary name is returned: the caller renames or removes it.
+  std::string Release() && { return std::exchange(temporary_, {}); }
   // Returns whether the file is at its path, also if only syncing the directory has failed.
   bool is_committed() const { return temporary_.empty(); }
 
  private:
   AtomicFile() = default;
-
-  absl::Status Finish(const absl::Status& renamed, bool sync_directory);
 
   std::string path_;
   std::string temporary_;  // empty: no temporary file
@@ -77,6 +75,10 @@ class AtomicFile {
   std::unique_ptr<WritableFile> file_;
   std::unique_ptr<FileStream> stream_;  // after file_: destroyed first, as it may be writing
 };
+
+// Returns the error `synced`, of the sync of a directory after the file was renamed into place; the
+// message says so.
+absl::Status InPlaceButNotSynced(absl::string_view path, const absl::Status& synced);
 
 }  // namespace leafstore::internal
 

@@ -1,6 +1,6 @@
 #include "leafstore/io/internal/atomic_file.h"
 
-#include <filesystem>
+#include <new>
 #include <string>
 #include <utility>
 
@@ -10,6 +10,7 @@
 #include "tests/core/status_matchers.h"
 #include "tests/io/faulty_file_system.h"
 #include "tests/io/temp_dir.h"
+#include "tests/refusing_new.h"
 
 namespace leafstore::internal {
 namespace {
@@ -63,13 +64,31 @@ TEST(AtomicFileTest, DestroyedBeforeCommit_RemovesTheTemporaryFile) {
   EXPECT_EQ(FilesIn(dir), 0u);
 }
 
-TEST(AtomicFileTest, CommitNew_ReplacesNothing) {
+TEST(AtomicFileTest, FailedSyncOfTheDirectory_SaysThatTheFileIsInPlace) {
   const TempDir dir;
-  AtomicFile file = AtomicFile::Create(dir.File("x"), {}).value();
-  ASSERT_THAT(file.Close(), IsOk());
-  WriteFile(dir.File("x"), "old");
-  EXPECT_EQ(file.CommitNew().code(), absl::StatusCode::kAlreadyExists);
-  EXPECT_EQ(ReadFile(dir.File("x")), "old");
+  FaultyFileSystem files;
+  files.fail_at = 5;
+  const absl::Status status = Save(dir.File("x"), "new", {.file_system = &files});
+  EXPECT_THAT(std::string(status.message()),
+              testing::EndsWith("/x is in place, but may not survive a power failure"));
+  EXPECT_EQ(ReadFile(dir.File("x")), "new");
+}
+
+TEST(AtomicFileTest, NoMemory_LeavesNoTemporaryFile) {
+  const TempDir dir;
+  const std::string path = dir.File("a name that is long enough to be allocated");
+  bool refused = true;
+  for (int allowed = 0; refused; ++allowed) {
+    memory_was_refused = false;
+    allocations_left = allowed;
+    try {
+      (void)AtomicFile::Create(path, {}).ok();
+    } catch (const std::bad_alloc&) {
+    }
+    allocations_left = -1;
+    refused = memory_was_refused;
+    EXPECT_EQ(FilesIn(dir), 0u) << allowed;
+  }
 }
 
 // A file system in which every name exists.

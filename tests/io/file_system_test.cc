@@ -6,7 +6,9 @@
 
 #include <array>
 #include <cstring>
+#include <filesystem>
 #include <memory>
+#include <new>
 #include <random>
 #include <string>
 #include <vector>
@@ -19,6 +21,7 @@
 #include "tests/core/status_matchers.h"
 #include "tests/io/temp_dir.h"
 #include "tests/io/unprivileged.h"
+#include "tests/refusing_new.h"
 
 namespace leafstore {
 namespace {
@@ -231,6 +234,59 @@ TEST_F(FileSystemTest, Open_AcceptsOnlyRegularFiles) {
   EXPECT_THAT(files_.Open(dir_.File("pipe")),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("not a regular file")))
       << "and does not wait for a writer";
+}
+
+TEST_F(FileSystemTest, PathWithNul_NamesNoFile) {
+  WriteFile(dir_.File("a"), "a");
+  const std::string cut = dir_.File("a") + std::string("\0.leaf", 6);
+  EXPECT_THAT(files_.Create(cut), StatusIs(StatusCode::kNotFound, HasSubstr("cannot ")));
+  EXPECT_THAT(files_.Create(dir_.File("b") + std::string("\0.leaf", 6)),
+              StatusIs(StatusCode::kNotFound, HasSubstr("cannot ")));
+  EXPECT_THAT(files_.Open(cut), StatusIs(StatusCode::kNotFound, HasSubstr("cannot ")));
+  EXPECT_THAT(files_.Rename(dir_.File("a"), cut),
+              StatusIs(StatusCode::kNotFound, HasSubstr("cannot ")));
+  EXPECT_THAT(files_.RenameNew(cut, dir_.File("b")),
+              StatusIs(StatusCode::kNotFound, HasSubstr("cannot ")));
+  EXPECT_THAT(files_.Remove(cut), StatusIs(StatusCode::kNotFound, HasSubstr("cannot ")));
+  EXPECT_THAT(files_.List(dir_.path()).value(), ElementsAre("a"));
+}
+
+// Returns the count of open descriptors of this process.
+size_t OpenDescriptors() {
+  size_t count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    count += entry.path().empty() ? 0 : 1;
+  }
+  return count;
+}
+
+TEST_F(FileSystemTest, NoMemory_LeavesNoDescriptorAndNoFile) {
+  const std::string made = dir_.File("a new file with a name that is allocated");
+  const std::string read = dir_.File("a file that is read, with such a name, too");
+  const std::string lock = dir_.File("a lock, with a name that is allocated, too");
+  WriteFile(read, "r");
+  WriteFile(lock, "");
+  const size_t before = OpenDescriptors();
+  int refused = 0;
+  for (int allowed = 0; allowed < 8; ++allowed) {
+    const auto call = [&](const auto& function) {
+      memory_was_refused = false;
+      allocations_left = allowed;
+      try {
+        function();
+      } catch (const std::bad_alloc&) {
+      }
+      allocations_left = -1;
+      refused += memory_was_refused ? 1 : 0;
+      EXPECT_EQ(OpenDescriptors(), before) << allowed;
+    };
+    call([&] { (void)files_.Create(made).ok(); });
+    EXPECT_EQ(std::filesystem::exists(made), !memory_was_refused) << allowed;
+    std::filesystem::remove(made);
+    call([&] { (void)files_.Open(read).ok(); });
+    call([&] { (void)files_.Lock(lock).ok(); });
+  }
+  EXPECT_GT(refused, 3);
 }
 
 TEST_F(FileSystemTest, DirectoryOf_ReturnsTheParent) {

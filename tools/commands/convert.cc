@@ -1,3 +1,9 @@
+#include <filesystem>
+#include <system_error>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+
 #include "leafstore/tools/commands/commands.h"
 
 namespace leafstore::tools {
@@ -10,26 +16,54 @@ static leaves in .npz (--drop-static omits them). safetensors keeps structure, s
 in its metadata, where the names alone do not restore them. A safetensors file in canonical form, as
 the reference implementation writes it, converts to a .leaf file and back to the same bytes.
 
-OUT is written in full or not at all; OUT may be IN (with --force).
+OUT is written in full or not at all; OUT may be IN (with --force). If OUT is a directory, or ends
+with a slash, the items are saved as a checkpoint of that directory; --step is then its step, which
+must be above the newest there.
 
 Examples:
   leafstore convert model.safetensors model.leaf
   leafstore convert model.leaf again.safetensors             the same bytes
   leafstore convert run params.safetensors --item params --shard-size 5G
+  leafstore convert pretrained.safetensors run/ --step 0      a run starts from it
   leafstore convert run small.leaf --zstd --match 'layers.0'
   leafstore convert run biases.npz --item params --match '**.bias'
 
 Exit codes: 0 success; 1 a file cannot be read, or OUT cannot be written; 2 usage.)";
 
+absl::StatusOr<Model> ReadModel(const WriteInput& arguments) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const Input input, OpenInput(arguments, {.match_leaves = true}));
+  return LoadModel(*input.source, input.items, arguments.writing.skip_unreadable, input.match);
+}
+
+// Saves the model as a step of the directory of checkpoints OUT.
+absl::Status ConvertToStep(const WriteInput& arguments) {
+  int64_t step = 0;
+  if (!absl::SimpleAtoi(arguments.step, &step) || step < 0) {
+    return UsageError(arguments.out, ": expected --step with the step to save in this directory, ",
+                      "an integer from 0 on, found '", arguments.step,
+                      "'; a step to read is named as DIRECTORY@STEP");
+  }
+  ModelWriter writer(arguments.writing);
+  LEAFSTORE_RETURN_IF_ERROR(writer.CheckFormat("step.leaf"));
+  WriteInput input = arguments;
+  input.step.clear();
+  LEAFSTORE_ASSIGN_OR_RETURN(Model model, ReadModel(input));
+  std::string directory = arguments.out;
+  while (directory.size() > 1 && directory.back() == '/') directory.pop_back();
+  LEAFSTORE_RETURN_IF_ERROR(writer.WriteStep(std::move(model), directory, step));
+  return writer.CommitAndPrint(arguments.form);
+}
+
 absl::Status Convert(const WriteInput& arguments) {
   // An invalid glob matters more than an existing OUT.
   LEAFSTORE_RETURN_IF_ERROR(ParseMatch(arguments.match).status());
+  std::error_code ignored;
+  if (std::filesystem::is_directory(arguments.out, ignored) || absl::EndsWith(arguments.out, "/")) {
+    return ConvertToStep(arguments);
+  }
   ModelWriter writer(arguments.writing);
   LEAFSTORE_RETURN_IF_ERROR(writer.Check(arguments.out));
-  LEAFSTORE_ASSIGN_OR_RETURN(const Input input, OpenInput(arguments, {.match_leaves = true}));
-  LEAFSTORE_ASSIGN_OR_RETURN(
-      Model model,
-      LoadModel(*input.source, input.items, arguments.writing.skip_unreadable, input.match));
+  LEAFSTORE_ASSIGN_OR_RETURN(Model model, ReadModel(arguments));
   LEAFSTORE_RETURN_IF_ERROR(writer.Write(std::move(model), arguments.out));
   return writer.CommitAndPrint(arguments.form);
 }

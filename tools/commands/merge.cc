@@ -24,7 +24,7 @@ or has a different dtype or shape is an error; one message lists all of them, fo
 
 Examples:
   leafstore merge parts/*.leaf --out merged.leaf
-  leafstore merge model-0000*.safetensors --out model.safetensors
+  leafstore merge set/model-0000*.safetensors --out model.safetensors
   leafstore merge adapter.safetensors base.safetensors --out both.leaf --like reference.leaf
 
 Metadata and metrics are those of the first file that has them.

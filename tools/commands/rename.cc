@@ -140,10 +140,10 @@ absl::Status RenameModelItem(const RenamedItem& one, ModelItem* item, bool* lost
   return absl::OkStatus();
 }
 
+// Writes the renamed leaves, which are not yet in place.
 absl::Status WriteRenamed(const Input& input, const std::vector<RenamedItem>& renamed,
-                          const RenameArguments& arguments) {
-  ModelWriter writer(arguments.writing);
-  LEAFSTORE_RETURN_IF_ERROR(writer.Check(arguments.out));
+                          const RenameArguments& arguments, ModelWriter* writer) {
+  LEAFSTORE_RETURN_IF_ERROR(writer->Check(arguments.out));
   LEAFSTORE_ASSIGN_OR_RETURN(
       Model model, LoadModel(*input.source, input.items, arguments.writing.skip_unreadable));
   bool lost = false;
@@ -151,8 +151,8 @@ absl::Status WriteRenamed(const Input& input, const std::vector<RenamedItem>& re
     LEAFSTORE_RETURN_IF_ERROR(
         FileError(input.source->file, RenameModelItem(renamed[i], &model.items[i], &lost)));
   }
-  LEAFSTORE_RETURN_IF_ERROR(writer.Write(std::move(model), arguments.out));
-  LEAFSTORE_RETURN_IF_ERROR(writer.Commit());
+  LEAFSTORE_RETURN_IF_ERROR(writer->Write(std::move(model), arguments.out));
+  LEAFSTORE_RETURN_IF_ERROR(writer->CheckCommit());
   if (lost) {
     Note(arguments.out,
          ": the structure is made from the new names: it lacks the type names, tags, ties and "
@@ -168,8 +168,9 @@ absl::Status Rename(const RenameArguments& arguments) {
   }
   LEAFSTORE_ASSIGN_OR_RETURN(const Input input, OpenInput(arguments));
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<RenamedItem> renamed, RenameItems(input.items, map));
+  ModelWriter writer(arguments.writing);
   if (!arguments.out.empty()) {
-    LEAFSTORE_RETURN_IF_ERROR(WriteRenamed(input, renamed, arguments));
+    LEAFSTORE_RETURN_IF_ERROR(WriteRenamed(input, renamed, arguments, &writer));
   }
   const auto print_text = [&](Output* out) {
     for (const RenamedItem& one : renamed) PrintItem(one, arguments.all, out);
@@ -184,7 +185,9 @@ absl::Status Rename(const RenameArguments& arguments) {
     }
     return absl::OkStatus();
   };
-  return PrintAnswer(arguments.form, SourceHead(*input.source), renamed, print_text, print_item);
+  LEAFSTORE_RETURN_IF_ERROR(
+      PrintAnswer(arguments.form, SourceHead(*input.source), renamed, print_text, print_item));
+  return writer.Commit();
 }
 
 }  // namespace

@@ -8,6 +8,8 @@
 #include "absl/strings/numbers.h"
 
 #include "leafstore/checkpoint/checkpoint.h"
+#include "leafstore/checkpoint/internal/run_files.h"
+#include "leafstore/checkpoint/manager.h"
 #include "leafstore/core/error_reason.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/interop/numpy/npy.h"
@@ -62,6 +64,28 @@ absl::Status CheckOptions(SourceFormat format, const WriteOptions& options) {
   return options.shard_size.empty() ? absl::OkStatus() : ParseSize(options.shard_size).status();
 }
 
+std::vector<CheckpointItem> CheckpointItemsOf(std::vector<ModelItem> from) {
+  std::vector<CheckpointItem> items;
+  for (ModelItem& item : from) {
+    items.emplace_back(std::move(item.name), std::move(item.store), std::move(item.options));
+  }
+  return items;
+}
+
+// Checks that a file is not called like a step of the directory of checkpoints that it is in: it
+// would lack what the directory's manager records.
+absl::Status CheckNoStepByHand(const std::string& path) {
+  const std::optional<internal::RunFile> file = internal::ParseRunFile(FileNameOf(path));
+  const std::string directory = DirectoryOf(path);
+  if (!file.has_value() || file->abandoned) return absl::OkStatus();
+  const absl::StatusOr<Steps> steps = StepsOfDirectory(directory);
+  if (!steps.ok() || steps->empty()) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      path, ": expected another name in a directory of checkpoints, found that of step ",
+      file->step, "; `leafstore convert FILE ", directory, "/ --step ", file->step,
+      "` saves a step, --force writes only this file"));
+}
+
 }  // namespace
 
 absl::StatusOr<SourceFormat> ModelWriter::FormatOf(const std::string& path) const {
@@ -76,6 +100,7 @@ absl::StatusOr<SourceFormat> ModelWriter::FormatOf(const std::string& path) cons
 
 absl::Status ModelWriter::Check(const std::string& path) const {
   LEAFSTORE_RETURN_IF_ERROR(CheckFormat(path));
+  if (!options_.force) LEAFSTORE_RETURN_IF_ERROR(CheckNoStepByHand(path));
   return options_.shard_size.empty() ? files_.CheckFree(path) : absl::OkStatus();
 }
 
@@ -104,11 +129,19 @@ absl::Status ModelWriter::WriteLeaf(Model model, const std::string& path) {
   SaveOptions options = {
       .io = Io(), .metadata = std::move(model.metadata), .metrics = std::move(model.metrics)};
   if (options_.zstd) options.zstd_level = options_.zstd_level.value_or(3);
-  std::vector<CheckpointItem> items;
-  for (ModelItem& item : model.items) {
-    items.emplace_back(std::move(item.name), std::move(item.store), std::move(item.options));
-  }
-  return SaveCheckpoint(path, std::move(items), options);
+  return SaveCheckpoint(path, CheckpointItemsOf(std::move(model.items)), options);
+}
+
+absl::Status ModelWriter::WriteStep(Model model, const std::string& directory, int64_t step) {
+  KeepNotes(&model);
+  ManagerOptions options = {.io = Io()};
+  if (options_.zstd) options.zstd_level = options_.zstd_level.value_or(3);
+  LEAFSTORE_ASSIGN_OR_RETURN(
+      CheckpointManager manager,
+      FileError(directory, CheckpointManager::Open(directory, std::move(options))));
+  written_.push_back(manager.PathOf(step));
+  return FileError(directory, manager.Save(step, CheckpointItemsOf(std::move(model.items)),
+                                           std::move(model.metrics), std::move(model.metadata)));
 }
 
 absl::Status ModelWriter::WriteSafetensors(ModelItem item, const std::string& path) {
@@ -119,19 +152,20 @@ absl::Status ModelWriter::WriteSafetensors(ModelItem item, const std::string& pa
   options.drop_static = options_.drop_static;
   options.replace_set = options_.force;
   options.io = Io();
+  absl::StatusOr<std::vector<std::string>> saved = std::vector<std::string>{FileNameOf(path)};
   if (options_.shard_size.empty()) {
-    written_.push_back(path);
-    return SaveSafetensors(path, item.store, options);
+    const absl::Status status = SaveSafetensors(path, item.store, options);
+    if (!status.ok()) saved = status;
+  } else {
+    LEAFSTORE_ASSIGN_OR_RETURN(const int64_t size, ParseSize(options_.shard_size));
+    saved = SaveSafetensorsShards(path, item.store, size, options);
   }
-  LEAFSTORE_ASSIGN_OR_RETURN(const int64_t size, ParseSize(options_.shard_size));
-  absl::StatusOr<std::vector<std::string>> saved =
-      SaveSafetensorsShards(path, item.store, size, options);
   if (ReasonOf(saved.status()) == ErrorReason::kExists) {
     return WithMessage(saved.status(),
                        absl::StrCat(saved.status().message(), "; --force replaces it"));
   }
-  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<std::string> names, std::move(saved));
-  for (const std::string& name : names) written_.push_back(InDirectoryOf(path, name));
+  LEAFSTORE_RETURN_IF_ERROR(saved.status());
+  for (const std::string& name : *saved) written_.push_back(InDirectoryOf(path, name));
   return absl::OkStatus();
 }
 
@@ -162,31 +196,36 @@ absl::Status ModelWriter::WriteAs(SourceFormat format, Model model, const std::s
   return WriteNumpy(format, item, path);
 }
 
+// Keeps what CommitAndPrint prints of the first model.
+void ModelWriter::KeepNotes(Model* model) {
+  if (!written_.empty()) return;
+  notes_ = std::move(model->notes);
+  left_out_ = std::move(model->left_out);
+}
+
 absl::Status ModelWriter::Write(Model model, const std::string& path) {
   LEAFSTORE_ASSIGN_OR_RETURN(const SourceFormat format, FormatOf(path));
-  if (written_.empty()) {
-    notes_ = std::move(model.notes);
-    left_out_ = std::move(model.left_out);
-  }
+  KeepNotes(&model);
   return FileError(path, WriteAs(format, std::move(model), path));
 }
 
 absl::Status ModelWriter::CommitAndPrint(const OutputForm& form) {
-  LEAFSTORE_RETURN_IF_ERROR(Commit());
+  LEAFSTORE_RETURN_IF_ERROR(files_.Check());
   Output out(stdout, form.color);
   Json list = Json::array();
   for (const std::string& file : written_) {
-    LEAFSTORE_ASSIGN_OR_RETURN(const auto opened, FileSystem::Posix().Open(file));
-    list.push_back({{"file", file}, {"bytes", opened->size()}});
+    LEAFSTORE_ASSIGN_OR_RETURN(const int64_t size, files_.SizeOf(file));
+    list.push_back({{"file", file}, {"bytes", size}});
     if (form.json) continue;
-    out.Write(out.Styled(Style::kBold, Printable(file)), ": ", HumanBytes(opened->size()), "\n");
+    out.Write(out.Styled(Style::kBold, Printable(file)), ": ", HumanBytes(size), "\n");
   }
   const Json json = {{"schema", kJsonSchema},
                      {"files", std::move(list)},
                      {"notes", notes_},
                      {"left_out", ToJson(left_out_)}};
   if (form.json) out.Write(JsonText(json), "\n");
-  return out.Finish();
+  LEAFSTORE_RETURN_IF_ERROR(out.Finish());
+  return Commit();
 }
 
 }  // namespace leafstore::tools

@@ -12,6 +12,7 @@
 #ifndef LEAFSTORE_TOOLS_FILES_MODEL_H_
 #define LEAFSTORE_TOOLS_FILES_MODEL_H_
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -61,19 +62,29 @@ class ModelWriter {
 
   // Checks that the options are valid for the format of this file name. error: a UsageError.
   absl::Status CheckFormat(const std::string& path) const { return FormatOf(path).status(); }
-  // Like CheckFormat, but also checks that no file would be replaced without --force. The files of
-  // a set have other names, which Write checks. Errors: also those of OutputFiles::CheckFree.
+  // Like CheckFormat, but also checks that without --force no file would be replaced, and none
+  // called like a step written into a directory of checkpoints (error FailedPrecondition). The
+  // files of a set have other names, which Write checks. Errors: also those of
+  // OutputFiles::CheckFree.
   absl::Status Check(const std::string& path) const;
 
   // Writes temporary files, and shows progress. error: a UsageError: the format cannot hold several
   // items or static leaves. Other errors: those of the format's writer, prefixed with the file.
   absl::Status Write(Model model, const std::string& path);
 
+  // Like Write, but saves the model as a step of a directory of checkpoints, which is made if it
+  // does not exist. Errors: those of CheckpointManager::Save, prefixed with the directory.
+  absl::Status WriteStep(Model model, const std::string& directory, int64_t step);
+
+  // Checks what can be known before Commit. Call before an answer is printed. Errors: those of
+  // OutputFiles::Check.
+  absl::Status CheckCommit() { return files_.Check(); }
   // Renames the temporary files into place. Errors: those of OutputFiles::Commit.
   absl::Status Commit() { return files_.Commit(); }
 
-  // Like Commit, but also prints the files: a line each, or one object (schema, files: file, bytes;
-  // notes and left_out of the first model). Errors: also those of Output::Finish.
+  // Prints the files: a line each, or one object (schema, files: file, bytes; notes and left_out of
+  // the first model); then commits, so that no file has changed if printing fails. Errors: also
+  // those of Output::Finish.
   absl::Status CommitAndPrint(const OutputForm& form);
 
  private:
@@ -81,6 +92,7 @@ class ModelWriter {
   absl::Status CheckNoStatic(const ModelItem& item, SourceFormat format,
                              const std::string& path) const;
   IoOptions Io();
+  void KeepNotes(Model* model);
   absl::Status WriteAs(SourceFormat format, Model model, const std::string& path);
   absl::Status WriteLeaf(Model model, const std::string& path);
   absl::Status WriteSafetensors(ModelItem item, const std::string& path);

@@ -9,12 +9,17 @@
 #include <cerrno>
 #include <filesystem>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <system_error>
 #include <thread>
+#include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 
+#include "leafstore/core/error_reason.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/tools/present/errors.h"
 
@@ -98,19 +103,29 @@ void GuardAgainstSignals() {
   });
 }
 
-void OnCrash(int number) {
+// Ends the program with a message. Needs no memory; safe in a signal handler.
+[[noreturn]] void EndWith(absl::string_view message) {
   temporaries.Unlink();
-  if (number == SIGBUS) {
-    constexpr char kWhy[] =
-        "leafstore: a file was truncated while it was read, or its disk cannot be read; try "
-        "again when no other program is writing to it\n";
-    // An error of this write cannot be reported.
-    while (write(STDERR_FILENO, kWhy, sizeof(kWhy) - 1) < 0 && errno == EINTR) {
-    }
-    _exit(temporaries.crash_code);
+  // An error of this write cannot be reported.
+  while (write(STDERR_FILENO, message.data(), message.size()) < 0 && errno == EINTR) {
   }
+  _exit(temporaries.crash_code);
+}
+
+void OnCrash(int number) {
+  if (number == SIGBUS) {
+    EndWith(
+        "leafstore: a file was truncated while it was read, or its disk cannot be read; try "
+        "again when no other program is writing to it\n");
+  }
+  temporaries.Unlink();
   signal(number, SIG_DFL);
   raise(number);
+}
+
+// Not by an exception: not all code that would see it can leave its tables intact.
+void OnNoMemory() {
+  EndWith("leafstore: out of memory; a limit of this process (ulimit -v) may be too low\n");
 }
 
 // Removes a temporary file, if it is one. Returns no value if it is not.
@@ -176,6 +191,7 @@ absl::Status TakeModeOf(const std::string& replaced, const std::string& path) {
 void GuardAgainstCrashes(int exit_code) {
   temporaries.crash_code = exit_code;
   for (const int number : {SIGBUS, SIGABRT}) signal(number, OnCrash);
+  std::set_new_handler(OnNoMemory);
 }
 
 OutputFiles::OutputFiles(bool force) : force_(force) { GuardAgainstSignals(); }
@@ -211,76 +227,74 @@ absl::StatusOr<std::unique_ptr<WritableFile>> OutputFiles::Create(const std::str
 }
 
 absl::Status OutputFiles::Rename(const std::string& from, const std::string& to) {
-  LEAFSTORE_RETURN_IF_ERROR(CheckFree(to));
-  const std::string file = FileBehind(to);
-  const std::lock_guard<std::mutex> lock(temporaries.mutex);
-  for (const Step& step : steps_) {
-    if (step.from.empty() || step.to != file) continue;
-    return absl::InvalidArgumentError(absl::StrCat(
-        to, ": expected a different file for each output, found one that two are written to"));
-  }
-  steps_.push_back({PlaceOf(from), file});
-  // The writer syncs only the directory of `to`.
-  if (file != to) directories_.insert(DirectoryOf(file));
-  return absl::OkStatus();
+  return Collect({{from, to}}, {});
 }
 
 absl::Status OutputFiles::Remove(const std::string& path) {
   if (const auto removed = RemoveTemporary(PlaceOf(path))) return *removed;
-  const std::lock_guard<std::mutex> lock(temporaries.mutex);
-  steps_.push_back({"", path});
-  return absl::OkStatus();
+  return Collect({{"", path}}, {});
 }
 
-absl::Status OutputFiles::SyncDirectory(const std::string& path) {
-  const std::lock_guard<std::mutex> lock(temporaries.mutex);
-  directories_.insert(path);
-  return absl::OkStatus();
-}
-
-absl::Status OutputFiles::Run(const Step& step) {
-  if (step.from.empty()) {
-    absl::Status status = Files().Remove(step.to);
-    return absl::IsNotFound(status) ? absl::OkStatus() : status;
-  }
-  if (!force_) {
-    const absl::Status status = Files().RenameNew(step.from, step.to);
-    return absl::IsAlreadyExists(status) ? AlreadyExists(step.to) : status;
-  }
-  // The target may have been created meanwhile.
-  LEAFSTORE_RETURN_IF_ERROR(CheckRegular(step.to));
-  LEAFSTORE_RETURN_IF_ERROR(TakeModeOf(step.to, step.from));
-  return Files().Rename(step.from, step.to);
-}
-
-absl::Status OutputFiles::RunSteps() {
-  for (size_t i = 0; i < steps_.size(); ++i) {
-    absl::Status status = Run(steps_[i]);
-    if (status.ok()) continue;
-    if (!force_) {  // the earlier files of this commit are new
-      for (size_t done = 0; done < i; ++done) {
-        if (!steps_[done].from.empty()) Files().Remove(steps_[done].to).IgnoreError();
-      }
+absl::Status OutputFiles::Collect(std::vector<internal::FileChange> changes,
+                                  std::vector<std::string> discarded) {
+  for (internal::FileChange& change : changes) {
+    const std::string to = change.path;
+    if (!change.temporary.empty()) {
+      LEAFSTORE_RETURN_IF_ERROR(CheckFree(to));
+      change.path = FileBehind(to);
+      change.temporary = PlaceOf(change.temporary);
+      change.replace &= force_;
     }
-    return status;
+    const std::lock_guard<std::mutex> lock(temporaries.mutex);
+    for (const internal::FileChange& other : changes_) {
+      if (other.temporary.empty() || change.temporary.empty() || other.path != change.path)
+        continue;
+      return absl::InvalidArgumentError(absl::StrCat(
+          to, ": expected a different file for each output, found one that two are written to"));
+    }
+    changes_.push_back(std::move(change));
+  }
+  discarded_.insert(discarded_.end(), discarded.begin(), discarded.end());
+  return absl::OkStatus();
+}
+
+absl::StatusOr<int64_t> OutputFiles::SizeOf(const std::string& path) const {
+  const std::string file = FileBehind(path);
+  for (const internal::FileChange& change : changes_) {
+    if (change.temporary.empty() || change.path != file) continue;
+    LEAFSTORE_ASSIGN_OR_RETURN(const auto opened, Files().Open(change.temporary));
+    return opened->size();
+  }
+  return absl::NotFoundError(absl::StrCat(path, ": it was not written"));
+}
+
+absl::Status OutputFiles::Check() {
+  for (const internal::FileChange& change : changes_) {
+    if (change.temporary.empty()) continue;
+    LEAFSTORE_RETURN_IF_ERROR(CheckFree(change.path));
+    LEAFSTORE_RETURN_IF_ERROR(TakeModeOf(change.path, change.temporary));
   }
   return absl::OkStatus();
 }
 
 absl::Status OutputFiles::Commit() {
-  std::set<std::string> directories;
-  {
-    // No signal is handled between the first rename and the last.
-    const std::lock_guard<std::mutex> lock(temporaries.mutex);
-    LEAFSTORE_RETURN_IF_ERROR(RunSteps());
-    for (const Step& step : steps_) temporaries.Forget(step.from);
-    steps_.clear();
-    directories.swap(directories_);
-  }
-  for (const std::string& directory : directories) {
-    LEAFSTORE_RETURN_IF_ERROR(Files().SyncDirectory(directory));
-  }
-  return absl::OkStatus();
+  // The files may have been created meanwhile.
+  LEAFSTORE_RETURN_IF_ERROR(Check());
+  // No signal is handled between the first rename and the last.
+  const std::lock_guard<std::mutex> lock(temporaries.mutex);
+  for (const internal::FileChange& change : changes_) temporaries.Forget(change.temporary);
+  // Without memory, the set undoes its changes before the program ends.
+  const absl::Cleanup restore = [handler = std::set_new_handler(nullptr)] {
+    std::set_new_handler(handler);
+  };
+  internal::AtomicFileSet set({});
+  for (internal::FileChange& change : changes_) set.Add(std::move(change));
+  for (std::string& path : discarded_) set.Discard(std::move(path));
+  changes_.clear();
+  discarded_.clear();
+  const absl::Status status = set.Commit();
+  if (ReasonOf(status) != ErrorReason::kExists) return status;
+  return WithMessage(status, absl::StrCat(status.message(), "; --force replaces it"));
 }
 
 }  // namespace leafstore::tools

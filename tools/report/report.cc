@@ -219,14 +219,14 @@ std::string DefaultOutput(const ReportOptions& options) {
   return absl::StrCat(base(options.name), "-", base(options.second), ".html");
 }
 
-// Writes the complete text, or nothing.
+// Writes the complete text; the file is not yet in place.
 absl::Status WriteFile(const std::string& path, absl::string_view text, OutputFiles* files) {
   LEAFSTORE_ASSIGN_OR_RETURN(auto file, internal::AtomicFile::Create(path, {.file_system = files}));
   LEAFSTORE_RETURN_IF_ERROR(file.stream().Append(
       absl::MakeConstSpan(reinterpret_cast<const std::byte*>(text.data()), text.size())));
   LEAFSTORE_RETURN_IF_ERROR(file.Close());
   LEAFSTORE_RETURN_IF_ERROR(file.Commit());
-  return files->Commit();
+  return files->Check();
 }
 
 absl::Status RunReport(const ReportOptions& options) {
@@ -247,8 +247,10 @@ absl::Status RunReport(const ReportOptions& options) {
   }
   if (path == "-") return Print(text);
   LEAFSTORE_RETURN_IF_ERROR(FileError(path, WriteFile(path, text, &files)));
-  if (options.out.empty()) return Print(absl::StrCat(Printable(path), "\n"));
-  return absl::OkStatus();
+  if (options.out.empty()) {
+    LEAFSTORE_RETURN_IF_ERROR(Print(absl::StrCat(Printable(path), "\n")));
+  }
+  return FileError(path, files.Commit());
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include "leafstore/interop/safetensors/checkpoint.h"
 #include "leafstore/interop/safetensors/reader.h"
 #include "leafstore/io/file_system.h"
+#include "leafstore/io/internal/atomic_file_set.h"
 #include "leafstore/tools/present/text.h"
 #include "leafstore/tools/source/source.h"
 
@@ -43,7 +44,10 @@ bool Begins(absl::string_view head, absl::string_view magic) {
 // system's; kForeign: a file of another kind; DataLoss: none of the formats, with what was expected
 // and found.
 absl::StatusOr<SourceFormat> DetectFormat(const std::string& file) {
-  LEAFSTORE_ASSIGN_OR_RETURN(const auto opened, FileSystem::Posix().Open(file));
+  FileSystem& files = FileSystem::Posix();
+  auto open = files.Open(file);
+  if (!open.ok()) return internal::NameKeptAside(files, file, open.status());
+  const std::unique_ptr<ReadableFile> opened = *std::move(open);
   std::string head(std::min(static_cast<size_t>(opened->size()), internal::kForeignBegin), '\0');
   LEAFSTORE_RETURN_IF_ERROR(
       opened->ReadAt(0, absl::MakeSpan(reinterpret_cast<std::byte*>(head.data()), head.size())));

@@ -15,6 +15,8 @@
 #include "leafstore/core/error_reason.h"
 #include "leafstore/core/internal/suggest.h"
 #include "leafstore/core/status_macros.h"
+#include "leafstore/interop/internal/notes.h"
+#include "leafstore/interop/safetensors/internal/place.h"
 #include "leafstore/io/file_system.h"
 #include "leafstore/io/internal/parallel.h"
 #include "leafstore/tools/present/errors.h"
@@ -113,6 +115,23 @@ absl::StatusOr<RestoredCheckpoint> RestoreChosen(const std::string& directory,
   return restored;
 }
 
+// Adds a note if a directory of checkpoints is also one of safetensors, which are not read.
+absl::Status AddNotRead(const std::string& directory, bool strict,
+                        std::vector<std::string>* lines) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const auto names, FileSystem::Posix().List(directory));
+  const std::string model = internal::ModelOfDirectory(names);
+  if (model.empty()) return absl::OkStatus();
+  internal::Notes notes(strict);
+  LEAFSTORE_RETURN_IF_ERROR(notes.Add("two models", [&] {
+    return absl::DataLossError(
+        absl::StrCat("expected one model in the directory, found checkpoints, "
+                     "which are read, and ",
+                     model, ", which is not"));
+  }));
+  notes.AppendTo("", lines);
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::unique_ptr<Source>> OpenDirectory(const std::string& directory,
                                                       const std::string& step,
                                                       const SourceOptions& options) {
@@ -122,6 +141,7 @@ absl::StatusOr<std::unique_ptr<Source>> OpenDirectory(const std::string& directo
     LEAFSTORE_ASSIGN_OR_RETURN(const auto chosen, RestoreChosen(directory, choice, options));
     std::unique_ptr<Source> source = LeafSource(chosen.reader);
     source->step = chosen.step;
+    LEAFSTORE_RETURN_IF_ERROR(AddNotRead(directory, options.strict, &source->notes));
     return source;
   }
   if (!step.empty()) {

@@ -47,7 +47,7 @@ absl::Status Incomplete(int64_t count, const std::vector<std::string>& found,
 // Returns the shards as a place. error: some are missing, or there are too many.
 absl::StatusOr<SafetensorsPlace> ShardsPlace(const std::string& directory, int64_t count,
                                              const Shards& shards, Notes* notes) {
-  SafetensorsPlace place = {SafetensorsPlace::kShards, directory, {}};
+  SafetensorsPlace place = {SafetensorsPlace::kShards, directory, {}, {}};
   for (const auto& [number, name] : shards) place.shards.push_back(name);
   const int64_t first = shards.begin()->first == 0 ? 0 : 1;  // both conventions exist
   std::vector<std::string> missing;
@@ -77,6 +77,13 @@ absl::StatusOr<std::string> ChooseIndex(absl::Span<const std::string> names) {
   return indexes.empty() ? std::string() : indexes[0];
 }
 
+// Returns whether this library, or another program, names the shards of an index like this.
+bool IsShardOfStem(absl::string_view stem, absl::string_view name) {
+  return absl::ConsumePrefix(&name, stem) &&
+         RE2::FullMatch(re2::StringPiece(name.data(), name.size()),
+                        R"(-\d{5,}-of-\d{5,}(-r\d+)?\.safetensors)");
+}
+
 bool Contains(absl::Span<const std::string> names, absl::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
@@ -104,6 +111,10 @@ Contents ContentsOf(absl::Span<const std::string> names) {
     if (!shards.emplace(shard->number, name).second) contents.files.push_back(name);
   }
   return contents;
+}
+
+absl::string_view StemOfIndex(absl::string_view index) {
+  return index.substr(0, index.find(kIndexInfix));
 }
 
 absl::Status AddNotRead(absl::string_view taken, absl::string_view other, Notes* notes) {
@@ -146,16 +157,22 @@ std::string ListForMessage(absl::Span<const std::string> names) {
 absl::StatusOr<SafetensorsPlace> FindInDirectory(const std::string& directory,
                                                  absl::Span<const std::string> names,
                                                  Notes* notes) {
-  const auto file = [&](absl::string_view name) {
-    return SafetensorsPlace{
-        SafetensorsPlace::kFile, absl::StrCat(absl::StripSuffix(directory, "/"), "/", name), {}};
+  // Returns the place of the file `name`; `other` is not read.
+  const auto file = [&](absl::string_view name,
+                        std::string other) -> absl::StatusOr<SafetensorsPlace> {
+    if (!other.empty()) LEAFSTORE_RETURN_IF_ERROR(AddNotRead(name, other, notes));
+    return SafetensorsPlace{SafetensorsPlace::kFile,
+                            absl::StrCat(absl::StripSuffix(directory, "/"), "/", name),
+                            {},
+                            std::move(other)};
   };
   LEAFSTORE_ASSIGN_OR_RETURN(const std::string index, ChooseIndex(names));
   if (!index.empty()) {
-    const absl::string_view stem = index;
-    const std::string single = absl::StrCat(stem.substr(0, stem.find(kIndexInfix)), kFileSuffix);
-    if (Contains(names, single)) LEAFSTORE_RETURN_IF_ERROR(AddNotRead(index, single, notes));
-    return file(index);
+    for (const std::string& single :
+         {absl::StrCat(StemOfIndex(index), kFileSuffix), std::string(kFileOfDirectory)}) {
+      if (Contains(names, single)) return file(index, single);
+    }
+    return file(index, "");
   }
   const Contents contents = ContentsOf(names);
   if (contents.all.empty()) {
@@ -165,18 +182,52 @@ absl::StatusOr<SafetensorsPlace> FindInDirectory(const std::string& directory,
         ErrorReason::kNotThisFormat);
   }
   if (Contains(contents.files, kFileOfDirectory)) {
-    if (!contents.sets.empty()) {
-      const Shards& others = contents.sets.begin()->second.second;
-      LEAFSTORE_RETURN_IF_ERROR(AddNotRead(kFileOfDirectory, others.begin()->second, notes));
-    }
-    return file(kFileOfDirectory);
+    if (contents.sets.empty()) return file(kFileOfDirectory, "");
+    return file(kFileOfDirectory, contents.sets.begin()->second.second.begin()->second);
   }
   if (contents.files.size() + contents.sets.size() > 1) {
     return Several("*.safetensors", contents.all);
   }
-  if (!contents.files.empty()) return file(contents.files[0]);
+  if (!contents.files.empty()) return file(contents.files[0], "");
   const auto& [count, shards] = contents.sets.begin()->second;
   return ShardsPlace(directory, count, shards, notes);
+}
+
+std::string ModelOfDirectory(absl::Span<const std::string> names) {
+  for (const std::string& name : names) {
+    if (name == kFileOfDirectory || IsIndexName(name)) return name;
+  }
+  return "";
+}
+
+std::string FindOtherModel(absl::Span<const std::string> names,
+                           absl::Span<const std::string> saved) {
+  std::vector<std::string> all(names.begin(), names.end());
+  for (const std::string& name : saved) {
+    if (!Contains(names, name)) all.push_back(name);
+  }
+  std::sort(all.begin(), all.end());
+  Notes notes;
+  const absl::StatusOr<SafetensorsPlace> place = FindInDirectory("", all, &notes);
+  // Several models of which none is that of the directory have names of their own.
+  if (!place.ok() || place->other.empty()) return "";
+  const std::string read = FileNameOf(place->file);
+  if (Contains(saved, read)) return Contains(saved, place->other) ? "" : place->other;
+  return Contains(saved, place->other) ? read : "";
+}
+
+std::vector<std::string> ShardsOf(absl::string_view name, absl::Span<const std::string> names) {
+  const bool is_index = IsIndexName(name);
+  const std::optional<ShardName> shard = ParseShardName(name);
+  std::vector<std::string> shards;
+  for (const std::string& other : names) {
+    const std::optional<ShardName> parsed = ParseShardName(other);
+    if (!parsed.has_value()) continue;
+    const bool belongs = is_index ? IsShardOfStem(StemOfIndex(name), other)
+                                  : shard.has_value() && shard->set == parsed->set;
+    if (belongs && other != name) shards.push_back(other);
+  }
+  return shards;
 }
 
 absl::Status AddOneShard(const std::string& path, Notes* notes) {

@@ -1,5 +1,5 @@
 // Finds what a path of safetensors reads as: a file, an index, or shards without an index. The one
-// place that decides it; see safetensors/reader.h, Paths.
+// place that decides it, for readers and writers; see safetensors/reader.h, Paths.
 //
 // Errors do not name the path.
 //
@@ -43,6 +43,7 @@ struct SafetensorsPlace {
   Kind kind = kFile;
   std::string file;                 // the file; the directory of shards
   std::vector<std::string> shards;  // the names of the shards in it, ascending
+  std::string other;                // the name of a file of another model, which is not read
 };
 
 // Returns what the directory, whose names are `names`, reads as. Adds a note where it could also be
@@ -51,6 +52,20 @@ struct SafetensorsPlace {
 // it has several models; lists them. O(n log n).
 absl::StatusOr<SafetensorsPlace> FindInDirectory(const std::string& directory,
                                                  absl::Span<const std::string> names, Notes* notes);
+
+// Returns the index, or the file, by whose name programs find the model of a directory with these
+// names; "" if there is none. O(n).
+std::string ModelOfDirectory(absl::Span<const std::string> names);
+
+// Returns the name of the file because of which a directory with these `names` would have two
+// models, or another model than the saved one, if the files `saved` were in it, too; "" if there is
+// none. Decides with FindInDirectory. O(n log n).
+std::string FindOtherModel(absl::Span<const std::string> names,
+                           absl::Span<const std::string> saved);
+
+// Returns those of `names` that belong to the model of the file `name` of a directory, an index or
+// a shard, as shards; not that file.
+std::vector<std::string> ShardsOf(absl::string_view name, absl::Span<const std::string> names);
 
 // Returns the set without an index that the file belongs to, whose name must be a shard's. `names`
 // are those in its directory. Adds a note. error NotFound with kIncomplete: as above.

@@ -1,0 +1,154 @@
+#include "leafstore/io/internal/atomic_file_set.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <set>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+
+#include "leafstore/core/error_reason.h"
+#include "leafstore/core/status_macros.h"
+
+namespace leafstore::internal {
+namespace {
+
+constexpr absl::string_view kKeptMark = ".old-";
+
+std::string KeptAsideText(absl::string_view kept, absl::string_view path) {
+  return absl::StrCat("the old file is ", kept, ", where a command that did not finish kept it; ",
+                      "rename it to ", path, " to have it back");
+}
+
+}  // namespace
+
+AtomicFileSet::AtomicFileSet(const IoOptions& options)
+    : files_(options.files()), durable_(options.durable) {}
+
+AtomicFileSet::~AtomicFileSet() {
+  for (size_t i = made_; i < changes_.size(); ++i) {
+    const std::string& temporary = changes_[i].temporary;
+    if (!temporary.empty()) files_.Remove(temporary).IgnoreError();
+  }
+}
+
+void AtomicFileSet::Add(AtomicFile file, bool replace) {
+  FileChange& change = changes_.emplace_back();
+  change.path = file.path();
+  change.replace = replace;
+  change.temporary = std::move(file).Release();  // last: an exception before leaves it to `file`
+}
+
+absl::Status AtomicFileSet::Commit() {
+  if (auto* collector = dynamic_cast<FileSetCollector*>(&files_); collector != nullptr) {
+    return collector->Collect(std::exchange(changes_, {}), std::exchange(discarded_, {}));
+  }
+  const auto make_all = [this]() -> absl::Status {
+    for (FileChange& change : changes_) {
+      const bool is_last = &change == &changes_.back();
+      if (is_last) LEAFSTORE_RETURN_IF_ERROR(SyncDirectories());
+      LEAFSTORE_RETURN_IF_ERROR(Make(&change, is_last));
+      ++made_;
+    }
+    return SyncDirectories();
+  };
+  const auto remove_old = [this] {
+    for (const FileChange& change : changes_) {
+      if (!change.aside.empty()) files_.Remove(change.aside).IgnoreError();
+    }
+    for (const std::string& path : discarded_) files_.Remove(path).IgnoreError();
+  };
+  absl::Status status;
+  try {
+    status = make_all();
+  } catch (...) {  // no memory
+    if (has_replaced_) {
+      remove_old();
+    } else {
+      Undo(absl::OkStatus()).IgnoreError();
+    }
+    throw;
+  }
+  if (!status.ok() && !has_replaced_) return Undo(status);
+  remove_old();
+  if (status.ok()) return status;
+  const bool is_one = changes_.size() == 1;
+  return InPlaceButNotSynced(
+      absl::StrCat(changes_.back().path, is_one ? "" : ", like the other files,"), status);
+}
+
+absl::Status AtomicFileSet::Make(FileChange* change, bool is_last) {
+  const std::string& temporary = change->temporary;
+  if (!temporary.empty()) {
+    const absl::Status renamed = files_.RenameNew(temporary, change->path);
+    if (!absl::IsAlreadyExists(renamed)) return renamed;
+    if (!change->replace) return WithReason(renamed, ErrorReason::kExists);
+  }
+  if (!is_last) {
+    LEAFSTORE_RETURN_IF_ERROR(KeepAside(change));
+    return temporary.empty() ? absl::OkStatus() : files_.Rename(temporary, change->path);
+  }
+  const absl::Status status =
+      temporary.empty() ? files_.Remove(change->path) : files_.Rename(temporary, change->path);
+  has_replaced_ = status.ok();
+  return temporary.empty() && absl::IsNotFound(status) ? absl::OkStatus() : status;
+}
+
+absl::Status AtomicFileSet::KeepAside(FileChange* change) {
+  const absl::StatusOr<bool> exists = files_.Exists(change->path);
+  if (absl::IsInvalidArgument(exists.status())) return exists.status();  // a directory, a device
+  if (exists.ok() && !*exists) return absl::OkStatus();
+  static std::atomic<uint64_t> next{0};
+  absl::Status renamed;
+  int tried = 0;
+  do {  // a crashed process with the same id may have left the name
+    std::string aside = absl::StrCat(change->path, kKeptMark, getpid(), "-", next.fetch_add(1));
+    renamed = files_.RenameNew(change->path, aside);
+    if (renamed.ok()) change->aside = std::move(aside);
+  } while (absl::IsAlreadyExists(renamed) && ++tried < AtomicFile::kMaxNames);
+  return renamed;
+}
+
+absl::Status AtomicFileSet::SyncDirectories() const {
+  std::set<std::string> directories;
+  for (size_t i = 0; durable_ && i < made_; ++i) directories.insert(DirectoryOf(changes_[i].path));
+  for (const std::string& directory : directories) {
+    LEAFSTORE_RETURN_IF_ERROR(files_.SyncDirectory(directory));
+  }
+  return absl::OkStatus();
+}
+
+// Undoes the changes that were made; one more may have kept its file aside. Returns `why`, which
+// names the files that cannot be moved back.
+absl::Status AtomicFileSet::Undo(const absl::Status& why) {
+  std::string message(why.message());
+  for (size_t i = std::min(made_ + 1, changes_.size()); i-- > 0;) {
+    const FileChange& change = changes_[i];
+    if (!change.aside.empty()) {
+      const absl::Status status = files_.Rename(change.aside, change.path);
+      if (!status.ok()) absl::StrAppend(&message, "; ", KeptAsideText(change.aside, change.path));
+    } else if (i < made_ && !change.temporary.empty()) {
+      files_.Remove(change.path).IgnoreError();
+    }
+  }
+  return WithMessage(why, message);
+}
+
+absl::Status NameKeptAside(FileSystem& files, const std::string& path, absl::Status status) {
+  if (!absl::IsNotFound(status)) return status;
+  const absl::StatusOr<std::vector<std::string>> names = files.List(DirectoryOf(path));
+  if (!names.ok()) return status;
+  const std::string prefix = absl::StrCat(FileNameOf(path), kKeptMark);
+  for (const std::string& name : *names) {
+    if (!absl::StartsWith(name, prefix)) continue;
+    return WithMessage(status, absl::StrCat(status.message(), "; ",
+                                            KeptAsideText(InDirectoryOf(path, name), path)));
+  }
+  return status;
+}
+
+}  // namespace leafstore::internal

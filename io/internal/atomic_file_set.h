@@ -1,0 +1,99 @@
+// AtomicFileSet: changes of several files that happen together or not at all.
+//
+//   AtomicFileSet set(options.io);
+//   for (AtomicFile& shard : shards) set.Add(std::move(shard), /*replace=*/false);
+//   set.Add(std::move(index), /*replace=*/true);
+//   set.Discard(old_shard);
+//   LEAFSTORE_RETURN_IF_ERROR(set.Commit());
+//
+// Order. The changes happen in the order in which they were added, and the directories are synced
+// before the last and after it. Add the file last that makes the others visible, such as an index:
+// the last change is one call, so readers see everything before it or after it. A file that an
+// earlier change replaces or removes is kept aside as `<path>.old-<pid>-<count>` until all changes
+// have happened.
+//
+// Failure. After a failed call, or a failed sync, every change is undone: files kept aside get
+// their names back, and new files are removed. Only if the sync after the last change fails, and
+// that change has replaced or removed a file, is there no way back: the error says that the files
+// are in place, but may not survive a power failure.
+//
+// Crash. Until the last change some paths may have the new file, some the old one, and one may have
+// none, because its file is kept aside; NameKeptAside makes the error of a reader say so. Nothing
+// is lost: the old files are at their paths or kept aside, the new ones at their paths or under
+// their temporary names. After the last change, files that are kept aside may remain.
+//
+// Threads: one thread at a time.
+#ifndef LEAFSTORE_IO_INTERNAL_ATOMIC_FILE_SET_H_
+#define LEAFSTORE_IO_INTERNAL_ATOMIC_FILE_SET_H_
+
+#include <cstddef>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+
+#include "leafstore/io/internal/atomic_file.h"
+#include "leafstore/io/io_options.h"
+
+namespace leafstore::internal {
+
+// A change of one file.
+struct FileChange {
+  std::string temporary;  // the file to rename to `path`; empty: `path` is removed
+  std::string path;
+  bool replace = true;  // whether a file at `path` may exist; if it does not, nothing is removed
+
+  std::string aside = {};  // where the file at `path` is kept while the set is committed
+};
+
+class AtomicFileSet {
+ public:
+  // Of `options`, `durable` and `file_system` matter.
+  explicit AtomicFileSet(const IoOptions& options);
+  // Removes the temporary files that are not in place.
+  ~AtomicFileSet();
+  AtomicFileSet(const AtomicFileSet&) = delete;
+  AtomicFileSet& operator=(const AtomicFileSet&) = delete;
+
+  // Adds a file, which must be closed.
+  void Add(AtomicFile file, bool replace);
+  void Add(FileChange change) { changes_.push_back(std::move(change)); }
+  // Adds the removal of a file, if it exists.
+  void Remove(std::string path) { changes_.push_back({"", std::move(path)}); }
+  // Adds a file that is removed after all changes. It may remain: errors are ignored.
+  void Discard(std::string path) { discarded_.push_back(std::move(path)); }
+
+  // Makes the changes. Call once. If the file system is a FileSetCollector, passes them to it.
+  // error AlreadyExists: a file exists that must not be replaced. Other errors: the file system's.
+  absl::Status Commit();
+
+ private:
+  absl::Status Make(FileChange* change, bool is_last);
+  absl::Status KeepAside(FileChange* change);
+  absl::Status SyncDirectories() const;
+  absl::Status Undo(const absl::Status& why);
+
+  FileSystem& files_;
+  const bool durable_;
+  std::vector<FileChange> changes_;
+  std::vector<std::string> discarded_;
+  size_t made_ = 0;            // the count of the first changes that have happened
+  bool has_replaced_ = false;  // whether the last change cannot be undone
+};
+
+// A file system that collects the sets of several writers, to commit them as one.
+class FileSetCollector : public FileSystem {
+ public:
+  // Receives the changes of a set.
+  virtual absl::Status Collect(std::vector<FileChange> changes,
+                               std::vector<std::string> discarded) = 0;
+};
+
+// If opening `path` failed because it does not exist, and a file is kept aside for it, appends to
+// the message where that is and what to do.
+absl::Status NameKeptAside(FileSystem& files, const std::string& path, absl::Status status);
+
+}  // namespace leafstore::internal
+
+#endif  // LEAFSTORE_IO_INTERNAL_ATOMIC_FILE_SET_H_
