@@ -2,7 +2,10 @@
 #include <algorithm>
 #include <csignal>
 #include <cstddef>
+#include <cstdio>
+#include <new>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -171,4 +174,13 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace leafstore::tools
 
-int main(int argc, char** argv) { return leafstore::tools::Main(argc, argv); }
+int main(int argc, char** argv) {
+  try {
+    return leafstore::tools::Main(argc, argv);
+  } catch (const std::bad_alloc&) {     // while files were put in place, see OutputFiles::Commit
+  } catch (const std::system_error&) {  // no thread
+  }
+  std::fputs("leafstore: out of memory; a limit of this process (ulimit -v) may be too low\n",
+             stderr);
+  return 1;
+}

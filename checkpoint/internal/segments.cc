@@ -63,7 +63,9 @@ absl::Status Explain(const ManifestItem& item, uint32_t tensor, int64_t end) {
                  absl::Hex(item.segments.checksums[tensor], absl::kZeroPad16));
   }
   if (!IsInside(offset, stored, end)) {
-    return Wrong(item, tensor, absl::StrCat("bytes from ", kPreambleSize, " to ", end),
+    return Wrong(item, tensor,
+                 end > kPreambleSize ? absl::StrCat("bytes from ", kPreambleSize, " to ", end)
+                                     : "no bytes of a file that is too small to have some",
                  absl::StrCat(stored, " bytes from byte ", offset, " on"));
   }
   return Wrong(item, tensor,

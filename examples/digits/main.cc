@@ -1,5 +1,6 @@
 // digits: trains a small network on handwritten digits and saves checkpoints during training.
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <string>
@@ -189,4 +190,8 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace digits
 
-int main(int argc, char** argv) { return digits::Main(argc, argv); }
+int main(int argc, char** argv) {
+  // Exceeding the limit on file sizes is an error of the save, not the end of the program.
+  std::signal(SIGXFSZ, SIG_IGN);
+  return digits::Main(argc, argv);
+}

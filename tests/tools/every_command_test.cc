@@ -6,11 +6,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <functional>
 #include <ostream>
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -259,13 +262,57 @@ TEST_P(EveryCommandTest, FullDiskOfStandardOutput_IsAnError) {
               HasSubstr("leafstore: cannot write to standard output: No space left on device\n"));
 }
 
+// The answer is printed first: where that fails, no file has changed.
+TEST_P(EveryWritingCommandTest, FullDiskOfStandardOutput_ReplacesNothing) {
+  Sample();
+  const std::string out = File("out.leaf");
+  const std::string made = GetParam().name == "split" ? File("out.leafb.leaf") : out;
+  if (!GetParam().other_format.empty()) GTEST_SKIP() << "it prints nothing";
+  WriteFile(made, "mine");
+  std::vector<std::string> args = GetParam().On(File("a.leaf"), out);
+  args.push_back("--force");
+  const std::string before = Files();
+  const Ran ran = RunLeafstore(args, {.stdout_to = "/dev/full"});
+  EXPECT_EQ(ran.exit_code, 1);
+  EXPECT_THAT(ran.err, HasSubstr("cannot write to standard output"));
+  EXPECT_EQ(ReadFile(made), "mine");
+  EXPECT_EQ(Files(), before);
+}
+
+// Each limit of memory ends it with an exit code and a message, or it succeeds.
+TEST_P(EveryCommandTest, NoMemory_IsAnError) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "sanitizers reserve more than any limit";
+#endif
+  Save(File("large.leaf"), ManyLeaves(10'000));
+  for (int kib = 24'000; kib <= 120'000; kib += 24'000) {
+    std::string line = absl::StrCat("ulimit -c 0; ulimit -v ", kib, "; \"$LEAFSTORE\"");
+    Args args = GetParam().PrintingOn(File("large.leaf"), File("out.leaf"));
+    for (std::string& arg : args) {
+      if (arg == "embed=tokens") arg = "layers.**=blocks.**";
+      if (arg == "b=**.bias") arg = "b=**.w1";
+      if (arg == "scale") arg = "layers.0.w1";
+      line += " '" + arg + "'";
+    }
+    const Ran ran = RunShell(line + " && echo DONE");
+    if (absl::StrContains(ran.out, "DONE") || ran.exit_code == 127) {  // 127: not even loaded
+      std::filesystem::remove(File("out.leaf"));
+      std::filesystem::remove(File("out.leafb.leaf"));
+      continue;
+    }
+    EXPECT_EQ(ran.exit_code, GetParam().bad_file) << kib << ": " << ran.err;
+    EXPECT_THAT(ran.out + ran.err, HasSubstr("memory")) << kib;
+    EXPECT_EQ(Files(), "large.leaf ") << kib;
+  }
+}
+
 TEST_P(EveryWritingCommandTest, FileSizeLimit_LeavesNoFile) {
   Sample();
   std::string line = "ulimit -f 1; \"$LEAFSTORE\"";  // no file may grow beyond a block
   for (const std::string& arg : OnALargeFile(File("out.leaf"))) line += " '" + arg + "'";
   const Ran ran = RunShell(line);
   EXPECT_EQ(ran.exit_code, 1) << ran.err;
-  EXPECT_THAT(ran.err, AllOf(HasSubstr("out.leaf"), HasSubstr("File too large")));
+  EXPECT_THAT(ran.err, AllOf(HasSubstr("out.leaf"), HasSubstr("to it: File too large")));
   EXPECT_EQ(Files(), "a.leaf large.leaf ");
 }
 

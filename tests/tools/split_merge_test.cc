@@ -122,6 +122,64 @@ TEST_F(SplitMergeTest, Files_AllAppearOrNone) {
   EXPECT_EQ(ReadFile(File("rest.leaf")), "mine");
 }
 
+// A group's name comes from the file, which another may have written.
+TEST_F(SplitMergeTest, SavedGroupThatIsNoFileName_IsAnErrorBeforeAnythingIsWritten) {
+  std::filesystem::create_directory(File("parts"));
+  const std::string evil("evil\0x", 6);
+  for (const std::string& name : {std::string(".."), std::string("."), std::string("a/b"), evil}) {
+    const ParamStore store = ManyLeaves(3);
+    const Grouping grouping =
+        Grouping::Compile(store, {{name, Glob("layers.0")}, {"other", Rest()}}).value();
+    ASSERT_TRUE(SaveCheckpoint(File("g.leaf"), {{"params", store, {.grouping = grouping}}}).ok());
+    WriteFile(File("parts/evil"), "mine");
+    for (const char* out : {"parts/{}/m.leaf", "parts/{}.leaf", "parts/{}"}) {
+      std::vector<std::string> args = {"split", File("g.leaf"), "--out", File(out), "--force"};
+      args.insert(args.end(), {"--to", "leaf"});
+      EXPECT_THAT(Error(args, 2), HasSubstr("part of a file's name")) << name;
+    }
+    EXPECT_EQ(Files(), "g.leaf parts ");
+    EXPECT_EQ(ReadFile(File("parts/evil")), "mine");
+  }
+}
+
+// Makes a file that cannot be renamed, if that is allowed here.
+class ImmutableFile {
+ public:
+  explicit ImmutableFile(const std::string& path) : path_(path) {
+    works_ = RunProgram({"/usr/bin/chattr", "+i", path}).exit_code == 0;
+  }
+  ~ImmutableFile() {
+    if (works_) RunProgram({"/usr/bin/chattr", "-i", path_});
+  }
+  bool works() const { return works_; }
+
+ private:
+  std::string path_;
+  bool works_ = false;
+};
+
+TEST_F(SplitMergeTest, FailureOfOneFile_RestoresTheOthers) {
+  if (!std::filesystem::exists("/usr/bin/chattr")) GTEST_SKIP() << "chattr is not installed";
+  Sample();
+  for (const char* name : {"bias.leaf", "first.leaf", "rest.leaf"}) WriteFile(File(name), "mine");
+  std::vector<std::string> args = Split("a.leaf", "{}.leaf");
+  args.push_back("--force");
+  {
+    const ImmutableFile immutable(File("first.leaf"));
+    if (!immutable.works()) GTEST_SKIP() << "chattr is not allowed here";
+    const Ran ran = RunLeafstore(args);
+    EXPECT_EQ(ran.exit_code, 1);
+    EXPECT_THAT(ran.err, AllOf(HasSubstr("first.leaf"), HasSubstr("not permitted")));
+  }
+  EXPECT_EQ(Files(), "a.leaf bias.leaf first.leaf rest.leaf ");
+  for (const char* name : {"bias.leaf", "first.leaf", "rest.leaf"}) {
+    EXPECT_EQ(ReadFile(File(name)), "mine") << name;
+  }
+  Out(args);
+  EXPECT_EQ(Files(), "a.leaf bias.leaf first.leaf rest.leaf ");
+  EXPECT_NE(ReadFile(File("bias.leaf")), "mine");
+}
+
 TEST_F(SplitMergeTest, FileNames_AreChecked) {
   Sample();
   EXPECT_THAT(Error({"split", File("a.leaf"), "--group", "b=all", "--out", File("b.leaf")}, 2),

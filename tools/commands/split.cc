@@ -1,9 +1,11 @@
 #include <map>
 #include <set>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_replace.h"
 
+#include "leafstore/proto/manifest_codec.h"
 #include "leafstore/select/groups.h"
 #include "leafstore/tools/commands/commands.h"
 
@@ -51,9 +53,9 @@ std::vector<std::string> GroupNames(const SourceItems& items,
 absl::StatusOr<std::vector<std::string>> OutputNames(const std::string& pattern,
                                                      std::vector<std::string> names) {
   for (std::string& name : names) {
-    if (absl::StrContains(name, "/")) {
-      return UsageError("group '", name, "': expected a name without a slash, because it becomes ",
-                        "part of a file's name");
+    if (!IsPlainFileName(name)) {
+      return UsageError("group '", absl::CHexEscape(name), "': expected a name without a slash, ",
+                        "because it becomes part of a file's name, nor '.', '..' or a NUL");
     }
     name = absl::StrReplaceAll(pattern, {{"{}", name}});
   }

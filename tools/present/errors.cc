@@ -76,10 +76,14 @@ absl::Status FileError(absl::string_view file, const absl::Status& status) {
   }
   std::string message = WithoutTemporary(file, std::string(status.message()));
   if (!absl::StartsWith(message, absl::StrCat(file, ": "))) {
-    // "cannot open FILE: No such file" names the file elsewhere.
+    // "cannot open FILE: No such file" names the file elsewhere, and so does "write 5 bytes to FILE".
     const std::string named = absl::StrCat(" ", file, ":");
     const size_t at = message.find(named);
-    if (at != std::string::npos) message.replace(at, named.size(), ":");
+    if (at != std::string::npos) {
+      const absl::string_view before = absl::string_view(message).substr(0, at);
+      const bool is_object = absl::EndsWith(before, " to") || absl::EndsWith(before, " of");
+      message.replace(at, named.size(), is_object ? " it:" : ":");
+    }
     message = absl::StrCat(file, ": ", message);
   }
   const std::string advice = AdviceFor(status);
