@@ -146,7 +146,7 @@ std::vector<Tensors> CutIntoShards(Tensors tensors, int64_t most) {
 }
 
 // `turn` 0 has the usual names; others are for a set that exists beside the one it replaces.
-std::string ShardName(absl::string_view stem, size_t turn, size_t index, size_t count) {
+std::string NameOfShard(absl::string_view stem, size_t turn, size_t index, size_t count) {
   return absl::StrCat(stem, "-", absl::Dec(index + 1, absl::kZeroPad5), "-of-",
                       absl::Dec(count, absl::kZeroPad5), turn == 0 ? "" : absl::StrCat("-r", turn),
                       kExtension);
@@ -192,7 +192,7 @@ class SafetensorsSave {
     if (Exists(index_) && !options_.replace_set) return AlreadyExists(index_);
     for (size_t turn = 0;; ++turn) {
       names_.clear();
-      for (size_t i = 0; i < count; ++i) names_.push_back(ShardName(stem_, turn, i, count));
+      for (size_t i = 0; i < count; ++i) names_.push_back(NameOfShard(stem_, turn, i, count));
       const auto taken = std::find_if(names_.begin(), names_.end(),
                                       [this](const std::string& name) { return Exists(name); });
       if (taken == names_.end()) break;

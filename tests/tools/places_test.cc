@@ -20,7 +20,7 @@ using testing::StartsWith;
 
 using Args = std::vector<std::string>;
 
-constexpr char kIndexName[] = "model.safetensors.index.json";
+constexpr char kIndexFile[] = "model.safetensors.index.json";
 
 class WritePlacesTest : public ToolTest {
  protected:
@@ -28,7 +28,7 @@ class WritePlacesTest : public ToolTest {
 
   void MakeSet() const {
     WriteTwoShards(File("out"));
-    WriteFile(File("out/") + kIndexName, IndexOfTwo());
+    WriteFile(File("out/") + kIndexFile, IndexOfTwo());
   }
   std::string NamesInOut() const {
     std::string text;
@@ -52,7 +52,7 @@ TEST_F(WritePlacesTest, FileBesideASet_NeedsForceAndReplacesIt) {
     std::filesystem::remove_all(File("out"));
     MakeSet();
     const std::string before = NamesInOut();
-    EXPECT_THAT(Error(args, 1), AllOf(HasSubstr(File("out/") + kIndexName + ": already exists"),
+    EXPECT_THAT(Error(args, 1), AllOf(HasSubstr(File("out/") + kIndexFile + ": already exists"),
                                       HasSubstr("--force replaces it")));
     EXPECT_EQ(NamesInOut(), before);
     args.push_back("--force");
@@ -74,7 +74,7 @@ TEST_F(WritePlacesTest, SetBesideAFile_NeedsForceAndReplacesIt) {
   EXPECT_EQ(NamesInOut(), "model.safetensors ");
   args.push_back("--force");
   Out(args);
-  EXPECT_EQ(NamesInOut(), ShardNameOf(1, 2) + " " + ShardNameOf(2, 2) + " " + kIndexName + " ");
+  EXPECT_EQ(NamesInOut(), ShardNameOf(1, 2) + " " + ShardNameOf(2, 2) + " " + kIndexFile + " ");
   EXPECT_EQ(SafetensorsReader::Open(File("out"))->size(), 2u);
 }
 
