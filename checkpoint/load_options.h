@@ -14,6 +14,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/types/span.h"
+
 #include "leafstore/core/leaf_spec.h"
 #include "leafstore/core/value.h"
 #include "leafstore/select/filter.h"
@@ -29,6 +31,15 @@ struct EntryInfo {
   uint64_t checksum = 0;         // XXH3-64 of the stored bytes
   uint8_t codec = 0;             // 0: stored unchanged
   uint32_t base = 0;             // 0: in this file; n: in the nth other file, counted from 1
+  // XXH3-64 of each MiB of the stored bytes, if there is more than one, and the file has them
+  // (docs/format.md, version 3). Valid while a reader of the file lives.
+  absl::Span<const uint64_t> block_checksums = {};
+};
+
+// Rows of a tensor, along its first axis: from `begin` to before `end`.
+struct RowRange {
+  int64_t begin = 0;
+  int64_t end = 0;
 };
 
 // At most one of these may be set. By default, all leaves are loaded.

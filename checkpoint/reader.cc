@@ -68,6 +68,10 @@ const Metadata& CheckpointReader::metadata() const { return file_->manifest().me
 const Metrics& CheckpointReader::metrics() const { return file_->manifest().metrics; }
 const std::vector<BaseFile>& CheckpointReader::bases() const { return file_->manifest().bases; }
 const std::optional<RunInfo>& CheckpointReader::run() const { return file_->manifest().run; }
+ReadMode CheckpointReader::read_mode() const {
+  const absl::StatusOr<const internal::FileBytes*> file = file_->FileOf(0);
+  return (*file)->ModeFor(file_size());
+}
 BaseFile CheckpointReader::identity() const {
   const internal::Footer& footer = file_->footer();
   return {FileNameOf(path()), footer.file_size, footer.manifest_checksum};
@@ -113,6 +117,14 @@ absl::StatusOr<Leaf> CheckpointReader::LoadLeaf(absl::string_view item,
                                                 absl::string_view path) const {
   LEAFSTORE_ASSIGN_OR_RETURN(const ManifestItem* found, file_->GetItem(item));
   return internal::LoadLeaf(internal::ItemLeaves(*file_, *found), path);
+}
+
+absl::StatusOr<Tensor> CheckpointReader::LoadRows(absl::string_view item, absl::string_view path,
+                                                  const RowRange& rows) const {
+  LEAFSTORE_ASSIGN_OR_RETURN(const ManifestItem* found, file_->GetItem(item));
+  const internal::ItemLeaves leaves(*file_, *found);
+  LEAFSTORE_ASSIGN_OR_RETURN(const uint32_t place, internal::GetPlace(leaves, path));
+  return leaves.LoadRows(place, rows);
 }
 
 absl::StatusOr<Groups> CheckpointReader::LoadGroups(absl::string_view item) const {

@@ -9,6 +9,7 @@
 //   LEAFSTORE_RETURN_IF_ERROR(adamw.LoadState(reader.LoadItems("adamw").value()));
 //
 //   Leaf bias = reader.LoadLeaf("params", ".head.bias").value();
+//   Tensor rows = reader.LoadRows("params", ".embed", {.begin = 100, .end = 200}).value();
 //   ParamStore norms = reader.Load("params", {.filter = Glob("**.norm.**")}).value();
 //   RestoreReport report = reader.LoadInto("params", &params).value();   // all of it, or an error
 //   reader.LoadInto("params", &body, {.filter = Glob("body.**"),         // a part of another model
@@ -20,13 +21,14 @@
 // and that the bytes of each tensor are inside the file and not shared with another tensor. It
 // reads no tensors. Its cost is that of the manifest: nothing else is allocated per leaf.
 //
-// Modes. kMap (the default): tensors are views of the mapped file, which stays mapped as long as
+// Modes (io_options.h). kMap: tensors are views of the mapped file, which stays mapped as long as
 // any of them exists; writing to a tensor copies it first. The file may be replaced meanwhile (by a
 // rename, as SaveCheckpoint does), but not truncated or written to, which would raise SIGBUS or
 // change tensors. kRead: tensors own their bytes, which are read into memory; for network file
-// systems, and for files that others write to.
+// systems, and for files that others write to. kDirect: like kRead, past the page cache. kAuto (the
+// default) chooses one of them for each load.
 //
-// Verification. The checksum of each tensor is checked when it is loaded, unless
+// Verification. The checksums of each tensor are checked when it is loaded, unless
 // ReadOptions::verify is false. Verify() checks every byte of the file. Opening checks everything
 // except tensors.
 //
@@ -69,8 +71,7 @@
 namespace leafstore {
 
 struct ReadOptions {
-  // `progress` is called by Verify. Each thread allocates up to 4 MiB for small tensors, or the
-  // stored size of its largest compressed tensor.
+  // `progress` is called by Verify.
   IoOptions io = {};
   // Checks the checksum of each tensor when it is loaded. O(bytes loaded). If false, a mapped load
   // reads only the bytes of bool tensors: they are always checked to be 0 or 1, the only valid
@@ -141,6 +142,8 @@ class CheckpointReader {
   const std::vector<BaseFile>& bases() const;
   // Returns the place of this checkpoint in a run, if CheckpointManager saved it.
   const std::optional<RunInfo>& run() const;
+  // Returns how a load of the complete file would read it now: kMap, kRead or kDirect.
+  ReadMode read_mode() const;
   // Returns what identifies this file among those of its directory.
   BaseFile identity() const;
 
@@ -157,6 +160,12 @@ class CheckpointReader {
     if (!model.ok()) return InItem(item, model.status());
     return model;
   }
+  // Loads rows of one tensor, such as a part of an embedding. Reads and verifies only the blocks of
+  // 1 MiB that have them; all of the tensor if it is compressed, or in a file without checksums of
+  // blocks (docs/format.md, version 3). error InvalidArgument: a static leaf or a scalar, rows that
+  // do not exist, or that begin inside a byte. Other errors: LoadLeaf's. O(bytes of the blocks).
+  absl::StatusOr<Tensor> LoadRows(absl::string_view item, absl::string_view path,
+                                  const RowRange& rows) const;
   // Loads the items "<prefix>/<name>", each under its <name> and in the order of saving.
   // Optimizer::LoadState accepts the result. error NotFound: none exists; lists the items. (An
   // empty list of saved stores cannot be distinguished from a misspelled prefix; an optimizer

@@ -49,6 +49,7 @@ struct StoredLocation {
   uint64_t checksum = 0;
   int64_t stored_size = 0;
   uint8_t codec = 0;
+  std::vector<uint64_t> block_checksums = {};
 };
 
 }  // namespace internal

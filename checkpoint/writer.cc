@@ -39,6 +39,9 @@ void AddSegment(const StoredLocation& location, ManifestItem::Segments* segments
   segments->stored_sizes.push_back(location.stored_size);
   segments->codecs.push_back(location.codec);
   segments->bases.push_back(location.file);
+  segments->block_checksums.insert(segments->block_checksums.end(),
+                                   location.block_checksums.begin(),
+                                   location.block_checksums.end());
 }
 
 template <typename T>
@@ -149,7 +152,7 @@ class CheckpointWriter::State {
     manifest_.metadata = std::move(options_.metadata);
     manifest_.metrics = std::move(options_.metrics);
     manifest_.run = std::move(options_.run);
-    if (manifest_.run.has_value()) footer_.versions.producer = internal::kVersionWithRun;
+    if (manifest_.run.has_value()) Require(internal::kVersionWithRun);
   }
 
   absl::Status Begin() {
@@ -162,7 +165,8 @@ class CheckpointWriter::State {
     LEAFSTORE_ASSIGN_OR_RETURN(tensors_, TensorWriter::Create(options_.zstd_level));
     LEAFSTORE_ASSIGN_OR_RETURN(AtomicFile created, AtomicFile::Create(path_, options_.io));
     file_.emplace(std::move(created));
-    return file_->stream().Append(internal::EncodePreamble(footer_.versions));
+    written_ = footer_.versions;
+    return file_->stream().Append(internal::EncodePreamble(written_));
   }
 
   // Adds an item for each store, after all of them have been checked.
@@ -211,6 +215,11 @@ class CheckpointWriter::State {
   }
 
  private:
+  // Raises the version of the file to one that has what is saved.
+  void Require(uint32_t version) {
+    footer_.versions.producer = std::max(footer_.versions.producer, version);
+  }
+
   // Puts a store on the saved Layout. Returns its item, which has been checked, without segments.
   static absl::StatusOr<ManifestItem> Prepare(const std::optional<TreeDef>& def,
                                               const ItemOptions& options, NamedStore* one) {
@@ -241,6 +250,7 @@ class CheckpointWriter::State {
       leaf = Leaf();  // released, so that another owner can write it without a copy
     }
     ClearDefaults(&out.segments);
+    if (!out.segments.block_checksums.empty()) Require(internal::kVersionWithBlocks);
     manifest_.items.push_back(std::move(out));
     return absl::OkStatus();
   }
@@ -270,7 +280,11 @@ class CheckpointWriter::State {
     LEAFSTORE_RETURN_IF_ERROR(stream.Append(AsBytes(bytes)));
     LEAFSTORE_RETURN_IF_ERROR(stream.PadTo(kSegmentAlignment));
     footer_.file_size = stream.position() + internal::kFooterSize;
-    return stream.Append(internal::EncodeFooter(footer_));
+    LEAFSTORE_RETURN_IF_ERROR(stream.Append(internal::EncodeFooter(footer_)));
+    if (written_ == footer_.versions) return absl::OkStatus();
+    // Tensors are not known when the preamble is written.
+    LEAFSTORE_RETURN_IF_ERROR(stream.Flush());
+    return file_->file().WriteAt(0, internal::EncodePreamble(footer_.versions));
   }
 
   // Ends this writer with an error, and removes the temporary file.
@@ -289,6 +303,7 @@ class CheckpointWriter::State {
   Manifest manifest_;
   std::set<std::string> names_;  // of its items
   internal::Footer footer_;
+  internal::Preamble written_;  // what the file begins with
   int64_t bytes_known_ = 0;
   bool finished_ = false;
   absl::Status status_;  // the error that ended this writer

@@ -5,10 +5,14 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <iterator>
+#include <mutex>
+#include <optional>
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
@@ -132,11 +136,33 @@ class PosixWritableFile : public WritableFile {
   bool direct_ = false;  // whether fd_ is in direct mode
 };
 
+// Returns whether the type of a file system (statfs(2)) is that of one on other machines, or in
+// another process.
+bool IsRemoteType(uint32_t type) {
+  constexpr uint32_t kRemote[] = {
+      0x6969,      // NFS
+      0x517B,      // SMB
+      0xFF534D42,  // CIFS
+      0xFE534D42,  // SMB 2
+      0x0BD00BD0,  // Lustre
+      0x65735546,  // FUSE, virtiofs
+      0x01021997,  // 9p
+      0x00C36400,  // Ceph
+      0x19830326,  // BeeGFS
+      0x47504653,  // GPFS
+      0x5346414F,  // AFS
+  };
+  return std::find(std::begin(kRemote), std::end(kRemote), type) != std::end(kRemote);
+}
+
 class PosixReadableFile : public ReadableFile {
  public:
   PosixReadableFile(std::string path, int fd, int64_t size)
       : path_(std::move(path)), fd_(fd), size_(size) {}
-  ~PosixReadableFile() override { close(fd_); }
+  ~PosixReadableFile() override {
+    close(fd_);
+    if (direct_fd_.value_or(-1) >= 0) close(*direct_fd_);
+  }
   PosixReadableFile(const PosixReadableFile&) = delete;
   PosixReadableFile& operator=(const PosixReadableFile&) = delete;
 
@@ -157,6 +183,38 @@ class PosixReadableFile : public ReadableFile {
       out.remove_prefix(static_cast<size_t>(read));
     }
     return absl::OkStatus();
+  }
+
+  absl::Status ReadDirect(int64_t offset, absl::Span<std::byte> out) const override {
+    const int64_t end = std::min(offset + static_cast<int64_t>(out.size()), size_);
+    for (const int fd = DirectFd(); fd >= 0 && offset < end;) {
+      const ssize_t read = pread(fd, out.data(), std::min(out.size(), kMaxAtOnce), offset);
+      if (read < 0 && errno == EINTR) continue;
+      if (read <= 0) break;
+      offset += read;
+      out.remove_prefix(static_cast<size_t>(read));
+      if (static_cast<size_t>(read) % kDirectAlignment != 0) break;
+    }
+    if (offset >= end) return absl::OkStatus();
+    // Through the page cache, which also reports what is wrong.
+    return ReadAt(offset, out.subspan(0, static_cast<size_t>(end - offset)));
+  }
+
+  bool IsLocal() const override {
+    struct statfs info;
+    return fstatfs(fd_, &info) != 0 || !IsRemoteType(static_cast<uint32_t>(info.f_type));
+  }
+
+  bool IsCached() const override {
+    constexpr int64_t kSamples = 64;
+    const absl::StatusOr<Buffer> map = Map();
+    if (!map.ok() || size_ == 0) return true;
+    int64_t cached = 0;
+    for (int64_t i = 0; i < kSamples; ++i) {
+      const auto at = static_cast<size_t>(size_ / kSamples * i);
+      cached += InMemory(map->bytes().subspan(at, 1)) ? 1 : 0;
+    }
+    return cached >= kSamples / 2;
   }
 
   absl::StatusOr<Buffer> Map() const override { return Buffer::MapOpenFile(fd_, size_, path_); }
@@ -207,9 +265,21 @@ class PosixReadableFile : public ReadableFile {
     return result == 0 ? 0 : errno;
   }
 
+  // Returns a descriptor that reads past the page cache, or -1 if the file system has none.
+  int DirectFd() const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (!direct_fd_.has_value()) {
+      // The path may be that of another file by now.
+      direct_fd_ = OpenRetrying(absl::StrCat("/proc/self/fd/", fd_), O_RDONLY | O_DIRECT);
+    }
+    return *direct_fd_;
+  }
+
   std::string path_;
   int fd_;
   int64_t size_;
+  mutable std::mutex mutex_;
+  mutable std::optional<int> direct_fd_;  // under mutex_; opened when it is first needed
 };
 
 class PosixFileSystem : public FileSystem {
@@ -312,6 +382,11 @@ class PosixFileSystem : public FileSystem {
 };
 
 }  // namespace
+
+absl::Status ReadableFile::ReadDirect(int64_t offset, absl::Span<std::byte> out) const {
+  const int64_t size_here = std::max<int64_t>(size() - offset, 0);
+  return ReadAt(offset, out.subspan(0, static_cast<size_t>(size_here)));
+}
 
 absl::Status FileSystem::RenameNew(const std::string& from, const std::string& to) {
   LEAFSTORE_ASSIGN_OR_RETURN(const bool exists, Exists(to));

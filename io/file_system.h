@@ -42,7 +42,8 @@
 
 namespace leafstore {
 
-// The alignment of offsets, sizes and memory for direct writes. Enough for every current disk.
+// The alignment of offsets, sizes and memory for direct reads and writes. Enough for every current
+// disk.
 inline constexpr size_t kDirectAlignment = 4096;
 
 // A file open for writing. The destructor closes it.
@@ -81,6 +82,18 @@ class ReadableFile {
                                     absl::Span<const std::byte> /*bytes*/) const {
     return absl::OkStatus();
   }
+
+  // The following help to choose how to read (ReadMode::kAuto). The default implementations are for
+  // files that are best mapped, such as files in memory.
+
+  // Like ReadAt, but if the file system supports it, reads from the disk into `out`, past the page
+  // cache. The offset, the size and the address of `out` must be multiples of kDirectAlignment. The
+  // range may end after the file; those bytes are undefined.
+  virtual absl::Status ReadDirect(int64_t offset, absl::Span<std::byte> out) const;
+  // Returns whether the file is on this machine, so that it can be mapped without many short waits.
+  virtual bool IsLocal() const { return true; }
+  // Returns whether most of the file is in the page cache, by samples, or if this is not known.
+  virtual bool IsCached() const { return true; }
 };
 
 class FileSystem {

@@ -10,17 +10,32 @@
 #include <cstdint>
 #include <functional>
 
+#include "absl/strings/string_view.h"
+
 #include "leafstore/io/file_system.h"
 
 namespace leafstore {
 
 enum class ReadMode : uint8_t {
+  // Chooses for each load: kRead on network file systems and FUSE, and where a file cannot be
+  // mapped; kDirect if at least kLeastDirect bytes of a file are loaded that is not in the page
+  // cache; otherwise kMap.
+  kAuto,
   // Tensors are views of the mapped file.
   kMap,
   // Tensors own their bytes, which are read into memory. For network file systems, and for files
   // that others write to.
   kRead,
+  // Like kRead, but where the file system supports it, the bytes do not go through the page cache:
+  // they arrive at the speed of the disk, and are read from the disk again next time.
+  kDirect,
 };
+
+// The least bytes of a load that ReadMode::kAuto reads past the page cache.
+inline constexpr int64_t kLeastDirect = int64_t{64} << 20;
+
+// Returns "auto", "map", "read" or "direct". Static storage.
+absl::string_view ReadModeName(ReadMode mode);
 
 struct IoOptions {
   // Saving: syncs the file and its directory, so that a file reported as written survives a power
@@ -29,10 +44,13 @@ struct IoOptions {
   // bytes stay in the page cache.
   bool durable = true;
   // Reading, in formats that can be mapped.
-  ReadMode mode = ReadMode::kMap;
+  ReadMode mode = ReadMode::kAuto;
   // Reading: the maximum number of threads that read, verify and decompress; 0: one per processor,
-  // up to eight.
+  // up to eight, and where the file is not mapped at least four, so that the disk always has work.
   int threads = 0;
+  // Reading: the bytes of all buffers between the disk and the tensors, at least 1 MiB a thread. A
+  // compressed tensor needs a buffer for its stored bytes as well.
+  int64_t max_bytes_in_flight = int64_t{32} << 20;
   // Receives the bytes done and the total, every few MiB and at the end, while a file is saved or
   // verified. May be called from any thread, but never concurrently. Must not throw.
   std::function<void(int64_t done, int64_t total)> progress = {};

@@ -139,6 +139,8 @@ void EncodeSegments(const ManifestItem::Segments& segments, proto::Segments* out
   out->set_codecs(std::string(segments.codecs.begin(), segments.codecs.end()));
   out->mutable_stored_sizes()->Assign(segments.stored_sizes.begin(), segments.stored_sizes.end());
   out->mutable_bases()->Assign(segments.bases.begin(), segments.bases.end());
+  out->mutable_block_checksums()->Assign(segments.block_checksums.begin(),
+                                         segments.block_checksums.end());
 }
 
 // Checks that each column has an entry per tensor, or is optional and empty.
@@ -183,7 +185,27 @@ absl::StatusOr<ManifestItem::Segments> DecodeSegments(const proto::Segments& in,
   out.checksums.assign(in.checksums().begin(), in.checksums().end());
   out.codecs.assign(in.codecs().begin(), in.codecs().end());
   out.bases.assign(in.bases().begin(), in.bases().end());
+  out.block_checksums.assign(in.block_checksums().begin(), in.block_checksums().end());
   return out;
+}
+
+// Finds the block checksums of each tensor. error DataLoss: their count is not that of the tensors'
+// blocks.
+absl::Status IndexBlocks(absl::string_view where, ManifestItem* item) {
+  const uint64_t found = item->segments.block_checksums.size();
+  if (found == 0) return absl::OkStatus();
+  uint64_t expected = 0;  // stays below 2^44, as the loop ends once it is above `found`
+  const uint32_t tensors = item->leaves.tensor_count();
+  item->segments.first_blocks.reserve(tensors);
+  for (uint32_t tensor = 0; tensor < tensors && expected <= found; ++tensor) {
+    item->segments.first_blocks.push_back(static_cast<uint32_t>(expected));
+    expected += static_cast<uint64_t>(BlockCount(item->stored_size(tensor)));
+  }
+  if (expected == found) return absl::OkStatus();
+  return WrongMessage(
+      absl::StrCat(where, ", column block_checksums"),
+      expected < found ? absl::StrCat(expected, " entries, one per block") : "an entry per block",
+      found);
 }
 
 // Decodes the structure or the paths of an item. `*used` is the number of structures that items use
@@ -215,6 +237,7 @@ absl::StatusOr<ManifestItem> DecodeItem(const proto::Item& in, const std::vector
   item.leaves = std::move(decoded.leaves);
   LEAFSTORE_ASSIGN_OR_RETURN(item.segments,
                              DecodeSegments(in.segments(), item.leaves.tensor_count(), where));
+  LEAFSTORE_RETURN_IF_ERROR(IndexBlocks(where, &item));
   if (in.has_labels()) {
     LEAFSTORE_ASSIGN_OR_RETURN(item.grouping, DecodeGrouping(in.labels(), item.layout, where));
   }

@@ -19,6 +19,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 
 #include "leafstore/core/leaf_columns.h"
 #include "leafstore/core/metadata.h"
@@ -51,6 +52,13 @@ struct RunInfo {
 // The alignment of every segment in the file, in bytes.
 inline constexpr uint64_t kSegmentAlignment = 64;
 
+// The stored bytes of a tensor of more than one block have a checksum per block as well.
+inline constexpr int64_t kBlockSize = int64_t{1} << 20;
+// Returns the number of block checksums of a tensor. `stored_size` must not be negative.
+constexpr int64_t BlockCount(int64_t stored_size) {
+  return stored_size > kBlockSize ? (stored_size - 1) / kBlockSize + 1 : 0;
+}
+
 // A store without the bytes of its tensors, and where they are.
 struct ManifestItem {
   // The locations of the tensors' bytes, with one entry per tensor (LeafColumns::tensor). An empty
@@ -59,10 +67,12 @@ struct ManifestItem {
     // Offsets in the file that has the tensor, multiples of kSegmentAlignment; 0 for an empty
     // tensor.
     std::vector<uint64_t> offsets;
-    std::vector<uint64_t> checksums;    // XXH3-64 of the stored bytes
-    std::vector<uint8_t> codecs;        // default 0: stored unchanged
-    std::vector<int64_t> stored_sizes;  // default: byte_size
-    std::vector<uint32_t> bases;        // default 0: in this file; n: in Manifest::bases[n - 1]
+    std::vector<uint64_t> checksums;        // XXH3-64 of the stored bytes
+    std::vector<uint8_t> codecs;            // default 0: stored unchanged
+    std::vector<int64_t> stored_sizes;      // default: byte_size
+    std::vector<uint32_t> bases;            // default 0: in this file; n: in Manifest::bases[n - 1]
+    std::vector<uint64_t> block_checksums;  // BlockCount for each tensor; empty: not known
+    std::vector<uint32_t> first_blocks;     // of each tensor, where known; made by DecodeManifest
 
     uint8_t codec(uint32_t tensor) const { return codecs.empty() ? uint8_t{0} : codecs[tensor]; }
     uint32_t base(uint32_t tensor) const { return bases.empty() ? 0 : bases[tensor]; }
@@ -79,6 +89,13 @@ struct ManifestItem {
   int64_t stored_size(uint32_t tensor) const {
     return segments.stored_sizes.empty() ? leaves.byte_sizes()[tensor]
                                          : segments.stored_sizes[tensor];
+  }
+  // Returns the checksums of a tensor's blocks; none if they are not known. After DecodeManifest.
+  absl::Span<const uint64_t> blocks(uint32_t tensor) const {
+    if (segments.first_blocks.empty()) return {};
+    return absl::MakeConstSpan(segments.block_checksums)
+        .subspan(segments.first_blocks[tensor],
+                 static_cast<size_t>(BlockCount(stored_size(tensor))));
   }
 };
 

@@ -20,6 +20,15 @@ constexpr int64_t kPiece = int64_t{4} << 20;
 
 }  // namespace
 
+absl::Status CheckZeroBytes(int64_t offset, absl::Span<const std::byte> bytes) {
+  if (IsZero(bytes)) return absl::OkStatus();
+  const auto* first =
+      std::find_if(bytes.begin(), bytes.end(), [](std::byte byte) { return byte != std::byte{0}; });
+  return absl::DataLossError(absl::StrCat(
+      "expected zeros, found ", absl::Hex(std::to_integer<uint8_t>(*first), absl::kZeroPad2),
+      " at byte ", offset + (first - bytes.begin())));
+}
+
 absl::Status CompareChecksum(int64_t offset, int64_t size, uint64_t expected, uint64_t found) {
   if (found == expected) return absl::OkStatus();
   return absl::DataLossError(absl::StrCat(
@@ -31,17 +40,29 @@ absl::StatusOr<std::unique_ptr<FileBytes>> FileBytes::Open(const std::string& pa
                                                            const IoOptions& io) {
   std::unique_ptr<FileBytes> bytes(new FileBytes());
   bytes->path_ = path;
-  bytes->mode_ = io.mode;
   auto opened = io.files().Open(path);
   if (!opened.ok()) return NameKeptAside(io.files(), path, opened.status());
   bytes->file_ = *std::move(opened);
+  bytes->is_auto_ = io.mode == ReadMode::kAuto;
+  bytes->mode_ = io.mode;
+  if (bytes->is_auto_) bytes->mode_ = bytes->file_->IsLocal() ? ReadMode::kMap : ReadMode::kRead;
   return bytes;
 }
 
 absl::StatusOr<const Buffer*> FileBytes::Map() const {
   static const Buffer* const kNone = new Buffer();
   if (mode_ != ReadMode::kMap) return kNone;
-  return map_.TryGet([this] { return file_->Map(); });
+  absl::StatusOr<const Buffer*> map = map_.TryGet([this] { return file_->Map(); });
+  if (!map.ok() && is_auto_) return kNone;
+  return map;
+}
+
+ReadMode FileBytes::ModeFor(int64_t bytes) const {
+  const bool may_be_direct = is_auto_ && mode_ == ReadMode::kMap && bytes >= kLeastDirect;
+  if (may_be_direct && !file_->IsCached()) return ReadMode::kDirect;
+  if (mode_ != ReadMode::kMap) return mode_;
+  const absl::StatusOr<const Buffer*> map = Map();
+  return map.ok() && (*map)->null() ? ReadMode::kRead : ReadMode::kMap;
 }
 
 absl::StatusOr<absl::Span<const std::byte>> FileBytes::Get(int64_t offset, int64_t size,
@@ -76,13 +97,8 @@ absl::Status FileBytes::CheckZeros(int64_t begin, int64_t end, absl::string_view
   for (; begin < end; begin += kPiece) {
     LEAFSTORE_ASSIGN_OR_RETURN(const auto bytes,
                                Get(begin, std::min(end - begin, kPiece), &scratch));
-    if (IsZero(bytes)) continue;
-    const auto* first = std::find_if(bytes.begin(), bytes.end(),
-                                     [](std::byte byte) { return byte != std::byte{0}; });
-    return absl::DataLossError(
-        absl::StrCat(section, section.empty() ? "" : ": ", "expected zeros, found ",
-                     absl::Hex(std::to_integer<uint8_t>(*first), absl::kZeroPad2), " at byte ",
-                     begin + (first - bytes.begin())));
+    const absl::Status status = CheckZeroBytes(begin, bytes);
+    if (!status.ok()) return WithContext(status, section);
   }
   return absl::OkStatus();
 }

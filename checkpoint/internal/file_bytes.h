@@ -20,6 +20,9 @@
 
 namespace leafstore::internal {
 
+// Checks that bytes of a file, from `offset` on, are zero. error DataLoss: they are not; names the
+// first such byte.
+absl::Status CheckZeroBytes(int64_t offset, absl::Span<const std::byte> bytes);
 // Returns OK if `found` equals `expected`. error DataLoss: it does not; names the range.
 absl::Status CompareChecksum(int64_t offset, int64_t size, uint64_t expected, uint64_t found);
 
@@ -32,11 +35,18 @@ class FileBytes {
   const std::string& path() const { return path_; }
   int64_t size() const { return file_->size(); }
   // Returns the mapping of the complete file, made by the first call (it would be most of the cost
-  // of opening a small file); null with ReadMode::kRead. error: ReadableFile's.
+  // of opening a small file); null if the file is not to be mapped. error: ReadableFile's, except
+  // with ReadMode::kAuto.
   absl::StatusOr<const Buffer*> Map() const;
+  // Returns how to load `bytes` bytes of the file now: kMap, kRead or kDirect (ReadMode::kAuto).
+  ReadMode ModeFor(int64_t bytes) const;
   // Fills `out` with bytes from `offset` on by a plain read. error: ReadableFile's.
   absl::Status ReadAt(int64_t offset, absl::Span<std::byte> out) const {
     return file_->ReadAt(offset, out);
+  }
+  // Like ReadAt, as ReadableFile::ReadDirect.
+  absl::Status ReadDirect(int64_t offset, absl::Span<std::byte> out) const {
+    return file_->ReadDirect(offset, out);
   }
   // Returns the bytes [offset, offset + size), which must be inside the file. They are in the
   // mapping, and resident, or are read into `*scratch`. error: ReadableFile's.
@@ -57,7 +67,8 @@ class FileBytes {
 
   std::string path_;
   std::unique_ptr<ReadableFile> file_;
-  ReadMode mode_ = ReadMode::kMap;
+  ReadMode mode_ = ReadMode::kMap;  // not kAuto
+  bool is_auto_ = false;            // the user's mode is kAuto
   mutable Lazy<Buffer> map_;
 };
 

@@ -27,9 +27,10 @@ static_assert(std::endian::native == std::endian::little,
 
 // The highest version that this code writes, which is also the highest it can read; and the lowest
 // version that can read what it writes. A file has the lowest version that has all that it uses.
-inline constexpr uint32_t kFormatVersion = 2;
+inline constexpr uint32_t kFormatVersion = 3;
 inline constexpr uint32_t kFormatMinReader = 1;
-inline constexpr uint32_t kVersionWithRun = 2;  // has Manifest::run
+inline constexpr uint32_t kVersionWithRun = 2;     // has Manifest::run
+inline constexpr uint32_t kVersionWithBlocks = 3;  // has ManifestItem::Segments::block_checksums
 
 inline constexpr int64_t kPreambleSize = 64;
 inline constexpr int64_t kFooterSize = 64;

@@ -60,6 +60,7 @@ inline EntryInfo EntryOf(const ManifestItem& item, uint32_t place) {
   entry.checksum = item.segments.checksums[tensor];
   entry.codec = item.segments.codec(tensor);
   entry.base = item.segments.base(tensor);
+  entry.block_checksums = item.blocks(tensor);
   return entry;
 }
 

@@ -1,8 +1,7 @@
 // StoredLeaves: loads the leaves of a file, all or parts, as views of a mapping or as tensors that
 // own their bytes. The readers of all formats use it.
 //
-// Small tensors that are close together in a file are read, or made resident, together. Several
-// threads read the bytes of different leaves.
+// The bytes are read by a ReadPlan (read_plan.h), in the order of the disk and by several threads.
 #ifndef LEAFSTORE_CHECKPOINT_INTERNAL_STORED_LEAVES_H_
 #define LEAFSTORE_CHECKPOINT_INTERNAL_STORED_LEAVES_H_
 
@@ -40,11 +39,9 @@ class StoredLeaves {
   // Return the entry and the spec of a leaf. Called several times per leaf, so they must be cheap.
   virtual EntryInfo entry(uint32_t place) const = 0;
   virtual LeafSpec spec(uint32_t place) const { return entry(place).spec; }
-  // Returns the indices of `places` in the order of the leaves' bytes; by default none, which keeps
-  // the given order.
-  virtual std::vector<uint32_t> ByteOrder(absl::Span<const uint32_t> /*places*/) const {
-    return {};
-  }
+  // Returns whether a load should bring bytes into memory (ReadMode::kAuto), or could as well return
+  // views of a file whose bytes are read when they are needed.
+  virtual bool needs_bytes() const { return verify_; }
   // Returns the file with this EntryInfo::base.
   virtual absl::StatusOr<const FileBytes*> FileOf(uint32_t base) const = 0;
   // Prefixes an error of a leaf with its name. `file` is null if it could not be opened.
@@ -57,6 +54,8 @@ class StoredLeaves {
   // their checksums; bools are always checked, as a byte other than 0 and 1 is undefined behavior
   // in C++. Errors: those of CheckpointReader::Load, as Named returns them.
   absl::StatusOr<std::vector<Leaf>> Load(absl::Span<const uint32_t> places) const;
+  // See CheckpointReader::LoadRows.
+  absl::StatusOr<Tensor> LoadRows(uint32_t place, const RowRange& rows) const;
 
  private:
   const Layout& layout_;
@@ -73,6 +72,8 @@ absl::StatusOr<ParamStore> LoadChosen(const StoredLeaves& stored, const LoadOpti
 // path, or its leaf is not stored. error InvalidArgument: not a canonical path, or that of a
 // container. O(depth * log children) with a TreeDef.
 absl::StatusOr<Leaf> LoadLeaf(const StoredLeaves& stored, absl::string_view path);
+// Returns the place of that leaf, with the same errors.
+absl::StatusOr<uint32_t> GetPlace(const StoredLeaves& stored, absl::string_view path);
 
 // Compiles a grouping of the leaves from their specs. If a filter is a Callable, which may read
 // bytes, loads them. error: Grouping::Compile's, and those of loading.

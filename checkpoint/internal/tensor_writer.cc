@@ -2,11 +2,12 @@
 
 #include "leafstore/checkpoint/internal/format.h"
 #include "leafstore/core/status_macros.h"
+#include "leafstore/io/internal/checksum.h"
 
 namespace leafstore::internal {
 
 absl::StatusOr<TensorWriter> TensorWriter::Create(std::optional<int> zstd_level) {
-  LEAFSTORE_ASSIGN_OR_RETURN(ChecksumStream checksum, ChecksumStream::Create());
+  LEAFSTORE_ASSIGN_OR_RETURN(SegmentChecksum checksum, SegmentChecksum::Create());
   TensorWriter writer(std::move(checksum));
   if (zstd_level.has_value()) {
     LEAFSTORE_ASSIGN_OR_RETURN(writer.compressor_, ZstdCompressor::Create(*zstd_level));
@@ -22,10 +23,11 @@ absl::StatusOr<StoredLocation> TensorWriter::Write(const Tensor& tensor, FileStr
   // Aligned by the uncompressed size: the compressed size is not known before it is written.
   LEAFSTORE_RETURN_IF_ERROR(stream->PadTo(SegmentAlignmentFor(tensor.byte_size())));
   const int64_t offset = stream->position();
-  checksum_.Reset();
+  checksum_.Reset(/*with_blocks=*/tensor.byte_size() > kBlockSize);
   LEAFSTORE_ASSIGN_OR_RETURN(where.codec, WriteContent(tensor.bytes(), stream, progress));
   where.offset = static_cast<uint64_t>(offset);
   where.checksum = checksum_.Value();
+  where.block_checksums = checksum_.TakeBlocks();
   where.stored_size = stream->position() - offset;
   return where;
 }

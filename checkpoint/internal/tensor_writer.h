@@ -1,5 +1,5 @@
 // TensorWriter: appends the bytes of tensors to the stream of a checkpoint. Each tensor becomes a
-// segment with a checksum, uncompressed or as zstd frames (docs/format.md).
+// segment with checksums, uncompressed or as zstd frames (docs/format.md).
 //
 // Threads: must be used by one thread at a time.
 #ifndef LEAFSTORE_CHECKPOINT_INTERNAL_TENSOR_WRITER_H_
@@ -13,10 +13,10 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 
+#include "leafstore/checkpoint/internal/segment_checksum.h"
 #include "leafstore/checkpoint/internal/zstd_codec.h"
 #include "leafstore/checkpoint/save_history.h"
 #include "leafstore/core/tensor.h"
-#include "leafstore/io/internal/checksum.h"
 #include "leafstore/io/internal/file_stream.h"
 #include "leafstore/io/internal/progress.h"
 
@@ -34,13 +34,13 @@ class TensorWriter {
                                        Progress* progress);
 
  private:
-  explicit TensorWriter(ChecksumStream checksum) : checksum_(std::move(checksum)) {}
+  explicit TensorWriter(SegmentChecksum checksum) : checksum_(std::move(checksum)) {}
 
   // Appends the stored bytes of a tensor, compressed or not, and returns the codec.
   absl::StatusOr<uint8_t> WriteContent(absl::Span<const std::byte> bytes, FileStream* stream,
                                        Progress* progress);
 
-  ChecksumStream checksum_;  // of the tensor that is being written
+  SegmentChecksum checksum_;  // of the tensor that is being written
   std::optional<ZstdCompressor> compressor_;
 };
 

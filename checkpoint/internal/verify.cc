@@ -1,16 +1,19 @@
 // Verify: checks every byte of a checkpoint file, and the bytes of its tensors in other files.
 #include <cstdint>
 #include <limits>
+#include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
 
 #include "leafstore/checkpoint/internal/checkpoint_file.h"
+#include "leafstore/checkpoint/internal/read_plan.h"
 #include "leafstore/core/error_reason.h"
 #include "leafstore/core/status_macros.h"
-#include "leafstore/io/internal/parallel.h"
 #include "leafstore/io/internal/progress.h"
 
 namespace leafstore::internal {
@@ -97,32 +100,95 @@ class Verifier {
                                           "padding before the footer"));
   }
 
+  // A part of a file to check: a tensor's segment, or what precedes it or the manifest.
+  struct Part {
+    const ManifestItem* item = nullptr;  // null: the zeros before the manifest
+    uint32_t tensor = 0;
+    bool is_padding = false;
+    const FileBytes* base = nullptr;     // if it is in a base
+    absl::Span<const Segment> also = {};  // other tensors with the same bytes
+    int64_t position = 0;                 // of the error
+    absl::Status error = absl::OkStatus();
+
+    std::string Name() const {
+      if (item == nullptr) return "padding before the manifest: ";
+      return absl::StrCat(is_padding ? "padding before " : "", NameOf(*item, tensor));
+    }
+    std::string NameOf(const ManifestItem& item_of, uint32_t tensor_of) const {
+      return absl::StrCat(TensorForMessage(item_of, tensor_of),
+                          base == nullptr ? "" : absl::StrCat(": base ", base->path()), ": ");
+    }
+  };
+  // Parts, and a plan that reads them.
+  struct Parts {
+    explicit Parts(const IoOptions& io) : plan(io) {}
+    void Add(Part part, ReadPlan::Range range) {
+      if (range.size == 0) return;
+      parts.push_back(std::move(part));
+      plan.Add(range);
+    }
+
+    std::vector<Part> parts;  // parallel to the plan's ranges
+    ReadPlan plan;
+  };
+
   absl::Status VerifySegments(const FileBytes& bytes) {
     const Manifest& manifest = file_.manifest();
-    const std::vector<Segment> segments = SegmentsByOffset(manifest);
-    const auto end_before = [&segments](size_t i) {
-      return i == 0 ? kPreambleSize : segments[i - 1].offset + segments[i - 1].size;
-    };
-    std::vector<absl::Status> paddings(segments.size());
-    std::vector<absl::Status> contents(segments.size());
-    const int threads = ThreadsFor(file_.options().io.threads, file_.footer().file_size);
-    ParallelFor(segments.size(), threads, [&](size_t i) {
-      const Segment& segment = segments[i];
-      paddings[i] = bytes.CheckZeros(end_before(i), segment.offset, "");
-      contents[i] = bytes.CheckChecksum(segment.offset, segment.size, segment.checksum);
-      progress_.Add(segment.size);
-    });
-    for (size_t i = 0; i < segments.size(); ++i) {
-      const auto name = [&] {
-        return TensorForMessage(manifest.items[segments[i].item], segments[i].tensor) + ": ";
-      };
-      LEAFSTORE_RETURN_IF_ERROR(
-          damage_.Note(paddings[i], [&] { return "padding before " + name(); }));
-      LEAFSTORE_RETURN_IF_ERROR(damage_.Note(contents[i], name));
+    const ReadMode mode = bytes.ModeFor(file_.footer().file_size);
+    Parts parts(file_.options().io);
+    int64_t end = kPreambleSize;
+    for (const Segment& segment : SegmentsByOffset(manifest)) {
+      const ManifestItem& item = manifest.items[segment.item];
+      parts.Add({.item = &item, .tensor = segment.tensor, .is_padding = true},
+                {.file = &bytes, .mode = mode, .offset = end, .size = segment.offset - end});
+      parts.Add({.item = &item, .tensor = segment.tensor}, {.file = &bytes,
+                                                            .mode = mode,
+                                                            .offset = segment.offset,
+                                                            .size = segment.size,
+                                                            .verify = true,
+                                                            .checksum = segment.checksum,
+                                                            .blocks = item.blocks(segment.tensor)});
+      end = segment.offset + segment.size;
     }
-    return damage_.Note(bytes.CheckZeros(end_before(segments.size()),
-                                         file_.footer().manifest_offset,
-                                         "padding before the manifest"));
+    parts.Add({.is_padding = true}, {.file = &bytes,
+                                     .mode = mode,
+                                     .offset = end,
+                                     .size = file_.footer().manifest_offset - end});
+    return Check(&parts);
+  }
+
+  // Reads and checks all parts, and notes what is damaged.
+  absl::Status Check(Parts* parts) {
+    std::mutex mutex;  // of the errors: those of one part may come from several threads
+    const auto visit = [&](size_t index, int64_t position, absl::Span<const std::byte> bytes) {
+      const Part& part = parts->parts[index];
+      if (part.is_padding) {
+        return CheckZeroBytes(parts->plan.range(index).offset + position, bytes);
+      }
+      // Bytes that were checked in steps are no longer there.
+      progress_.Add(bytes.empty() ? parts->plan.range(index).size
+                                  : static_cast<int64_t>(bytes.size()));
+      return absl::OkStatus();
+    };
+    const auto fail = [&](size_t index, int64_t position, const absl::Status& error) {
+      const std::lock_guard<std::mutex> lock(mutex);
+      Part& part = parts->parts[index];
+      if (part.error.ok() || position < part.position) {
+        part.error = error;
+        part.position = position;
+      }
+      return absl::OkStatus();
+    };
+    LEAFSTORE_RETURN_IF_ERROR(parts->plan.Run(visit, fail));
+    for (const Part& part : parts->parts) {
+      LEAFSTORE_RETURN_IF_ERROR(damage_.Note(part.error, [&part] { return part.Name(); }));
+      for (const Segment& other : part.also) {
+        const ManifestItem& item = file_.manifest().items[other.item];
+        LEAFSTORE_RETURN_IF_ERROR(
+            damage_.Note(part.error, [&] { return part.NameOf(item, other.tensor); }));
+      }
+    }
+    return absl::OkStatus();
   }
 
   // Opens the files that have tensors, in the order of FileOf; null for this file, and for one that
@@ -156,36 +222,48 @@ class Verifier {
   absl::Status VerifyBases() {
     LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<const FileBytes*> files, OpenBases());
     const std::vector<std::vector<Segment>> segments = SegmentsInBases(file_.manifest());
-    for (size_t base = 1; base < files.size(); ++base) {
-      if (files[base] == nullptr) continue;
-      LEAFSTORE_RETURN_IF_ERROR(VerifyBase(*files[base], segments[base]));
+    Parts parts(file_.options().io);
+    for (uint32_t base = 1; base < files.size(); ++base) {
+      if (files[base] != nullptr) AddBase(*files[base], base, segments[base], &parts);
     }
-    return absl::OkStatus();
+    return Check(&parts);
   }
 
-  // Reads segments that several tensors have once.
-  absl::Status VerifyBase(const FileBytes& file, const std::vector<Segment>& segments) {
-    std::vector<absl::Status> contents(segments.size());
-    const int threads = ThreadsFor(file_.options().io.threads, file.size());
-    const auto is_new = [&segments](size_t i) {
-      return i == 0 || segments[i].offset != segments[i - 1].offset;
-    };
-    ParallelFor(segments.size(), threads, [&](size_t i) {
-      const Segment& segment = segments[i];
-      if (is_new(i)) {
-        contents[i] = file.CheckChecksum(segment.offset, segment.size, segment.checksum);
-      }
-      progress_.Add(segment.size);
-    });
-    for (size_t i = 0; i < segments.size(); ++i) {
-      if (!is_new(i)) contents[i] = contents[i - 1];
-      LEAFSTORE_RETURN_IF_ERROR(damage_.Note(contents[i], [&] {
-        const ManifestItem& item = file_.manifest().items[segments[i].item];
-        return absl::StrCat(TensorForMessage(item, segments[i].tensor), ": base ", file.path(),
-                            ": ");
-      }));
+  // Adds the segments in a base. Bytes that several tensors have are read once.
+  void AddBase(const FileBytes& file, uint32_t base, absl::Span<const Segment> segments,
+               Parts* parts) {
+    const ReadMode mode = file.ModeFor(file.size());
+    while (!segments.empty()) {
+      const size_t count = CountEqual(segments);
+      const Segment& segment = segments.front();
+      const ManifestItem& item = file_.manifest().items[segment.item];
+      parts->Add({.item = &item,
+                  .tensor = segment.tensor,
+                  .base = &file,
+                  .also = segments.subspan(1, count - 1)},
+                 {.file = &file,
+                  .mode = mode,
+                  .file_index = base,
+                  .offset = segment.offset,
+                  .size = segment.size,
+                  .verify = true,
+                  .checksum = segment.checksum,
+                  .blocks = item.blocks(segment.tensor)});
+      segments.remove_prefix(count);
     }
-    return absl::OkStatus();
+  }
+
+  // Returns how many segments at the beginning have the same bytes, with the same checksums.
+  size_t CountEqual(absl::Span<const Segment> segments) const {
+    const auto blocks = [this](const Segment& segment) {
+      return file_.manifest().items[segment.item].blocks(segment.tensor);
+    };
+    size_t count = 1;
+    while (count < segments.size() && segments[count].offset == segments[0].offset &&
+           blocks(segments[count]) == blocks(segments[0])) {
+      ++count;
+    }
+    return count;
   }
 
   const CheckpointFile& file_;

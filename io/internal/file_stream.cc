@@ -1,7 +1,5 @@
 #include "leafstore/io/internal/file_stream.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <cstring>
 
@@ -10,15 +8,8 @@
 namespace leafstore::internal {
 
 absl::Status FileStream::MakeBlock() {
-  static_assert(kHugePage % kBlock == 0 && kBufferSize % kHugePage == 0);
-  auto& [buffer, data] = blocks_[filling_];
-  if (data != nullptr) return absl::OkStatus();
-  LEAFSTORE_ASSIGN_OR_RETURN(buffer, Buffer::AllocateUninitialized(kBufferSize + kHugePage));
-  const auto address = reinterpret_cast<uintptr_t>(buffer.data());
-  data = buffer.mutable_data() + (kHugePage - address % kHugePage) % kHugePage;
-#ifdef MADV_HUGEPAGE
-  madvise(data, kBufferSize, MADV_HUGEPAGE);  // only slower if refused
-#endif
+  if (blocks_[filling_].data != nullptr) return absl::OkStatus();
+  LEAFSTORE_ASSIGN_OR_RETURN(blocks_[filling_], DirectBuffer::Allocate(kBufferSize));
   return absl::OkStatus();
 }
 

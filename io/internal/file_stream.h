@@ -10,8 +10,7 @@
 // one. kBuffers buffers keep the disk busy even if the caller is briefly descheduled. A file that
 // fits into one buffer is written without a thread.
 //
-// Memory: kBuffers buffers of kBufferSize, each allocated at its first use, in huge pages if the
-// system has them: a direct write pins a few of these faster than thousands of small pages.
+// Memory: kBuffers buffers of kBufferSize, each allocated at its first use (direct_buffer.h).
 //
 // Alignment. Every write except the last begins and ends at a multiple of 4096 bytes of the file,
 // and its memory is at a multiple of 4096, as direct writes require.
@@ -27,9 +26,9 @@
 #include "absl/status/status.h"
 #include "absl/types/span.h"
 
-#include "leafstore/core/buffer.h"
 #include "leafstore/io/file_system.h"
 #include "leafstore/io/internal/background_worker.h"
+#include "leafstore/io/internal/direct_buffer.h"
 
 namespace leafstore::internal {
 
@@ -59,13 +58,6 @@ class FileStream {
   absl::Status Flush();
 
  private:
-  static constexpr size_t kHugePage = size_t{2} << 20;
-
-  // A buffer whose memory is at a multiple of kHugePage, and so of kBlock.
-  struct Block {
-    Buffer buffer;
-    std::byte* data = nullptr;
-  };
   // Allocates the memory of the current block when it is used for the first time.
   absl::Status MakeBlock();
 
@@ -74,7 +66,7 @@ class FileStream {
   absl::Status Submit();
 
   WritableFile* file_;
-  Block blocks_[kBuffers];
+  DirectBuffer blocks_[kBuffers];
   size_t filling_ = 0;       // index of the current block; other blocks are being written or free
   size_t used_ = 0;          // bytes in the current block
   int64_t begin_ = 0;        // file offset of the current block; a multiple of kBlock until Flush

@@ -116,11 +116,11 @@ TEST_F(CorruptionTest, NewerProducer_WithOldMinReader_IsRead) {
 
 TEST_F(CorruptionTest, NewerMinReader_IsUnimplemented) {
   EXPECT_THAT(
-      Open(WithVersions(good_, {.producer = 9, .min_reader = 3})),
+      Open(WithVersions(good_, {.producer = 9, .min_reader = 4})),
       StatusIs(StatusCode::kUnimplemented,
                AllOf(HasSubstr(path_), HasSubstr("has format version 9 and requires a reader "
-                                                 "of version 3; this reader has version "
-                                                 "2"))));
+                                                 "of version 4; this reader has version "
+                                                 "3"))));
 }
 
 TEST_F(CorruptionTest, DamagedFooter_IsDataLoss) {
@@ -247,17 +247,17 @@ TEST_F(CorruptionTest, LoadInto_TruncationInAnySection_ChangesNothing) {
 }
 
 TEST_F(CorruptionTest, LoadInto_NewerFile_ChangesNothing) {
-  ExpectNothingChanges(WithVersions(good_, {.producer = 9, .min_reader = 3}),
+  ExpectNothingChanges(WithVersions(good_, {.producer = 9, .min_reader = 4}),
                        StatusCode::kUnimplemented,
                        "preamble: the file has format version 9 and requires a reader of version "
-                       "3; this reader has version 2");
+                       "4; this reader has version 3");
   ExpectNothingChanges(Forged([](auto& item) {
                          item.segments.codecs = {0, 3, 0};
                          item.segments.stored_sizes = {24, 5, 0};
                        }),
                        StatusCode::kUnimplemented,
                        "item 'params', '.named['a b']': its bytes are stored with codec 3, which "
-                       "this reader of format version 2 does not support");
+                       "this reader of format version 3 does not support");
 }
 
 TEST_F(CorruptionTest, TruncationAfterOpen_PlainReads_IsDataLoss) {
@@ -269,7 +269,7 @@ TEST_F(CorruptionTest, TruncationAfterOpen_PlainReads_IsDataLoss) {
   EXPECT_THAT(reader->LoadInto("params", &store),
               StatusIs(StatusCode::kDataLoss,
                        "item 'params', '.embed': " + path_ +
-                           ": expected 62 more bytes at byte 74, found the end of the file"));
+                           ": expected 14 more bytes at byte 74, found the end of the file"));
   EXPECT_THAT(
       reader->Verify(),
       StatusIs(StatusCode::kDataLoss, AllOf(HasSubstr(path_ + ": expected 64 more bytes at byte "),

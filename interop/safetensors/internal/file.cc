@@ -49,7 +49,7 @@ absl::StatusOr<SafetensorsHeader> ReadHeader(const FileBytes& file,
                   file.path()));
   const int64_t end = kPrefix + length;
   auto behind = static_cast<int64_t>(bytes.size()) - end;
-  if (behind < 0 && options.io.mode == ReadMode::kMap && length >= kLongHeader) {
+  if (behind < 0 && options.io.mode != ReadMode::kRead && length >= kLongHeader) {
     LEAFSTORE_ASSIGN_OR_RETURN(bytes, file.Get(0, end, &scratch));
     behind = file.size() - end;
   } else if (behind < 0) {
@@ -391,19 +391,6 @@ absl::StatusOr<Tensor> SafetensorsFile::LoadTensor(uint32_t tensor) const {
   one.indices_ = {tensor};
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<Leaf> loaded, FileLeaves(*this, one).Load({0}));
   return loaded[0].tensor();
-}
-
-std::vector<uint32_t> FileLeaves::ByteOrder(absl::Span<const uint32_t> places) const {
-  std::vector<std::pair<uint32_t, uint32_t>> tensors;  // and their indices in `places`
-  tensors.reserve(places.size());
-  for (const uint32_t place : places) {
-    tensors.emplace_back(leaves_.tensor(place).value_or(0), static_cast<uint32_t>(tensors.size()));
-  }
-  std::sort(tensors.begin(), tensors.end());
-  std::vector<uint32_t> order;
-  order.reserve(places.size());
-  for (const auto& [tensor, index] : tensors) order.push_back(index);
-  return order;
 }
 
 }  // namespace leafstore::internal

@@ -136,7 +136,7 @@ class FileLeaves : public StoredLeaves {
         leaves_(leaves) {}
 
   EntryInfo entry(uint32_t place) const override { return leaves_.entry(place); }
-  std::vector<uint32_t> ByteOrder(absl::Span<const uint32_t> places) const override;
+  bool needs_bytes() const override { return true; }
   absl::StatusOr<const FileBytes*> FileOf(uint32_t base) const override {
     return file_.shards()[base == 0 ? 0 : base - 1].bytes.get();
   }
