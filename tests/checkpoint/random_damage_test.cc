@@ -130,6 +130,23 @@ std::string GoodFile() {
   return ReadFile(dir.File("a.leaf"));
 }
 
+// A tensor of three blocks, and small ones.
+std::string GoodFileWithBlocks() {
+  std::vector<uint32_t> numbers(600'000);
+  Random random(2);
+  for (uint32_t& number : numbers) number = static_cast<uint32_t>(random());
+  const TempDir dir;
+  const ParamStore store =
+      ParamStore::FromEntries(
+          {{Path().Item("large"), Tensor::From<uint32_t>({600, 1000}, numbers).value()},
+           {Path().Item("small"), Tensor::Scalar(2.5)}})
+          .value();
+  EXPECT_THAT(SaveCheckpoint(dir.File("a.leaf"), {{"params", EveryKindStore()}, {"more", store}},
+                             {.io = {.durable = false}}),
+              IsOk());
+  return ReadFile(dir.File("a.leaf"));
+}
+
 // Returns the first error of opening, loading and verifying everything.
 absl::Status ReadAll(const std::string& bytes, ReadMode mode) {
   MemoryFile file(bytes);
@@ -156,11 +173,10 @@ bool NamesAPlace(absl::string_view message) {
   return false;
 }
 
-TEST(RandomDamageTest, RandomDamage_IsAlwaysFoundAndNamed) {
-  const int damages = Dose(3'000, 100'000);
-  const std::string good = GoodFile();
+// Damages a file, and requires that each damage is found.
+void ExpectFound(const std::string& good, int damages, int64_t most_memory) {
+  constexpr ReadMode kModes[] = {ReadMode::kMap, ReadMode::kRead, ReadMode::kDirect};
   ASSERT_THAT(ReadAll(good, ReadMode::kMap), IsOk());
-  const auto most_memory = static_cast<int64_t>(40 * good.size());
   Random random(20261122);
   int changed = 0;
   for (int i = 0; i < damages; ++i) {
@@ -170,7 +186,7 @@ TEST(RandomDamageTest, RandomDamage_IsAlwaysFoundAndNamed) {
     if (bytes == good) continue;
     ++changed;
     const MemoryUse use;
-    const absl::Status status = ReadAll(bytes, i % 2 == 0 ? ReadMode::kMap : ReadMode::kRead);
+    const absl::Status status = ReadAll(bytes, kModes[i % 3]);
     ASSERT_LT(use.peak(), most_memory) << "damage " << i << " of kind " << kind;
     ASSERT_EQ(status.code(), absl::StatusCode::kDataLoss)
         << "damage " << i << " of kind " << kind << ": " << status;
@@ -179,6 +195,16 @@ TEST(RandomDamageTest, RandomDamage_IsAlwaysFoundAndNamed) {
   }
   std::printf("%d damages of a file of %zu bytes\n", changed, good.size());
   EXPECT_GT(changed, damages * 9 / 10);
+}
+
+TEST(RandomDamageTest, RandomDamage_IsAlwaysFoundAndNamed) {
+  const std::string good = GoodFile();
+  ExpectFound(good, Dose(3'000, 100'000), static_cast<int64_t>(40 * good.size()));
+}
+
+TEST(RandomDamageTest, RandomDamageOfBlocks_IsAlwaysFoundAndNamed) {
+  const std::string good = GoodFileWithBlocks();
+  ExpectFound(good, Dose(150, 10'000), static_cast<int64_t>(8 * good.size()));
 }
 
 }  // namespace

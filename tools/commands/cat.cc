@@ -77,8 +77,25 @@ absl::Status CheckSlices(const Source& source, const std::vector<ChosenLeaf>& le
   return absl::OkStatus();
 }
 
+// Reads only the rows that a slice needs.
+absl::StatusOr<ReadLeaf> ReadRows(const ChosenLeaf& chosen, const EntryInfo& entry) {
+  const SourceItem& item = *chosen.item;
+  const ShapeRef shape = entry.spec.shape();
+  LEAFSTORE_ASSIGN_OR_RETURN(const RowRange rows, chosen.slice->RowsOf(shape));
+  LEAFSTORE_ASSIGN_OR_RETURN(const Tensor tensor,
+                             FileError(item.file, item.load_rows(chosen.place, rows)));
+  ReadLeaf read{chosen, Leaf(tensor), {}};
+  LEAFSTORE_ASSIGN_OR_RETURN(read.view, chosen.slice->ApplyToRows(tensor, shape, rows.begin));
+  return read;
+}
+
 absl::StatusOr<ReadLeaf> Read(const ChosenLeaf& chosen) {
   const SourceItem& item = *chosen.item;
+  const EntryInfo entry = item.entry(chosen.place);
+  if (chosen.slice && item.load_rows && entry.value == nullptr && !entry.spec.shape().empty() &&
+      DTypeBits(entry.spec.dtype()) % 8 == 0) {
+    return ReadRows(chosen, entry);
+  }
   LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore loaded,
                              FileError(item.file, item.load(std::vector{chosen.place})));
   ReadLeaf read{chosen, loaded.leaf(0), {}};

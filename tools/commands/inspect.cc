@@ -11,6 +11,7 @@ namespace {
 
 struct InspectOptions : InputOptions {
   bool stats = false;
+  bool verbose = false;
 };
 
 constexpr char kInspectHelp[] = R"(Examples:
@@ -165,10 +166,13 @@ void PrintItem(const ItemSummary& summary, bool verified, Output* out) {
   if (summary.grouping) PrintGroups(summary, out);
 }
 
-void PrintHead(const Source& source, Output* out) {
+void PrintHead(const Source& source, bool verbose, Output* out) {
   out->Write(out->Styled(Style::kBold, Printable(source.file)), ": ", HumanBytes(source.file_size),
              ", ", source.description, ", ",
              CountOf(static_cast<int64_t>(source.items.size()), "item", "items"), "\n");
+  if (verbose && source.read_mode) {
+    out->Write("  read mode: ", ReadModeName(source.read_mode()), "\n");
+  }
   PrintMetadata(source.metadata, out);
   for (const auto& [name, value] : source.metrics) {
     out->Write("  ", Printable(name), ": ", value, "\n");
@@ -272,7 +276,7 @@ absl::Status Inspect(const InspectOptions& options) {
                                         .path_text = form.json,
                                         .stats = options.stats}));
   const auto print_text = [&](Output* out) {
-    PrintHead(source, out);
+    PrintHead(source, options.verbose, out);
     PrintBranches(run, out);
     for (const ItemSummary& item : items) PrintItem(item, verified, out);
   };
@@ -286,6 +290,7 @@ absl::Status Inspect(const InspectOptions& options) {
   };
   Json head = SourceHead(source);
   head["verified"] = verified;
+  if (options.verbose && source.read_mode) head["read_mode"] = ReadModeName(source.read_mode());
   if (source.step) head["checkpoints"] = RunToJson(run);
   return PrintAnswer(form, head, items, print_text, print_item);
 }
@@ -301,6 +306,9 @@ void AddInspectCommand(CLI::App* program, CommandRun* run) {
   AddInput(command, {kStep, kItem, kMatch, kGroup, kDepth}, options);
   command->add_flag("--stats", options->stats,
                     "min, max, mean, std, L2, NaN and infinity counts; reads the tensors");
+  command->add_flag("--verbose", options->verbose,
+                    "for .leaf: also how the file is read: map, read, or direct, past the page "
+                    "cache");
   AddInput(command, {kReading, kForm}, options);
 }
 

@@ -33,16 +33,27 @@ std::byte* CopyElements(const TensorView& view, size_t axis, int64_t index, size
   return to;
 }
 
-}  // namespace
-
-TensorView TensorView::Of(const Tensor& tensor) {
+// Returns a view of all elements of a tensor of this shape, without the tensor.
+TensorView ViewOfShape(ShapeRef shape) {
   TensorView view;
-  view.tensor = tensor;
-  view.shape.assign(tensor.shape().begin(), tensor.shape().end());
+  view.shape.assign(shape.begin(), shape.end());
   view.strides.assign(view.shape.size(), 1);
   for (size_t axis = view.shape.size(); axis-- > 1;) {
     view.strides[axis - 1] = view.strides[axis] * std::max<int64_t>(view.shape[axis], 1);
   }
+  return view;
+}
+
+// Returns the elements of a row of a shape, at least 1.
+int64_t RowSize(ShapeRef shape) {
+  return std::max<int64_t>(ElementCount(shape.subspan(1)).value_or(1), 1);
+}
+
+}  // namespace
+
+TensorView TensorView::Of(const Tensor& tensor) {
+  TensorView view = ViewOfShape(tensor.shape());
+  view.tensor = tensor;
   return view;
 }
 
@@ -140,6 +151,28 @@ absl::Status Slice::ApplyTerm(const Term& term, size_t axis, TensorView* from,
 absl::StatusOr<TensorView> Slice::Apply(const Tensor& tensor) const {
   TensorView view = TensorView::Of(tensor);
   LEAFSTORE_RETURN_IF_ERROR(ApplyTo(&view));
+  return view;
+}
+
+absl::StatusOr<RowRange> Slice::RowsOf(ShapeRef shape) const {
+  TensorView view = ViewOfShape(shape);
+  LEAFSTORE_RETURN_IF_ERROR(ApplyTo(&view));
+  if (view.size() == 0) return RowRange{};
+  int64_t first = view.begin;
+  int64_t last = view.begin;
+  for (size_t axis = 0; axis < view.shape.size(); ++axis) {
+    const int64_t reach = (view.shape[axis] - 1) * view.strides[axis];
+    (reach < 0 ? first : last) += reach;
+  }
+  return RowRange{first / RowSize(shape), last / RowSize(shape) + 1};
+}
+
+absl::StatusOr<TensorView> Slice::ApplyToRows(const Tensor& tensor, ShapeRef shape,
+                                              int64_t first) const {
+  TensorView view = ViewOfShape(shape);
+  LEAFSTORE_RETURN_IF_ERROR(ApplyTo(&view));
+  view.tensor = tensor;
+  if (view.size() > 0) view.begin -= first * RowSize(shape);
   return view;
 }
 

@@ -20,6 +20,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
+#include "leafstore/checkpoint/load_options.h"
 #include "leafstore/core/shape.h"
 #include "leafstore/core/tensor.h"
 
@@ -49,6 +50,12 @@ class Slice {
   // Returns the selected part. error InvalidArgument, with the axis: more terms than axes, or a
   // position outside of the axis.
   absl::StatusOr<TensorView> Apply(const Tensor& tensor) const;
+  // Returns the rows of a tensor of this shape that have the selected part; none if it is empty.
+  // The rank must not be 0. error: as Apply.
+  absl::StatusOr<RowRange> RowsOf(ShapeRef shape) const;
+  // Returns the selected part of a tensor of this shape, of which `tensor` is the rows from `first`
+  // on that RowsOf returned. error: as Apply.
+  absl::StatusOr<TensorView> ApplyToRows(const Tensor& tensor, ShapeRef shape, int64_t first) const;
   // Checks that Apply would succeed for a tensor of this shape. error: as Apply.
   absl::Status Check(ShapeRef shape) const;
 

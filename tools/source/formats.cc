@@ -184,9 +184,14 @@ std::unique_ptr<Source> LeafSource(const CheckpointReader& reader) {
          .metadata = info.metadata(),
          .has_checksums = true,
          .entry = [info](uint32_t place) { return info.entry(place); },
-         .load = [reader, name](
-                     Places places) { return reader.Load(name, {.places = std::move(places)}); }});
+         .load = [reader,
+                  name](Places places) { return reader.Load(name, {.places = std::move(places)}); },
+         .load_rows =
+             [reader, info, name](uint32_t place, const RowRange& rows) {
+               return reader.LoadRows(name, info.PathText(place), rows);
+             }});
   }
+  source->read_mode = [reader] { return reader.read_mode(); };
   source->verify = [reader] { return reader.Verify(); };
   return source;
 }

@@ -81,6 +81,9 @@ struct SourceItem {
   // has no more than is above.
   std::function<EntryInfo(uint32_t place)> entry;
   std::function<absl::StatusOr<ParamStore>(std::optional<std::vector<uint32_t>> places)> load;
+  // Loads rows of the tensor at `place`, and verifies them like `load`; null where the format has no
+  // faster way than `load`.
+  std::function<absl::StatusOr<Tensor>(uint32_t place, const RowRange& rows)> load_rows = nullptr;
   std::function<absl::StatusOr<ItemOptions>()> save_options = nullptr;
 
   uint32_t size() const { return slots.size(); }
@@ -113,6 +116,8 @@ struct Source {
   // Verifies checksums where the format has them, and that everything can be read. O(bytes). error
   // DataLoss, with the position of the damage.
   std::function<absl::Status()> verify;
+  // Returns how the complete file would be read now. Null except for checkpoints.
+  std::function<ReadMode()> read_mode = nullptr;
 
   // Returns whether the tensors of the file have checksums.
   bool has_checksums() const { return format == SourceFormat::kLeaf && !items.empty(); }
