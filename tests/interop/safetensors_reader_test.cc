@@ -448,7 +448,9 @@ class NoMapsAtFirst : public MemoryFile {
 TEST(SafetensorsReaderTest, TransientError_IsNotKept) {
   NoMapsAtFirst files(SafetensorsFileOf(absl::StrCat("{", BytesEntry("a", 0, 4), "}"), 4));
   const SafetensorsReader reader =
-      SafetensorsReader::Open("x.safetensors", {.io = {.file_system = &files}}).value();
+      SafetensorsReader::Open("x.safetensors",
+                              {.io = {.mode = ReadMode::kMap, .file_system = &files}})
+          .value();
   EXPECT_THAT(reader.LoadTensor("a"), StatusIs(kExhausted, HasSubstr("too many maps")));
   EXPECT_THAT(reader.Load(), StatusIs(kExhausted, HasSubstr("too many maps")));
   EXPECT_THAT(reader.LoadTensor("a"), IsOk());

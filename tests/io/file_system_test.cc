@@ -289,6 +289,32 @@ TEST_F(FileSystemTest, NoMemory_LeavesNoDescriptorAndNoFile) {
   EXPECT_GT(refused, 3);
 }
 
+TEST_F(FileSystemTest, ReadDirect_ReadsTheSameBytes) {
+  std::string bytes(3 * kDirectAlignment + 100, '\0');
+  for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<char>(i * 7 + i / 256);
+  // A file system in memory may refuse direct reads.
+  for (const std::string& path : {dir_.File("a"), absl::StrCat("/dev/shm/leafstore-", getpid())}) {
+    WriteFile(path, bytes);
+    const auto file = FileSystem::Posix().Open(path).value();
+    Buffer buffer = Buffer::Allocate(8 * kDirectAlignment).value();
+    auto* const data = reinterpret_cast<std::byte*>(
+        (reinterpret_cast<uintptr_t>(buffer.mutable_data()) + kDirectAlignment - 1) /
+        kDirectAlignment * kDirectAlignment);
+    for (const size_t from : {size_t{0}, 2 * kDirectAlignment, 3 * kDirectAlignment}) {
+      std::memset(data, 1, 4 * kDirectAlignment);
+      ASSERT_THAT(
+          file->ReadDirect(static_cast<int64_t>(from), absl::MakeSpan(data, 4 * kDirectAlignment)),
+          IsOk());
+      EXPECT_EQ(std::memcmp(data, bytes.data() + from, bytes.size() - from), 0) << from;
+    }
+    EXPECT_TRUE(file->IsLocal());
+    WriteFile(path, "shorter");
+    EXPECT_THAT(file->ReadDirect(0, absl::MakeSpan(data, 2 * kDirectAlignment)),
+                StatusIs(StatusCode::kDataLoss, HasSubstr("found the end of the file")));
+    unlink(path.c_str());
+  }
+}
+
 TEST_F(FileSystemTest, DirectoryOf_ReturnsTheParent) {
   EXPECT_EQ(DirectoryOf("a.leaf"), ".");
   EXPECT_EQ(DirectoryOf("run/a.leaf"), "run");

@@ -200,6 +200,14 @@ TEST_F(InspectJsonTest, Match_ReportsTheListedTotals) {
   EXPECT_EQ(item["groups"][2]["leaves"], 0);
 }
 
+TEST_F(InspectJsonTest, Verbose_NamesTheReadMode) {
+  SaveSample(path_);
+  EXPECT_EQ(Inspect({"--verbose"})["read_mode"], "map");
+  EXPECT_FALSE(Inspect({}).contains("read_mode"));
+  EXPECT_THAT(RunLeafstore({"inspect", path_, "--verbose"}).out,
+              testing::HasSubstr("\n  read mode: map\n"));
+}
+
 TEST_F(InspectJsonTest, Stats_EqualThoseOfTheStore) {
   SaveSample(path_);
   const ParamStore params = SampleParams().params;

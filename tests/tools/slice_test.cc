@@ -23,9 +23,22 @@ Tensor Counted() {
   return Tensor::From<int32_t>({4, 6}, absl::MakeConstSpan(values)).value();
 }
 
+// Returns what a slice selects from Counted(), of which only the rows that it needs are there.
+Tensor TakeFromRows(const Slice& slice) {
+  const Tensor all = Counted();
+  const RowRange rows = slice.RowsOf(all.shape()).value();
+  const Tensor some = Tensor::From<int32_t>({rows.end - rows.begin, 6},
+                                            all.span<int32_t>().subspan(
+                                                static_cast<size_t>(rows.begin * 6),
+                                                static_cast<size_t>((rows.end - rows.begin) * 6)))
+                          .value();
+  return slice.ApplyToRows(some, all.shape(), rows.begin).value().ToTensor().value();
+}
+
 std::vector<int32_t> Take(const std::string& text, std::vector<int64_t>* shape = nullptr) {
   const TensorView view = Slice::Parse(text).value().Apply(Counted()).value();
   const Tensor part = view.ToTensor().value();
+  EXPECT_TRUE(TakeFromRows(Slice::Parse(text).value()) == part) << text;
   if (shape != nullptr) *shape = view.shape;
   const absl::Span<const int32_t> values = part.span<int32_t>();
   return {values.begin(), values.end()};
