@@ -92,11 +92,11 @@ TEST_F(InspectErrorTest, UnreadableFile_IsNamed) {
 
 TEST_F(InspectErrorTest, FileOfANewerVersion_NeedsANewerProgram) {
   SaveSample(path_);
-  const std::string newer = WithVersions(ReadFile(path_), {.producer = 9, .min_reader = 3});
+  const std::string newer = WithVersions(ReadFile(path_), {.producer = 9, .min_reader = 4});
   WriteFile(path_, newer);
   ExpectBad(
       HasSubstr("preamble: the file has format version 9 and requires a reader of version "
-                "3; this reader has version 2; use a newer leafstore to read it\n"));
+                "4; this reader has version 3; use a newer leafstore to read it\n"));
   EXPECT_EQ(ReadFile(path_), newer);
 }
 
