@@ -276,10 +276,11 @@ std::string Path::ToString() const {
   return out;
 }
 
-std::string Path::Dotted() const {
+std::string Path::ToText(PathForm form) const {
+  if (form == PathForm::kCanonical) return ToString();
   std::string out;
   for (size_t i = 0; i < keys_.size(); ++i) {
-    if (i > 0) out.push_back('.');
+    if (i > 0) out.push_back(form == PathForm::kSlash ? '/' : '.');
     AppendDottedKey(keys_[i].ref(), &out);
   }
   return out;

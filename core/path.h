@@ -30,8 +30,9 @@
 
 namespace leafstore {
 
-// The forms of a path as text. Messages show canonical text, shortened if it is long.
-enum class PathForm : uint8_t { kCanonical, kDotted };
+// The forms of a path as text. Messages show canonical text, shortened if it is long. kSlash is the
+// dotted form with slashes.
+enum class PathForm : uint8_t { kCanonical, kDotted, kSlash };
 
 class Path {
  public:
@@ -68,8 +69,10 @@ class Path {
 
   // Returns the canonical text. O(length).
   std::string ToString() const;
-  // Returns the dotted form, which is not injective. O(length).
-  std::string Dotted() const;
+  // Returns the text in one of its forms. Only the canonical one is injective. O(length).
+  std::string ToText(PathForm form) const;
+  // Returns the dotted form. O(length).
+  std::string Dotted() const { return ToText(PathForm::kDotted); }
 
   friend bool operator==(const Path& a, const Path& b) { return a.keys_ == b.keys_; }
   friend std::strong_ordering operator<=>(const Path& a, const Path& b) {

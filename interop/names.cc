@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "leafstore/core/internal/hash_tables.h"
+#include "leafstore/core/internal/quoted_path.h"
 #include "leafstore/core/internal/utf8.h"
 #include "leafstore/core/key.h"
 #include "leafstore/core/status_macros.h"
@@ -21,16 +22,18 @@ namespace {
 // dozens of bytes. (Enough for a million tensors of sixteen keys each.)
 constexpr size_t kMaxParts = size_t{1} << 24;
 
-// Calls `visit` with each part of a name between dots. The empty name has one empty part.
+// Calls `visit` with each part of a name between separators. The empty name has one empty part.
 template <typename Visit>
-void ForEachPart(absl::string_view name, const Visit& visit) {
+void ForEachPart(absl::string_view name, char separator, const Visit& visit) {
   for (;;) {
-    const size_t dot = name.find('.');
-    visit(name.substr(0, dot));
-    if (dot == absl::string_view::npos) return;
-    name.remove_prefix(dot + 1);
+    const size_t end = name.find(separator);
+    visit(name.substr(0, end));
+    if (end == absl::string_view::npos) return;
+    name.remove_prefix(end + 1);
   }
 }
+
+char SeparatorOf(NameStyle style) { return style == NameStyle::kSlash ? '/' : '.'; }
 
 // Returns the integer whose canonical decimal text is `part`, or -1.
 int64_t IntegerOf(absl::string_view part) {
@@ -68,28 +71,30 @@ absl::Status CheckNames(absl::Span<const absl::string_view> names, NameStyle sty
       return absl::InvalidArgumentError(absl::StrCat("expected a name in UTF-8, found '",
                                                      absl::CHexEscape(name.substr(0, 200)), "'"));
     }
-    parts += 1 + static_cast<size_t>(std::count(name.begin(), name.end(), '.'));
+    parts += 1 + static_cast<size_t>(std::count(name.begin(), name.end(), SeparatorOf(style)));
   }
-  const bool splits = style == NameStyle::kSplit || style == NameStyle::kLists;
+  const bool splits = style != NameStyle::kFlat && style != NameStyle::kCanonical;
   if (!splits || parts <= kMaxParts) return absl::OkStatus();
-  return absl::ResourceExhaustedError(absl::StrCat("names: expected at most ", kMaxParts,
-                                                   " dot-separated parts in total, found ", parts,
-                                                   "; use NameStyle::kFlat"));
+  return absl::ResourceExhaustedError(absl::StrCat(
+      "names: expected at most ", kMaxParts, style == NameStyle::kSlash ? " slash" : " dot",
+      "-separated parts in total, found ", parts, "; use NameStyle::kFlat"));
 }
 
-// Makes paths of the parts of names, with indices where `lists` and all parts are integers.
-std::vector<Path> SplitNames(absl::Span<const absl::string_view> names, bool lists) {
+// Makes paths of the parts of names; with kLists indices where all parts are integers.
+std::vector<Path> SplitNames(absl::Span<const absl::string_view> names, NameStyle style) {
+  const bool lists = style == NameStyle::kLists;
+  const char separator = SeparatorOf(style);
   PartTree tree;
   for (size_t i = 0; lists && i < names.size(); ++i) {
     uint32_t node = 0;
-    ForEachPart(names[i], [&](absl::string_view part) { node = tree.Add(node, part); });
+    ForEachPart(names[i], separator, [&](absl::string_view part) { node = tree.Add(node, part); });
   }
   std::vector<Path> paths;
   paths.reserve(names.size());
   for (const absl::string_view name : names) {
     Path path;
     uint32_t node = 0;
-    ForEachPart(name, [&](absl::string_view part) {
+    ForEachPart(name, separator, [&](absl::string_view part) {
       if (lists && tree.integers_only(node)) {
         path.Index(IntegerOf(part));
       } else {
@@ -115,8 +120,8 @@ absl::StatusOr<std::vector<Path>> ParseNames(absl::Span<const absl::string_view>
 }  // namespace
 
 absl::string_view NameStyleName(NameStyle style) {
-  constexpr absl::string_view kNames[] = {"split", "lists", "flat", "canonical"};
-  static_assert(std::size(kNames) == static_cast<size_t>(NameStyle::kCanonical) + 1);
+  constexpr absl::string_view kNames[] = {"split", "lists", "flat", "canonical", "slash"};
+  static_assert(std::size(kNames) == static_cast<size_t>(NameStyle::kSlash) + 1);
   return kNames[static_cast<size_t>(style)];
 }
 
@@ -124,30 +129,35 @@ absl::StatusOr<std::vector<Path>> PathsOfNames(absl::Span<const absl::string_vie
                                                NameStyle style) {
   LEAFSTORE_RETURN_IF_ERROR(CheckNames(names, style));
   if (style == NameStyle::kCanonical) return ParseNames(names);
-  if (style != NameStyle::kFlat) return SplitNames(names, style == NameStyle::kLists);
+  if (style != NameStyle::kFlat) return SplitNames(names, style);
   std::vector<Path> paths;
   paths.reserve(names.size());
   for (const absl::string_view name : names) paths.push_back(Path().Item(name));
   return paths;
 }
 
+PathForm FormOf(NameStyle style) {
+  if (style == NameStyle::kCanonical) return PathForm::kCanonical;
+  return style == NameStyle::kSlash ? PathForm::kSlash : PathForm::kDotted;
+}
+
 absl::StatusOr<std::vector<std::string>> NamesOf(const Layout& layout, const SlotSet& slots,
                                                  NameStyle style) {
   std::vector<std::string> names;
   names.reserve(slots.size());
-  const PathForm form = style == NameStyle::kCanonical ? PathForm::kCanonical : PathForm::kDotted;
-  LEAFSTORE_RETURN_IF_ERROR(layout.ForEachPath(
-      slots, form, [&names](uint32_t, absl::string_view name) { names.emplace_back(name); }));
+  LEAFSTORE_RETURN_IF_ERROR(
+      layout.ForEachPath(slots, FormOf(style),
+                         [&names](uint32_t, absl::string_view name) { names.emplace_back(name); }));
   internal::HashMap<absl::string_view, uint32_t> places;
   places.reserve(names.size());
   for (uint32_t place = 0; place < names.size(); ++place) {
     const auto [at, is_new] = places.try_emplace(names[place], place);
     if (is_new) continue;
-    return absl::InvalidArgumentError(
-        absl::StrCat("expected leaves with different names, found '",
-                     layout.PathForMessage(slots.SlotAt(at->second)), "' and '",
-                     layout.PathForMessage(slots.SlotAt(place)),
-                     "', which have the same dotted form; use canonical names"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "expected leaves with different names, found ",
+        internal::QuotedPath(layout.PathForMessage(slots.SlotAt(at->second))), " and ",
+        internal::QuotedPath(layout.PathForMessage(slots.SlotAt(place))), ", which have the same ",
+        style == NameStyle::kSlash ? "form with slashes" : "dotted form", "; use canonical names"));
   }
   return names;
 }
@@ -166,9 +176,10 @@ absl::StatusOr<std::vector<NamedTensor>> NamedTensorsOf(const ParamStore& store,
     if (leaf.is_tensor()) {
       tensors.push_back({std::move(names[place]), leaf.tensor()});
     } else if (!drop_static) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("'", store.PathText(place), "': expected a tensor, found the static leaf ",
-                       leaf.value().ToString(), "; set drop_static to skip static leaves"));
+      return absl::InvalidArgumentError(absl::StrCat(internal::QuotedPath(store.PathText(place)),
+                                                     ": expected a tensor, found the static leaf ",
+                                                     leaf.value().ToString(),
+                                                     "; set drop_static to skip static leaves"));
     }
   }
   return tensors;

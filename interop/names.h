@@ -6,15 +6,16 @@
 //   NamesOf(store, NameStyle::kSplit).value();                         // the dotted forms
 //
 // safetensors, PyTorch's state dicts and NumPy's archives name tensors by flat strings, most of
-// which are keys joined by dots. A path made from a name converts back to exactly that name, even
-// if it is empty, consists of dots, or begins or ends with dots.
+// which are keys joined by dots, or by slashes (Flax and Haiku). A path made from a name converts
+// back to exactly that name, even if it is empty, or begins or ends with dots (or slashes).
 //
 // Two names never become one path, but one path may be a prefix of another (`a` and `a.b`, split).
 // A ParamStore holds, saves and finds both; calls that need a tree of containers (filters,
 // Layout::def) report error InvalidArgument and name both paths. With kFlat this cannot happen.
 //
-// In the other direction, paths of any kind become names by their dotted forms. Two leaves with the
-// same dotted form are an error that names both; kCanonical distinguishes them.
+// In the other direction, paths of any kind become names by their dotted forms, or with kSlash by
+// the same with slashes. Two leaves with the same form are an error that names both; kCanonical
+// distinguishes them.
 //
 // Threads: pure functions; thread-safe.
 #ifndef LEAFSTORE_INTEROP_NAMES_H_
@@ -45,9 +46,11 @@ enum class NameStyle : uint8_t {
   kFlat,
   // Parses the canonical text of a path (core/path.h): `.a[0]` is .a[0].
   kCanonical,
+  // Like kSplit, but at slashes: `a/0` is ['a']['0'], and `a.0` one item.
+  kSlash,
 };
 
-// Returns "split", "lists", "flat" or "canonical". Static storage.
+// Returns "split", "lists", "flat", "canonical" or "slash". Static storage.
 absl::string_view NameStyleName(NameStyle style);
 // Returns the paths of all names of a file, in the order of the names, which must be unique.
 // error InvalidArgument: a name is not UTF-8, or with kCanonical not a canonical text. error
@@ -55,8 +58,10 @@ absl::string_view NameStyleName(NameStyle style);
 absl::StatusOr<std::vector<Path>> PathsOfNames(absl::Span<const absl::string_view> names,
                                                NameStyle style);
 
-// Returns the names of a store's leaves, by place: with kCanonical their canonical texts, otherwise
-// their dotted forms. error InvalidArgument: two leaves have the same
+// Returns the form of a path that is its name: kCanonical, kSlash, or for other styles kDotted.
+PathForm FormOf(NameStyle style);
+
+// Returns the names of a store's leaves, by place, in FormOf(style). error InvalidArgument: two leaves have the same
 // name (the message names both paths), or a key is not UTF-8. O(length of the names), expected.
 absl::StatusOr<std::vector<std::string>> NamesOf(const ParamStore& store, NameStyle style);
 absl::StatusOr<std::vector<std::string>> NamesOf(const Layout& layout, const SlotSet& slots,

@@ -88,7 +88,7 @@ class Counter {
   LeafDiff diff_;
 };
 
-// Compares two tensors of the same dtype and shape.
+// Compares two tensors of the same shape, and the same dtype or dtypes that are compared as f64.
 std::optional<LeafDiff> CompareNumbers(const Tensor& a, const Tensor& b,
                                        const DiffOptions& options) {
   if (options.nan_equals_nan && a == b) return std::nullopt;
@@ -99,7 +99,8 @@ std::optional<LeafDiff> CompareNumbers(const Tensor& a, const Tensor& b,
     for (size_t i = 0; i < x.size(); ++i) counter.Compare(x[i], y[i]);
   };
   // A double is not exact for the integers, and has only the magnitude of a complex number.
-  if (internal::VisitType<int64_t, uint64_t, std::complex<float>>(a.dtype(), compare)) {
+  if (a.dtype() == b.dtype() &&
+      internal::VisitType<int64_t, uint64_t, std::complex<float>>(a.dtype(), compare)) {
     return std::move(counter).Result(a.shape());
   }
   internal::ForEachBlock(a.element_count(), [&](int64_t begin, size_t size) {
@@ -113,12 +114,17 @@ std::optional<LeafDiff> CompareNumbers(const Tensor& a, const Tensor& b,
 }
 
 // Returns what differs first between two leaves, without comparing the elements of tensors.
-std::optional<LeafDiff::What> FirstDifference(const Leaf& a, const Leaf& b) {
+std::optional<LeafDiff::What> FirstDifference(const Leaf& a, const Leaf& b,
+                                              const DiffOptions& options) {
   if (a.is_tensor() != b.is_tensor()) return LeafDiff::What::kKind;
   if (a.is_value()) {
     return a.value() == b.value() ? std::nullopt : std::optional(LeafDiff::What::kValue);
   }
-  if (a.tensor().dtype() != b.tensor().dtype()) return LeafDiff::What::kDType;
+  const DType dtype = a.tensor().dtype();
+  const DType other = b.tensor().dtype();
+  const bool comparable =
+      dtype == other || (options.across_dtypes && dtype != DType::kC64 && other != DType::kC64);
+  if (!comparable) return LeafDiff::What::kDType;
   if (a.tensor().shape() != b.tensor().shape()) return LeafDiff::What::kShape;
   return std::nullopt;
 }
@@ -199,7 +205,7 @@ std::string StoreDiff::ToString(size_t max) const {
 
 std::optional<LeafDiff> DiffLeaves(const Leaf& a, const Leaf& b, const DiffOptions& options) {
   std::optional<LeafDiff> different;
-  if (const std::optional<LeafDiff::What> what = FirstDifference(a, b)) {
+  if (const std::optional<LeafDiff::What> what = FirstDifference(a, b, options)) {
     different.emplace().what = *what;
   } else if (a.is_tensor()) {
     different = CompareNumbers(a.tensor(), b.tensor(), options);

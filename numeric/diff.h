@@ -15,7 +15,8 @@
 // of one sign are equal; other infinities differ by infinity whatever the tolerance. A NaN equals a
 // NaN unless the options say otherwise, and differs from every other value. Integers are compared
 // exactly, all 64 bits; c64 by the magnitude of the difference. Tensors of different dtype or shape
-// are reported as such; their elements are not compared.
+// are reported as such; their elements are not compared. With `across_dtypes`, the elements of
+// tensors of different dtypes are compared as f64, except those of c64, and equal ones are equal.
 //
 // Cost. A leaf with equal generations on both sides is equal, in O(1) (unless NaN differs from
 // NaN); other leaves cost O(bytes). So the diff of two snapshots costs what was written between
@@ -45,6 +46,7 @@ struct DiffOptions {
   double rtol = 0;
   double atol = 0;
   bool nan_equals_nan = true;
+  bool across_dtypes = false;
 };
 
 // A leaf that both stores have and that differs. Paths are canonical.

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
+#include "leafstore/core/internal/quoted_path.h"
 #include "leafstore/core/internal/suggest.h"
 #include "leafstore/core/internal/utf8.h"
 #include "leafstore/core/status_macros.h"
@@ -156,9 +157,9 @@ std::optional<uint32_t> Grouping::root_group() const {
 absl::StatusOr<Explanation> Grouping::Explain(absl::string_view path_text) const {
   LEAFSTORE_ASSIGN_OR_RETURN(const Slot slot, rep_->layout.Get(path_text));
   Explanation why;
-  why.text = absl::StrCat("'", path_text, "'");
+  why.text = internal::QuotedPath(path_text);
   if (const std::string owner = rep_->layout.PathText(slot); owner != path_text) {
-    absl::StrAppend(&why.text, " (an alias of '", owner, "')");
+    absl::StrAppend(&why.text, " (an alias of ", internal::QuotedPath(owner), ")");
   }
   why.group = GroupOf(slot);
   const CompiledGroups* const compiled = rep_->compiled.get();
@@ -182,7 +183,7 @@ absl::StatusOr<Explanation> Grouping::Explain(absl::string_view path_text) const
   LEAFSTORE_ASSIGN_OR_RETURN(why.matched_path, compiled->def.PathText(matched));
   absl::StrAppend(&why.text, ": ", named ? "its filter" : absl::StrCat("filter ", why.group), " (",
                   compiled->filters[why.group].ToString(), ") matched ",
-                  matched == kRootNode ? "the root" : absl::StrCat("'", why.matched_path, "'"));
+                  matched == kRootNode ? "the root" : internal::QuotedPath(why.matched_path));
   return why;
 }
 

@@ -8,6 +8,7 @@
 
 #include "leafstore/core/error_reason.h"
 #include "leafstore/core/internal/hash_tables.h"
+#include "leafstore/core/internal/quoted_path.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/select/internal/glob_suggestions.h"
 #include "leafstore/select/internal/rename_rule.h"
@@ -31,7 +32,7 @@ constexpr size_t kMaxNamed = 10;
 std::string ForMessage(absl::string_view text) {
   constexpr size_t kHalf = 200;
   if (text.empty()) return "(root)";
-  if (text.size() <= 2 * kHalf) return absl::StrCat("'", text, "'");
+  if (text.size() <= 2 * kHalf) return internal::QuotedPath(text);
   return absl::StrCat("'", text.substr(0, kHalf), "...", text.substr(text.size() - kHalf), "'");
 }
 

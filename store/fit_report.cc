@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "leafstore/core/internal/quoted_path.h"
 #include "leafstore/core/internal/suggest.h"
 
 namespace leafstore {
@@ -34,18 +35,21 @@ std::string FitReport::ToString(absl::Span<const std::string> candidates) const 
   // Quotes paths, with suggestions for the first ten only, as each searches all names.
   const auto with_suggestions = [](absl::Span<const std::string> names) {
     return [names, left = 10](const std::string& path) mutable {
-      return absl::StrCat("'", path, "'", left-- > 0 ? internal::DidYouMean(path, names) : "");
+      return absl::StrCat(internal::QuotedPath(path),
+                          left-- > 0 ? internal::DidYouMean(path, names) : "");
     };
   };
   const auto conflict = [](absl::string_view verb, absl::string_view conjunction) {
     return [=](const Conflict& c) {
-      if (c.first.empty() && c.second.empty()) return absl::StrCat("'", c.path, "'");
-      return absl::StrCat("'", c.path, "' ", verb, " '", c.first, "' ", conjunction, " '", c.second,
-                          "'");
+      if (c.first.empty() && c.second.empty()) return internal::QuotedPath(c.path);
+      return absl::StrCat(internal::QuotedPath(c.path), " ", verb, " ",
+                          internal::QuotedPath(c.first), " ", conjunction, " ",
+                          internal::QuotedPath(c.second));
     };
   };
   const auto mismatch = [](const Mismatch& m) {
-    return absl::StrCat("'", m.path, "': expected ", m.expected, ", found ", m.found);
+    return absl::StrCat(internal::QuotedPath(m.path), ": expected ", m.expected, ", found ",
+                        m.found);
   };
   std::string text;
   // A missing path is often among the unexpected ones, misspelt.

@@ -9,6 +9,7 @@
 #include "xxhash.h"
 
 #include "leafstore/core/internal/lazy.h"
+#include "leafstore/core/internal/quoted_path.h"
 #include "leafstore/core/internal/suggest.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/store/internal/layout_of_paths.h"
@@ -146,8 +147,8 @@ absl::StatusOr<Slot> Layout::Get(absl::string_view path_text) const {
   }
   std::vector<absl::string_view> texts;
   for (uint32_t i = 0; i < size(); ++i) texts.push_back(loose_->table.text(i));
-  return absl::NotFoundError(
-      absl::StrCat("no leaf at '", path_text, "'", internal::DidYouMean(path_text, texts)));
+  return absl::NotFoundError(absl::StrCat("no leaf at ", internal::QuotedPath(path_text),
+                                          internal::DidYouMean(path_text, texts)));
 }
 
 absl::StatusOr<Slot> Layout::GetDotted(absl::string_view dotted) const {
@@ -159,9 +160,9 @@ absl::StatusOr<Slot> Layout::GetDotted(absl::string_view dotted) const {
   }
   const std::vector<Slot> found = SlotsOfDotted(dotted);
   if (found.size() > 1) {
-    return absl::InvalidArgumentError(absl::StrCat("'", dotted, "' could be '", PathText(found[0]),
-                                                   "' or '", PathText(found[1]),
-                                                   "'; use one of these"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("'", dotted, "' could be ", internal::QuotedPath(PathText(found[0])), " or ",
+                     internal::QuotedPath(PathText(found[1])), "; use one of these"));
   }
   if (!found.empty()) return found[0];
   std::vector<std::string> names;  // in the order of slots, so that the message is always the same
@@ -217,7 +218,7 @@ absl::Status Layout::ForEachPath(
       if (form == PathForm::kCanonical) {
         visit(place, loose_->table.text(slot));
       } else {
-        visit(place, PathOf(slot).Dotted());
+        visit(place, PathOf(slot).ToText(form));
       }
     }
     return absl::OkStatus();

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "leafstore/core/internal/quoted_path.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/store/internal/param_store_access.h"
 #include "leafstore/store/internal/spec_hash.h"
@@ -97,8 +98,8 @@ absl::Status AtPath(absl::string_view path, const absl::Status& status) {
 
 absl::Status NotInGroup(absl::string_view path) {
   return absl::NotFoundError(
-      absl::StrCat("no leaf at '", path,
-                   "' in this store: its layout has the path, but the leaf was split off into "
+      absl::StrCat("no leaf at ", internal::QuotedPath(path),
+                   " in this store: its layout has the path, but the leaf was split off into "
                    "another group, or erased"));
 }
 

@@ -123,6 +123,7 @@ CLI::App* NamedCommand(CLI::App* program) {
 // Returns the arguments that nothing expected, without the mark `--`.
 std::vector<std::string> Unused(const CLI::App& app, bool of_subcommands) {
   std::vector<std::string> unused = app.remaining(of_subcommands);
+  for (std::string& argument : unused) argument = UnmarkBrackets(argument);
   unused.erase(std::remove(unused.begin(), unused.end(), "--"), unused.end());
   return unused;
 }
@@ -154,11 +155,15 @@ int Main(int argc, char** argv) {
   program.footer(kProgramFooter);
   program.require_subcommand(1);
   for (const auto add : kCommands) add(&program, &run);
+  UnmarkValues(&program);
+  const std::vector<std::string> marked = MarkBrackets({argv, argv + argc});
+  std::vector<const char*> pointers;
+  for (const std::string& arg : marked) pointers.push_back(arg.c_str());
   // Exceeding the limit on file sizes is an error of the write, not the end of the program.
   std::signal(SIGXFSZ, SIG_IGN);
   GuardAgainstCrashes(/*exit_code=*/1);
   try {
-    program.parse(argc, argv);
+    program.parse(argc, pointers.data());
   } catch (const CLI::CallForHelp&) {
     const absl::Status status = CheckAllUsed(&program);
     return Report(status.ok() ? Print(HelpOf(program, *NamedCommand(&program))) : status);

@@ -14,21 +14,30 @@ namespace {
 
 // The form of a file, as the item's metadata records it.
 struct Origin {
-  bool canonical = false;
+  NameStyle names = NameStyle::kSplit;
   bool structure = false;
   bool metadata = false;
 };
 
+constexpr std::pair<const char*, NameStyle> kOriginNames[] = {{" dotted", NameStyle::kSplit},
+                                                              {" canonical", NameStyle::kCanonical},
+                                                              {" slash", NameStyle::kSlash}};
+
 std::string ToText(const Origin& origin) {
-  return absl::StrCat("1", origin.canonical ? " canonical" : " dotted",
-                      origin.structure ? " structure" : " plain",
+  const char* names = "";
+  for (const auto& [text, style] : kOriginNames) {
+    if (FormOf(style) == FormOf(origin.names)) names = text;
+  }
+  return absl::StrCat("1", names, origin.structure ? " structure" : " plain",
                       origin.metadata ? " metadata" : " none");
 }
 
 absl::StatusOr<Origin> ParseOrigin(absl::string_view text) {
-  for (uint32_t bits = 0; bits < 8; ++bits) {
-    const Origin origin = {(bits & 1) != 0, (bits & 2) != 0, (bits & 4) != 0};
-    if (ToText(origin) == text) return origin;
+  for (const auto& [word, names] : kOriginNames) {
+    for (uint32_t bits = 0; bits < 4; ++bits) {
+      const Origin origin = {names, (bits & 1) != 0, (bits & 2) != 0};
+      if (ToText(origin) == text) return origin;
+    }
   }
   return absl::DataLossError(absl::StrCat("metadata ", kSafetensorsOriginKey,
                                           ": expected text such as '", ToText({}), "', found ",
@@ -48,7 +57,7 @@ absl::StatusOr<ItemOptions> ItemOptionsFromSafetensors(const SafetensorsReader& 
   }
   // For a file with only a structure, that is all of its metadata.
   Origin origin;
-  origin.canonical = reader.name_style() == NameStyle::kCanonical;
+  origin.names = reader.name_style();
   origin.structure = reader.has_structure();
   origin.metadata = reader.metadata().has_value();
   options.metadata.emplace(key, ToText(origin));
@@ -71,7 +80,7 @@ absl::StatusOr<SafetensorsSaveOptions> SafetensorsOptionsFromItem(const ParamSto
   }
   if (origin.metadata || !metadata.empty()) options.metadata = std::move(metadata);
   options.grouping = std::move(item.grouping);
-  if (origin.canonical) options.names = NameStyle::kCanonical;
+  options.names = origin.names;
   if (origin.structure) {
     options.structure = StructureSave::kAlways;
   } else if (noted && !store.layout().has_def() && !options.grouping.has_value() &&

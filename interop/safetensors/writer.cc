@@ -52,9 +52,7 @@ absl::Status AddStructure(const ParamStore& store, SafetensorsSaveOptions* optio
   if (!options->metadata.has_value()) options->metadata.emplace();
   LEAFSTORE_ASSIGN_OR_RETURN(
       std::string text,
-      EncodeSafetensorsStructure(
-          {StoreSpec::Of(store, options->grouping),
-           options->names == NameStyle::kCanonical ? NameStyle::kCanonical : NameStyle::kSplit}));
+      EncodeSafetensorsStructure({StoreSpec::Of(store, options->grouping), options->names}));
   if (options->metadata->try_emplace(key, std::move(text)).second) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat("expected metadata without ", key,
                                                  ", under which the structure is saved, found it"));

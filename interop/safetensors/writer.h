@@ -78,7 +78,7 @@ struct SafetensorsSaveOptions {
   bool drop_static = false;
   // Named groups of the store's leaves, on its Layout. Saved with the structure.
   std::optional<Grouping> grouping = {};
-  // How paths become names: kCanonical, or any other for dotted forms.
+  // How paths become names (FormOf).
   NameStyle names = NameStyle::kSplit;
   // Replaces a set of this name, and another model of the directory that would be read instead (see
   // Places and Sets above). Remaining shards of a replaced set, and with a new set all shards of its

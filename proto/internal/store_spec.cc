@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "leafstore/core/internal/quoted_path.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/proto/internal/messages.h"
 #include "leafstore/proto/param_store.pb.h"
@@ -206,7 +207,8 @@ absl::StatusOr<DecodedLeaves> DecodeLeaves(const proto::Leaves& in, const Layout
       LEAFSTORE_RETURN_IF_ERROR(values.Next(&out.leaves));
     } else if (absl::Status status = tensors.Next(dtype, &out.leaves); !status.ok()) {
       return absl::DataLossError(absl::StrCat(
-          where, ", '", layout.PathForMessage(out.slots.SlotAt(place)), "': ", status.message()));
+          where, ", ", internal::QuotedPath(layout.PathForMessage(out.slots.SlotAt(place))), ": ",
+          status.message()));
     }
   }
   LEAFSTORE_RETURN_IF_ERROR(values.CheckUsed());
@@ -222,9 +224,9 @@ absl::Status CheckSpec(const Layout& layout, const SlotSet& slots, const LeafCol
                        const std::optional<Grouping>& grouping) {
   for (uint32_t place = 0; place < leaves.size(); ++place) {
     if (leaves.is_tensor(place) || leaves.value(place).IsValid()) continue;
-    return absl::InvalidArgumentError(absl::StrCat("'", layout.PathForMessage(slots.SlotAt(place)),
-                                                   "': expected a str in UTF-8, found ",
-                                                   leaves.value(place).ToString()));
+    return absl::InvalidArgumentError(
+        absl::StrCat(internal::QuotedPath(layout.PathForMessage(slots.SlotAt(place))),
+                     ": expected a str in UTF-8, found ", leaves.value(place).ToString()));
   }
   if (!grouping.has_value() || grouping->layout() == layout) return absl::OkStatus();
   return absl::InvalidArgumentError(

@@ -75,6 +75,10 @@ absl::StatusOr<GlobPattern::Segment> GlobPattern::ParseSegment(absl::string_view
   const size_t begin = *at;
   size_t& i = *at;
   Segment segment;
+  if (pattern.substr(i, 2) == "''" && (i + 2 == pattern.size() || pattern[i + 2] == '.')) {
+    i += 2;
+    return segment;
+  }
   for (; i < pattern.size() && pattern[i] != '.'; ++i) {
     const char c = pattern[i];
     LEAFSTORE_RETURN_IF_ERROR(CheckIsLiteral(pattern, i));
@@ -111,8 +115,8 @@ absl::StatusOr<GlobPattern> GlobPattern::Parse(absl::string_view pattern) {
     if (i == pattern.size()) return BadGlob(pattern, i, "expected a key, found the end");
     const size_t begin = i;
     LEAFSTORE_ASSIGN_OR_RETURN(Segment segment, ParseSegment(pattern, &i));
-    const bool any_depth = segment.empty();
-    if (any_depth && !segments.empty() && segments.back().empty()) continue;
+    const bool any_depth = segment.empty() && pattern[begin] == '*';
+    if (any_depth && !segments.empty() && glob.IsAnyDepth(segments.size() - 1)) continue;
     if (segments.size() == kMaxSegments) {
       return BadGlob(pattern, begin, absl::StrCat("expected at most ", kMaxSegments, " segments"));
     }

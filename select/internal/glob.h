@@ -83,7 +83,7 @@ class GlobPattern {
   std::vector<std::string> LiteralKeys() const;
 
  private:
-  // An element of a segment. A segment is a sequence of pieces, empty for `**`.
+  // An element of a segment. A segment is a sequence of pieces, empty for `**` and `''`.
   struct Piece {
     enum Kind : uint8_t { kCharacter, kAnyCharacter, kAnyText } kind;
     char character;

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
+#include "leafstore/core/internal/quoted_path.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/select/internal/filter_evaluator.h"
 #include "leafstore/select/internal/filter_expr.h"
@@ -48,7 +49,7 @@ std::string SomePaths(const Layout& layout, const SlotSet& slots) {
   constexpr uint32_t kShown = 10;
   std::vector<std::string> paths;
   for (uint32_t i = 0; i < std::min(slots.size(), kShown); ++i) {
-    paths.push_back(absl::StrCat("'", layout.PathForMessage(slots.SlotAt(i)), "'"));
+    paths.push_back(QuotedPath(layout.PathForMessage(slots.SlotAt(i))));
   }
   if (slots.size() > kShown) paths.push_back(absl::StrCat("and ", slots.size() - kShown, " more"));
   return absl::StrJoin(paths, ", ");
@@ -143,10 +144,10 @@ std::string EmptyGroupsText(const CompiledGroups& groups, const LeafSpecs& leave
     absl::StrAppend(&text, "\n  ", FilterText(groups, indices[i]));
     // A Callable may return another result than before; then the leaf may be in no filter's group.
     if (leaf != kNoSlot && groups.group_of_slot[leaf] < groups.filters.size()) {
-      absl::StrAppend(&text, " matches '", def.PathForMessage(def.node_of_leaf(leaf)),
-                      "', which belongs to ", FilterText(groups, groups.group_of_slot[leaf]));
+      absl::StrAppend(&text, " matches ", QuotedPath(def.PathForMessage(def.node_of_leaf(leaf))),
+                      ", which belongs to ", FilterText(groups, groups.group_of_slot[leaf]));
     } else if (node != kNoNode) {
-      absl::StrAppend(&text, " matches no leaf, only '", def.PathForMessage(node), "'");
+      absl::StrAppend(&text, " matches no leaf, only ", QuotedPath(def.PathForMessage(node)));
     } else {
       absl::StrAppend(&text, " matches nothing", SuggestGlob(globs, *FilterAccess::Expr(empty[i])));
     }

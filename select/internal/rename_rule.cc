@@ -17,6 +17,8 @@ namespace {
 
 using Wildcard = GlobPattern::Wildcard;
 
+// The text of an empty key, as in globs.
+constexpr absl::string_view kEmptyKey = "''";
 // The text of each kind of wildcard.
 constexpr absl::string_view kWildcards[] = {"?", "*", "*", "**"};
 static_assert(std::size(kWildcards) == static_cast<size_t>(Wildcard::kKeys) + 1);
@@ -72,6 +74,11 @@ class ReplacementParser {
   absl::Status ParseSegment() {
     const size_t begin = at_;
     rule_.segments.emplace_back();
+    if (text_.substr(at_, 2) == kEmptyKey && (at_ + 2 == text_.size() || text_[at_ + 2] == '.')) {
+      at_ += 2;
+      rule_.segments.back().emplace_back();  // an empty piece
+      return absl::OkStatus();
+    }
     for (; at_ < text_.size() && text_[at_] != '.'; ++at_) {
       LEAFSTORE_RETURN_IF_ERROR(ParsePiece());
     }
@@ -213,7 +220,8 @@ absl::StatusOr<std::string> CompiledRename::Rename(const PathToRename& old,
       if (take(part.size() + 2)) absl::StrAppend(&text, part);
     }
     if (full) break;
-    if (text.empty()) {
+    const bool is_empty_key = segment.size() == 1 && !segment[0].wildcard;
+    if (text.empty() && !is_empty_key) {
       return absl::InvalidArgumentError(
           absl::StrCat("key ", keys.size(), " of the new path would be empty"));
     }

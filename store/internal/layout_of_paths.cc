@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 
+#include "leafstore/core/internal/quoted_path.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/treedef/treedef_builder.h"
 
@@ -24,8 +25,9 @@ struct TrieNode {
 };
 
 absl::Status Conflict(const Path& a, const Path& b, absl::string_view why) {
-  return absl::InvalidArgumentError(absl::StrCat("paths that do not form a tree: '", a.ToString(),
-                                                 "' and '", b.ToString(), "': ", why));
+  return absl::InvalidArgumentError(
+      absl::StrCat("paths that do not form a tree: ", QuotedPath(a.ToString()), " and ",
+                   QuotedPath(b.ToString()), ": ", why));
 }
 
 size_t CommonKeys(const Path& a, const Path& b) {

@@ -266,7 +266,7 @@ TEST_F(RestoreTest, AmbiguousDottedForm_IsAnError) {
   const CheckpointReader reader = Saved(Store({{"['a']", 1}, {"['d']", 2}}));
   ParamStore store = Store({{".a.b", 0}, {".'a.b'", 0}});
   ExpectRefused(reader, {.renames = {{"a", "a.b"}}}, &store,
-                "ambiguous (1):\n  '['a']' could be '.a.b' or '.'a.b''");
+                "ambiguous (1):\n  ['a'] could be '.a.b' or .'a.b'");
 }
 
 TEST_F(RestoreTest, TwoLeavesForOne_AreNamed) {
@@ -275,7 +275,7 @@ TEST_F(RestoreTest, TwoLeavesForOne_AreNamed) {
   ExpectRefused(reader, {.renames = {{"*.w", "c"}}}, &store,
                 "'.a.w' (by rename 0) and '.b.w' (by rename 0) would both be '.c'");
   ExpectRefused(reader, {.renames = {{"a.w", "c"}, {"c", "c"}}}, &store,
-                "duplicate (1):\n  '.c' would be both '.a.w' and '['c']'");
+                "duplicate (1):\n  '.c' would be both '.a.w' and ['c']");
 }
 
 TEST_F(RestoreTest, Renames_InvalidOrUnused_AreErrors) {

@@ -97,7 +97,7 @@ TEST_F(WriterTest, InvalidItems_LeaveTheWriterUsable) {
       ParamStore::FromEntries({{Path().Item("s"), Value(std::string("\xff"))}}).value();
   EXPECT_THAT(writer.AddItem({"x", bad}),
               StatusIs(StatusCode::kInvalidArgument,
-                       AllOf(HasSubstr("item 'x': '['s']'"), HasSubstr("a str in UTF-8"))));
+                       AllOf(HasSubstr("item 'x': ['s']: "), HasSubstr("a str in UTF-8"))));
   ASSERT_THAT(writer.Finish(), IsOk());
   const CheckpointReader reader = CheckpointReader::Open(path_).value();
   EXPECT_THAT(reader.items(), ElementsAre("params"));

@@ -31,6 +31,12 @@ TEST(NamesTest, Split_MakesItemsAtDots) {
               ElementsAre("['layers']['0']['weight']", "['head']", "['a b'][\"'\"]"));
 }
 
+TEST(NamesTest, Slash_MakesItemsAtSlashes) {
+  EXPECT_THAT(TextsOf({"Transformer/block_0/w", "head", "a.b/0", "/", ""}, NameStyle::kSlash),
+              ElementsAre("['Transformer']['block_0']['w']", "['head']", "['a.b']['0']", "['']['']",
+                          "['']"));
+}
+
 TEST(NamesTest, Flat_MakesOneItem) {
   EXPECT_THAT(TextsOf({"layers.0.weight", ""}, NameStyle::kFlat),
               ElementsAre("['layers.0.weight']", "['']"));
@@ -63,8 +69,8 @@ TEST(NamesTest, Canonical_ParsesPaths) {
 }
 
 TEST(NamesTest, InvalidUtf8_IsAnError) {
-  for (const NameStyle style :
-       {NameStyle::kSplit, NameStyle::kLists, NameStyle::kFlat, NameStyle::kCanonical}) {
+  for (const NameStyle style : {NameStyle::kSplit, NameStyle::kLists, NameStyle::kFlat,
+                                NameStyle::kCanonical, NameStyle::kSlash}) {
     EXPECT_THAT(PathsOfNames({"a", "b\xff"}, style),
                 StatusIs(kInvalid, AllOf(HasSubstr("in UTF-8"), HasSubstr("b\\xff"))));
   }
@@ -77,12 +83,14 @@ TEST(NamesTest, TooManyKeys_AreAnError) {
   EXPECT_THAT(PathsOfNames({dots}, NameStyle::kLists),
               StatusIs(kExhausted, HasSubstr("use NameStyle::kFlat")));
   EXPECT_THAT(PathsOfNames({dots}, NameStyle::kFlat), IsOk());
+  EXPECT_THAT(PathsOfNames({std::string(size_t{1} << 24, '/')}, NameStyle::kSlash),
+              StatusIs(kExhausted, HasSubstr("slash-separated parts")));
 }
 
 // Returns random names of every kind.
 std::string RandomName(std::mt19937* random) {
   static constexpr absl::string_view kParts[] = {
-      ".", ".",  ".",  "..", "",  "0",    "1",    "10",  "007", "a", "weight", "a b",
+      ".", ".",  "/",  "..", "",  "0",    "1",    "10",  "007", "a", "weight", "a b",
       "'", "\"", "\\", "\n", "é", "漢字", "🙂", "[0]", "-1",  "*", "**",     "\x7f"};
   std::string name;
   for (uint32_t parts = (*random)() % 8; parts > 0; --parts) {
@@ -97,14 +105,15 @@ TEST(NamesTest, Names_RoundTripExactly) {
   SCOPED_TRACE(seed);
   std::mt19937 random(seed);
   for (int round = 0; round < 500; ++round) {
-    std::set<std::string> names = {"", ".", "..", ".a", "a.", "a..b"};
+    std::set<std::string> names = {"", ".", "..", ".a", "a.", "a..b", "/", "a/", "a//b"};
     for (int i = 0; i < 20; ++i) names.insert(RandomName(&random));
     const std::vector<absl::string_view> views(names.begin(), names.end());
-    for (const NameStyle style : {NameStyle::kSplit, NameStyle::kLists, NameStyle::kFlat}) {
+    for (const NameStyle style :
+         {NameStyle::kSplit, NameStyle::kLists, NameStyle::kFlat, NameStyle::kSlash}) {
       const std::vector<Path> paths = PathsOfNames(views, style).value();
       std::set<Path> different;
       for (size_t i = 0; i < paths.size(); ++i) {
-        ASSERT_EQ(paths[i].Dotted(), views[i]) << NameStyleName(style);
+        ASSERT_EQ(paths[i].ToText(FormOf(style)), views[i]) << NameStyleName(style);
         different.insert(paths[i]);
       }
       ASSERT_EQ(different.size(), names.size()) << "two names became one path";
@@ -129,6 +138,7 @@ TEST(NamesTest, NamesOf_AreDottedOrCanonical) {
                                .value();
   EXPECT_THAT(NamesOf(store, NameStyle::kSplit).value(), ElementsAre("layers.0.w", "n"));
   EXPECT_THAT(NamesOf(store, NameStyle::kFlat).value(), ElementsAre("layers.0.w", "n"));
+  EXPECT_THAT(NamesOf(store, NameStyle::kSlash).value(), ElementsAre("layers/0/w", "n"));
   EXPECT_THAT(NamesOf(store, NameStyle::kCanonical).value(), ElementsAre(".layers[0]['w']", ".n"));
 }
 
@@ -138,7 +148,7 @@ TEST(NamesTest, DuplicateNames_NameBothPaths) {
                                {Path().Item("a.b"), Tensor::Scalar<float>(2)}})
           .value();
   EXPECT_THAT(NamesOf(store, NameStyle::kSplit),
-              StatusIs(kInvalid, AllOf(HasSubstr("'['a']['b']'"), HasSubstr("'['a.b']'"),
+              StatusIs(kInvalid, AllOf(HasSubstr("found ['a']['b'] and ['a.b'],"),
                                        HasSubstr("use canonical names"))));
   EXPECT_THAT(NamesOf(store, NameStyle::kCanonical), IsOk());
 }
@@ -148,6 +158,7 @@ TEST(NamesTest, NameStyles_HaveNames) {
   EXPECT_EQ(NameStyleName(NameStyle::kLists), "lists");
   EXPECT_EQ(NameStyleName(NameStyle::kFlat), "flat");
   EXPECT_EQ(NameStyleName(NameStyle::kCanonical), "canonical");
+  EXPECT_EQ(NameStyleName(NameStyle::kSlash), "slash");
 }
 
 }  // namespace

@@ -96,10 +96,9 @@ TEST_P(SafetensorsModeTest, LoadInto_ReplacesTheLeavesOfAModel) {
         .value();
   };
   ParamStore store = model({2, 3});
-  EXPECT_THAT(
-      reader.LoadInto(&store),
-      StatusIs(kInvalid, AllOf(StartsWith(path + ": the leaves do not fit the store:\n"),
-                               HasSubstr("unexpected (1):\n  '['layers']['0']['weight']'"))));
+  EXPECT_THAT(reader.LoadInto(&store),
+              StatusIs(kInvalid, AllOf(StartsWith(path + ": the leaves do not fit the store:\n"),
+                                       HasSubstr("unexpected (1):\n  ['layers']['0']['weight']"))));
   const RestoreReport report =
       reader.LoadInto(&store, {.filter = IsTensor(), .by = AlignBy::kDotted}).value();
   EXPECT_EQ(report.restored, 1u);

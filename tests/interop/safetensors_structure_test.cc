@@ -57,11 +57,34 @@ TEST(SafetensorsStructureTest, PathsThatNamesDoNotDetermine_RoundTrip) {
       ParamStore::FromEntries({{Path().Attribute("a").Index(0), PatternTensor(DType::kF32, {2})},
                                {Path().Attribute("n"), Value(3)}})
           .value();
-  for (const NameStyle style : {NameStyle::kSplit, NameStyle::kCanonical}) {
+  const std::pair<NameStyle, const char*> styles[] = {
+      {NameStyle::kSplit, "a.0"}, {NameStyle::kCanonical, ".a[0]"}, {NameStyle::kSlash, "a/0"}};
+  for (const auto& [style, name] : styles) {
     ASSERT_THAT(SaveSafetensors(dir.File("x"), store, {.names = style}), IsOk());
     const SafetensorsReader reader = SafetensorsReader::Open(dir.File("x")).value();
     EXPECT_EQ(EntriesOf(reader.Load().value()), EntriesOf(store));
-    EXPECT_EQ(reader.name(0), style == NameStyle::kSplit ? "a.0" : ".a[0]");
+    EXPECT_EQ(reader.name(0), name);
+    EXPECT_EQ(reader.name_style(), style);
+  }
+}
+
+TEST(SafetensorsStructureTest, NamesWithSlashes_KeepTheirFormThroughACheckpoint) {
+  const TempDir dir;
+  const ParamStore store =
+      ParamStore::FromEntries({{Path().Item("a").Item("b.c"), PatternTensor(DType::kF32, {2})}})
+          .value();
+  for (const StructureSave structure : {StructureSave::kNever, StructureSave::kAuto}) {
+    ASSERT_THAT(
+        SaveSafetensors(dir.File("x"), store, {.structure = structure, .names = NameStyle::kSlash}),
+        IsOk());
+    const SafetensorsReader reader =
+        SafetensorsReader::Open(dir.File("x"), {.names = NameStyle::kSlash}).value();
+    EXPECT_EQ(reader.has_structure(), structure == StructureSave::kAuto);
+    EXPECT_EQ(EntriesOf(reader.Load().value()), EntriesOf(store));
+    const SafetensorsSaveOptions options =
+        SafetensorsOptionsFromItem(store, ItemOptionsFromSafetensors(reader).value()).value();
+    ASSERT_THAT(SaveSafetensors(dir.File("y"), store, options), IsOk());
+    EXPECT_EQ(ReadFile(dir.File("y")), ReadFile(dir.File("x")));
   }
 }
 
@@ -137,8 +160,8 @@ TEST(SafetensorsStructureTest, DamagedStructure_IsAnErrorAndMayBeIgnored) {
     EXPECT_EQ(ignoring.size(), 3u);
     EXPECT_EQ(ignoring.metadata()->size(), 1u);
   }
-  EXPECT_THAT(OpenChanged(dir, store, [](std::string* text) { (*text)[0] = '2'; }),
-              StatusIs(kUnknown, HasSubstr("its version is 2")));
+  EXPECT_THAT(OpenChanged(dir, store, [](std::string* text) { (*text)[0] = '3'; }),
+              StatusIs(kUnknown, HasSubstr("its version is 3")));
 }
 
 TEST(SafetensorsStructureTest, Structure_IsCheckedAgainstTheTensors) {

@@ -285,5 +285,26 @@ TEST(DiffTest, OpenBorrow_IsAnError) {
   EXPECT_THAT(DiffStores(NumbersAndText(), open), is_open);
 }
 
+TEST(DiffTest, AcrossDTypes_ElementsAreComparedAsDoubles) {
+  const Leaf a = Tensor::From<float>({3}, {1, 2, 3.5}).value();
+  const Leaf same = Tensor::From<double>({3}, {1, 2, 3.5}).value();
+  const Leaf other = Tensor::From<double>({3}, {1, 2, 4}).value();
+  const Leaf integers = Tensor::From<int64_t>({3}, {1, 2, 3}).value();
+  EXPECT_EQ(DiffLeaves(a, same)->what, LeafDiff::What::kDType);
+  const DiffOptions across = {.across_dtypes = true};
+  EXPECT_FALSE(DiffLeaves(a, same, across).has_value());
+  const LeafDiff diff = DiffLeaves(a, other, across).value();
+  EXPECT_EQ(diff.what, LeafDiff::What::kNumbers);
+  EXPECT_EQ(diff.differing, 1);
+  EXPECT_EQ(diff.a, "f32[3]");
+  EXPECT_EQ(diff.b, "f64[3]");
+  EXPECT_EQ(DiffLeaves(a, integers, across)->max_abs, 0.5);
+  EXPECT_FALSE(DiffLeaves(a, integers, {.atol = 0.5, .across_dtypes = true}).has_value());
+  // A shape still differs, and a complex number has no counterpart.
+  EXPECT_EQ(DiffLeaves(a, Tensor::Scalar(1.0), across)->what, LeafDiff::What::kShape);
+  const Leaf complex = Tensor::Zeros(DType::kC64, {3}).value();
+  EXPECT_EQ(DiffLeaves(a, complex, across)->what, LeafDiff::What::kDType);
+}
+
 }  // namespace
 }  // namespace leafstore

@@ -18,6 +18,7 @@
 #include "leafstore/select/grouping.h"
 #include "leafstore/tools/report/report_item.h"
 
+#include "tests/interop/safetensors_attacks.h"
 #include "tests/report/sample_reports.h"
 
 namespace leafstore {
@@ -241,6 +242,19 @@ TEST_F(ReportDataTest, Text_IsAsciiAndEscaped) {
   EXPECT_THAT(keys, testing::Contains("<img src=x onerror=alert(1)>"));
   EXPECT_THAT(keys, testing::Contains(HasSubstr("\\u202efdp.exe")));
   EXPECT_THAT(keys, testing::Contains("\xd7\xa9\xd7\x9c\xd7\x95\xd7\x9d"));
+}
+
+TEST_F(ReportDataTest, NotesOfTheFile_AreIncluded) {
+  const std::string file = dir_.File("odd.safetensors");
+  WriteFile(file, SafetensorsFileOf(
+                      "{" + BytesEntry("w", 0, 4) +
+                          R"(,"q":{"dtype":"NF4","shape":[4],"data_offsets":[4,6]}})" + "\n",
+                      6));
+  const json notes = ReportJsonOf({file})["notes"];
+  ASSERT_EQ(notes.size(), 2u);
+  EXPECT_THAT(notes[0].get<std::string>(), HasSubstr("odd.safetensors: header: expected '}'"));
+  EXPECT_THAT(notes[1].get<std::string>(),
+              HasSubstr("1 leaf is not readable and not shown, such as 'q'"));
 }
 
 TEST(CompareLeavesTest, EachKindOfDifference_IsReported) {

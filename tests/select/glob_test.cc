@@ -338,5 +338,21 @@ TEST(GlobTest, RandomPatterns_AgreeWithANaiveMatcher) {
   EXPECT_GT(matches, 3000);
 }
 
+TEST(GlobTest, TwoQuotes_MatchTheEmptyKey) {
+  const auto matches = [](const char* glob, const Path& path) {
+    return internal::GlobPattern::Parse(glob)->Matches(path);
+  };
+  const Path path = Path().Item("a").Item("").Item("b");
+  EXPECT_TRUE(matches("a.''.b", path));
+  EXPECT_TRUE(matches("**.''.**", path));
+  EXPECT_TRUE(matches("''", Path().Item("")));
+  EXPECT_FALSE(matches("''", Path()));
+  EXPECT_FALSE(matches("''", Path().Item("x")));
+  EXPECT_FALSE(matches("a.''", path));
+  // With a backslash, and beside other characters, they are quotes.
+  EXPECT_TRUE(matches("\\'\\'", Path().Item("''")));
+  EXPECT_TRUE(matches("x''", Path().Item("x''")));
+}
+
 }  // namespace
 }  // namespace leafstore

@@ -19,6 +19,7 @@
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 
+#include "leafstore/core/internal/quoted_path.h"
 #include "leafstore/select/groups.h"
 #include "leafstore/select/partition.h"
 #include "leafstore/store/flatten.h"
@@ -213,7 +214,7 @@ void ExpectMergeFails(const Case& c, std::vector<ParamStore> groups, Texts FitRe
   EXPECT_THAT(given, StatusIs(absl::StatusCode::kInvalidArgument,
                               HasSubstr(title + " (" + std::to_string(paths.size()) + "):")));
   for (const std::string& path : paths) {
-    EXPECT_THAT(std::string(given.message()), HasSubstr("'" + path + "'"));
+    EXPECT_THAT(std::string(given.message()), HasSubstr("\n  " + internal::QuotedPath(path)));
   }
 }
 

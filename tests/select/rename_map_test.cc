@@ -373,5 +373,15 @@ TEST(RenameMapTest, RandomRules_AgreeWithANaiveRenamer) {
   EXPECT_GT(taken, 1000);
 }
 
+TEST(RenameMapTest, TwoQuotes_AreTheEmptyKey) {
+  const auto renamed = [](const RenameRule& rule, const Path& path) {
+    const ParamStore store = ParamStore::FromEntries({{path, Tensor::Scalar(1.0f)}}).value();
+    return RenameMap::Create({rule})->Apply(store).value()[0].to;
+  };
+  EXPECT_EQ(renamed({"''", "w"}, Path().Item("")), "['w']");
+  EXPECT_EQ(renamed({"a.*", "a.''.*"}, Path().Item("a").Item("b")), "['a']['']['b']");
+  EXPECT_EQ(renamed({"a", "''"}, Path().Item("a")), "['']");
+}
+
 }  // namespace
 }  // namespace leafstore

@@ -40,7 +40,7 @@ TEST(FitReportTest, ToStatus_NamesEveryField) {
                        "  '.a'\n"
                        "  '.b' would be both '.b' and '.c'\n"
                        "ambiguous (1):\n"
-                       "  '['x.y']' could be '.x.y' or '.'x.y''\n"
+                       "  ['x.y'] could be '.x.y' or .'x.y'\n"
                        "dtype mismatch (1):\n"
                        "  '.d': expected f32[2], found static int\n"
                        "shape mismatch (1):\n"

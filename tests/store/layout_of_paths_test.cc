@@ -69,8 +69,8 @@ TEST(TreeDefOfPathsTest, PathBelowALeaf_IsAnError) {
 
 TEST(TreeDefOfPathsTest, MixedKeysInOneContainer_AreAnError) {
   EXPECT_THAT(DefAt({".x.a", ".x['b']"}),
-              StatusIs(kInvalid, AllOf(HasSubstr("'.x.a' and '.x['b']'"), HasSubstr("kind"))));
-  EXPECT_THAT(DefAt({"['a']", "[0]"}), StatusIs(kInvalid, HasSubstr("'['a']' and '[0]'")));
+              StatusIs(kInvalid, AllOf(HasSubstr("'.x.a' and .x['b']: "), HasSubstr("kind"))));
+  EXPECT_THAT(DefAt({"['a']", "[0]"}), StatusIs(kInvalid, HasSubstr("['a'] and '[0]'")));
   EXPECT_THAT(DefAt({".a", "[0]"}), StatusIs(kInvalid, HasSubstr("'.a' and '[0]'")));
 }
 

@@ -136,7 +136,7 @@ TEST(MergeTest, OtherLayouts_MatchByDottedFormOnRequest) {
   groups[2] = StoreAt({{"['activation']", Value("relu")}, {"['steps']", Value(3)}});
   const Layout layout = SampleParams().layout();
   EXPECT_THAT(MergeGroups(layout, PointersTo(groups)),
-              StatusIs(kInvalid, HasSubstr("unexpected (2):\n  '['activation']'\n")));
+              StatusIs(kInvalid, HasSubstr("unexpected (2):\n  ['activation']\n")));
   const ParamStore merged =
       MergeGroups(layout, PointersTo(groups), {.by = AlignBy::kDotted}).value();
   EXPECT_EQ(*merged.Find(".activation"), Leaf(Value("relu")));

@@ -223,8 +223,8 @@ TEST(UpdateByDottedTest, Mismatches_AreAllReported) {
       StatusIs(kInvalid, AllOf(HasSubstr("unexpected (2):\n  'head.bais'; did you mean head.bias?\n"
                                          "  'other'\n"),
                                HasSubstr("duplicate (1):\n  '.head.weight' would be both "
-                                         "'['head']['weight']' and '['head.weight']'\n"),
-                               HasSubstr("'['steps']': expected static int, found static str"))));
+                                         "['head']['weight'] and ['head.weight']\n"),
+                               HasSubstr("  ['steps']: expected static int, found static str"))));
   EXPECT_EQ(StoreState(store), before);
 }
 
@@ -232,7 +232,7 @@ TEST(UpdateByDottedTest, AmbiguousDottedForm_IsAnError) {
   ParamStore store = StoreAt({{".a.b", Value(1)}, {"['a.b']", Value(2)}});
   EXPECT_THAT(
       Update(&store, StoreAt({{"['a']['b']", Value(3)}}), {.by = AlignBy::kDotted}),
-      StatusIs(kInvalid, HasSubstr("ambiguous (1):\n  '['a']['b']' could be '.a.b' or '['a.b']'")));
+      StatusIs(kInvalid, HasSubstr("ambiguous (1):\n  ['a']['b'] could be '.a.b' or ['a.b']")));
 }
 
 }  // namespace

@@ -179,11 +179,33 @@ TEST(ArrayTextTest, AllDigits_ReadBack) {
 }
 
 TEST(ArrayTextTest, Json_HasNestedLists) {
-  EXPECT_EQ(JsonOf(Of<float>({2, 2}, {1, 0.1f, -3, 0})), "[[1e+00,1e-01],[-3e+00,0.0]]");
+  EXPECT_EQ(JsonOf(Of<float>({2, 2}, {1, 0.1f, -3, 0})), "[[1.0,0.1],[-3.0,0.0]]");
   EXPECT_EQ(JsonOf(Of<bool>({2}, {true, false})), "[true,false]");
   EXPECT_EQ(JsonOf(Of<float>({1}, {std::numeric_limits<float>::infinity()})), "[null]");
-  EXPECT_EQ(JsonOf(Of<std::complex<float>>({1}, {{1, 2}})), "[[1e+00,2e+00]]");
+  EXPECT_EQ(JsonOf(Of<std::complex<float>>({1}, {{1, 2}})), "[[1.0,2.0]]");
   EXPECT_EQ(JsonOf(Tensor::Scalar(uint64_t{1} << 63)), "9223372036854775808");
+}
+
+TEST(ArrayTextTest, JsonNumbers_HaveTheFormOfPython) {
+  const std::pair<double, const char*> cases[] = {{1, "1.0"},
+                                                  {-0.0, "-0.0"},
+                                                  {0.1, "0.1"},
+                                                  {-12.5, "-12.5"},
+                                                  {1e-4, "0.0001"},
+                                                  {0.00012345, "0.00012345"},
+                                                  {1e-5, "1e-05"},
+                                                  {100, "100.0"},
+                                                  {123456.75, "123456.75"},
+                                                  {1e15, "1000000000000000.0"},
+                                                  {1e16, "1e+16"},
+                                                  {123456789012345680.0, "1.2345678901234568e+17"},
+                                                  {9007199254740993.0, "9007199254740992.0"},
+                                                  {1e22, "1e+22"},
+                                                  {1e100, "1e+100"},
+                                                  {5e-324, "5e-324"}};
+  for (const auto& [number, text] : cases) EXPECT_EQ(JsonOf(Tensor::Scalar(number)), text);
+  EXPECT_EQ(JsonOf(Tensor::Scalar(0.1f)), "0.1");
+  EXPECT_EQ(JsonOf(Tensor::Scalar(16777216.0f)), "16777216.0");
 }
 
 }  // namespace

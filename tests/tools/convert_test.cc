@@ -2,6 +2,8 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cmath>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -160,12 +162,14 @@ TEST_F(ConvertTest, SymbolicLink_StaysAndItsFileIsReplaced) {
   EXPECT_THAT(Error({"convert", File("a.leaf"), File("link.leaf")}, 1),
               HasSubstr("link.leaf: it already exists"));
   EXPECT_EQ(ReadFile(File("real/b.leaf")), "old");
-  Out({"convert", File("a.leaf"), File("link.leaf"), "--force"});
+  EXPECT_THAT(RunLeafstore({"convert", File("a.leaf"), File("link.leaf"), "--force"}).err,
+              HasSubstr("it is a symbolic link"));
   EXPECT_TRUE(std::filesystem::is_symlink(File("link.leaf")));
   EXPECT_EQ(ReadFile(File("real/b.leaf")), ReadFile(File("a.leaf")));
   // The target of a dead link is created.
   std::filesystem::remove(File("real/b.leaf"));
-  Out({"convert", File("a.leaf"), File("link.leaf"), "--force"});
+  EXPECT_THAT(RunLeafstore({"convert", File("a.leaf"), File("link.leaf"), "--force"}).err,
+              HasSubstr("it is a symbolic link"));
   EXPECT_EQ(ReadFile(File("real/b.leaf")), ReadFile(File("a.leaf")));
   EXPECT_EQ(Files(), "a.leaf link.leaf real ");
 }
@@ -206,6 +210,69 @@ TEST_F(ConvertTest, Json_ListsTheFiles) {
   const auto json = Json({"convert", File("a.leaf"), File("b.leaf")});
   EXPECT_EQ(json["files"][0]["file"], File("b.leaf"));
   EXPECT_EQ(json["files"][0]["bytes"], ReadFile(File("b.leaf")).size());
+}
+
+TEST_F(ConvertTest, DType_ConvertsFloatingLeavesAndCountsLosses) {
+  const float small = std::ldexp(1.0f, -20);
+  Save(File("a.leaf"),
+       ParamStore::FromEntries(
+           {{Path().Item("w"), Tensor::From<float>({5}, {1, 0.1f, 1e6f, 1e-10f, small}).value()},
+            {Path().Item("norm"), Tensor::From<double>({1}, {0.5}).value()},
+            {Path().Item("step"), Tensor::Scalar<int64_t>(7)},
+            {Path().Item("name"), Value("x")}})
+           .value());
+  const Ran ran = RunLeafstore(
+      {"convert", File("a.leaf"), File("b.leaf"), "--dtype", "norm=f32", "--dtype", "f16"});
+  EXPECT_EQ(ran.exit_code, 0);
+  EXPECT_THAT(ran.out, AllOf(HasSubstr("\n  f32: 1 leaf, 1 element: all exact\n"),
+                             HasSubstr("\n  f16: 1 leaf, 5 elements: 1 overflowed to infinity, 1 "
+                                       "became zero, 1 rounded\n")));
+  EXPECT_EQ(ran.err,
+            "leafstore: warning: 1 element too large for f16 became infinite; the first is in w\n");
+  EXPECT_THAT(Out({"inspect", File("b.leaf")}),
+              AllOf(HasSubstr("norm  f32 "), HasSubstr("step  i64 "), HasSubstr("w     f16 ")));
+  const Ran json =
+      RunLeafstore({"convert", File("a.leaf"), File("c.leaf"), "--dtype", "w=bf16", "--json"});
+  EXPECT_EQ(nlohmann::json::parse(json.out)["conversions"].dump(),
+            R"([{"dtype":"bf16","elements":5,"leaves":1,"overflowed":0,"rounded":3,)"
+            R"("to_subnormal":0,"to_zero":0}])");
+  const auto convert = [this](const char* dtype) {
+    return Error({"convert", File("a.leaf"), File("d.leaf"), "--dtype", dtype}, 2);
+  };
+  EXPECT_THAT(convert("i8"), HasSubstr("expected f64, f32, f16 or bf16, found i8"));
+  EXPECT_THAT(convert("bf17"), HasSubstr("--dtype 'bf17': "));
+  EXPECT_THAT(convert("v=bf16"), HasSubstr("--dtype 'v' matches no leaf"));
+}
+
+TEST_F(ConvertTest, Mkdirs_MakesTheDirectory) {
+  Save(File("a.leaf"), ManyLeaves(1));
+  const std::string out = File("x/y/b.leaf");
+  EXPECT_THAT(Error({"convert", File("a.leaf"), out}, 1),
+              HasSubstr("expected the directory " + File("x/y") + ", found none; --mkdirs"));
+  EXPECT_EQ(Files(), "a.leaf ");
+  Out({"convert", File("a.leaf"), out, "--mkdirs"});
+  Out({"diff", File("a.leaf"), out});
+}
+
+TEST_F(ConvertTest, ForceThroughALink_SaysWhatIsWritten) {
+  Save(File("a.leaf"), ManyLeaves(1));
+  WriteFile(File("real.leaf"), "old");
+  std::filesystem::create_symlink("real.leaf", File("link.leaf"));
+  const Ran ran = RunLeafstore({"convert", File("a.leaf"), File("link.leaf"), "--force"});
+  EXPECT_EQ(ran.exit_code, 0);
+  EXPECT_EQ(ran.err, "leafstore: " + File("link.leaf") +
+                         ": note: it is a symbolic link; the file that was written is " +
+                         std::filesystem::canonical(File("real.leaf")).string() + "\n");
+}
+
+TEST_F(ConvertTest, ReadingOptions_AreThoseOfTheLibrary) {
+  const std::string file = Plain("a.safetensors", std::nullopt);
+  Out({"convert", file, File("b.leaf"), "--read"});
+  EXPECT_EQ(Out({"cat", File("b.leaf"), "--read"}), Out({"cat", file, "--read"}));
+  EXPECT_THAT(Error({"inspect", file, "--max-header", "16"}, 1), HasSubstr("at most 16 bytes"));
+  Out({"inspect", file, "--max-header", "1k"});
+  EXPECT_THAT(Error({"inspect", file, "--max-header", "x"}, 2),
+              HasSubstr("--max-header: expected a number of bytes"));
 }
 
 }  // namespace

@@ -235,5 +235,45 @@ TEST_F(DiffTest, Json_ListsTheDifferences) {
   EXPECT_EQ(leaf["max_rel"], 0.5);
 }
 
+TEST_F(DiffTest, Rename_ComparesAcrossAPrefix) {
+  const std::string a = Saved("a.leaf", {{Path().Item("model").Item("w"), F({1, 2})},
+                                         {Path().Item("model").Item("v"), F({3})}});
+  const std::string b = Saved("b.leaf", {{P("w"), F({1, 2})}, {P("v"), F({4})}});
+  EXPECT_THAT(Out({"diff", a, b}, 1), HasSubstr("2 only in A, 2 only in B"));
+  EXPECT_EQ(Out({"diff", a, b, "--rename", "model.**=**"}, 1),
+            "params: 1 leaf differs, 1 is the same\n"
+            "  ~ model.v: 1 of 1 element differs, first at [0]; by at most 1, relatively 0.25\n");
+  EXPECT_EQ(Out({"diff", a, b, "--rename", "model.**=**", "--atol", "1"}), "");
+  WriteFile(File("rules"), "# comment\n\nmodel.w=w\r\nmodel.v=v\n");
+  EXPECT_EQ(Out({"diff", a, b, "--rules", File("rules"), "--ignore", "**.v"}, 0), "");
+  EXPECT_THAT(Error({"diff", a, b, "--rename", "modle.**=**"}, 2),
+              HasSubstr("did you mean model?"));
+  EXPECT_THAT(Error({"diff", a, b, "--rename", "model"}, 2),
+              HasSubstr("'model': expected PATTERN=TEMPLATE, found no '='"));
+}
+
+TEST_F(DiffTest, Tolerance_ComparesAcrossDTypes) {
+  const std::string a = Saved("a.leaf", {{P("w"), F({1, 2, 100})}, {P("x"), F({1})}});
+  const std::string b =
+      Saved("b.leaf", {{P("w"), Tensor::From<double>({3}, {1, 2, 101}).value()}, {P("x"), F({1})}});
+  EXPECT_EQ(Out({"diff", a, b}, 1),
+            "params: 1 leaf differs, 1 is the same\n  ~ w: f32[3] and f64[3]\n");
+  EXPECT_EQ(Out({"diff", a, b, "--rtol", "0"}, 1),
+            "params: 1 leaf differs, 1 is the same\n"
+            "  ~ w: f32[3] and f64[3]: 1 of 3 elements differ, first at [2]; by at most 1, "
+            "relatively 0.009901\n");
+  const Ran ran = RunLeafstore({"diff", a, b, "--rtol", "0.01"});
+  EXPECT_EQ(ran.exit_code, 0);
+  EXPECT_EQ(ran.out, "");
+  EXPECT_EQ(ran.err,
+            "leafstore: params: note: 1 leaf has another dtype, and equal elements: w (f32[3] and "
+            "f64[3])\n");
+  const nlohmann::json item = Json({"diff", a, b, "--rtol", "0.01"})["items"][0];
+  EXPECT_EQ(item["same"], true);
+  EXPECT_EQ(item["same_leaves"], 2);
+  EXPECT_EQ(item["other_dtypes"].dump(),
+            R"([{"a":"f32[3]","b":"f64[3]","dotted":"w","path":"['w']"}])");
+}
+
 }  // namespace
 }  // namespace leafstore

@@ -82,5 +82,38 @@ TEST_F(RenameTest, Json_HasBothNames) {
   EXPECT_EQ(json["items"][0]["renamed"][0]["rule"], "layers.0.w0");
 }
 
+TEST_F(RenameTest, NamesWithEqualsSigns_AreQuotedByABackslash) {
+  Save(File("a.leaf"),
+       ParamStore::FromEntries({{Path().Item("a=1,b").Item("w"), Tensor::Scalar<float>(1)}})
+           .value());
+  EXPECT_THAT(Out({"rename", File("a.leaf"), "a\\=1,b.w=c=2,d.w"}),
+              ContainsRegex("a=1,b.w  ->  c=2,d.w"));
+  EXPECT_THAT(Error({"rename", File("a.leaf"), "a\\=1"}, 2),
+              HasSubstr("found no '=' without a backslash before it"));
+}
+
+TEST_F(RenameTest, RulesOfAFile_AreUsed) {
+  Save(File("a.leaf"), ManyLeaves(2));
+  WriteFile(File("rules"), "# old=new\n\nlayers.0.w0=a\r\nlayers.0.w1=b\n");
+  EXPECT_THAT(Out({"rename", File("a.leaf"), "--rules", File("rules")}),
+              AllOf(ContainsRegex("w0  ->  a"), ContainsRegex("w1  ->  b")));
+  WriteFile(File("rules"), "layers.0.w0=a\nx\n");
+  EXPECT_THAT(Error({"rename", File("a.leaf"), "--rules", File("rules")}, 2),
+              HasSubstr("rules, line 2: 'x': expected PATTERN=TEMPLATE"));
+  EXPECT_THAT(Error({"rename", File("a.leaf")}, 2), HasSubstr("expected a RULE, or --rules FILE"));
+}
+
+TEST_F(RenameTest, EmptyName_CanBeNamed) {
+  Save(File("a.leaf"), ParamStore::FromEntries({{Path().Item(""), Tensor::Scalar<float>(3)},
+                                                {Path().Item("b"), Tensor::Scalar<float>(4)}})
+                           .value());
+  EXPECT_EQ(Out({"cat", File("a.leaf"), "''"}), "3.\n");
+  EXPECT_THAT(Error({"cat", File("a.leaf"), ""}, 2), HasSubstr("the empty name is \"''\""));
+  Out({"rename", File("a.leaf"), "''=w", "b=''", "--write", File("b.leaf")});
+  EXPECT_EQ(Out({"cat", File("b.leaf"), "w", "''", "--json"}).find("\"dotted\":\"\"") !=
+                std::string::npos,
+            true);
+}
+
 }  // namespace
 }  // namespace leafstore

@@ -141,7 +141,7 @@ TEST_F(SourceTest, Names_ChooseHowSafetensorsNamesBecomePaths) {
   EXPECT_THAT(Out({"tree", file, "--names", "split"}), testing::ContainsRegex("layers +dict of 2"));
   EXPECT_THAT(Out({"tree", file, "--names", "flat"}), HasSubstr("layers.1.weight"));
   EXPECT_THAT(Error({"tree", file, "--names", "dots"}, 2),
-              HasSubstr("--names: expected split, lists, flat or canonical, found 'dots'"));
+              HasSubstr("--names: expected split, lists, flat, canonical or slash, found 'dots'"));
 }
 
 }  // namespace

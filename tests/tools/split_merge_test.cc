@@ -188,7 +188,7 @@ TEST_F(SplitMergeTest, FileNames_AreChecked) {
               HasSubstr("without a slash"));
   EXPECT_THAT(
       Error({"split", File("a.leaf"), "--group", "b=all", "--out", File("none/{}.leaf")}, 1),
-      AllOf(HasSubstr("none/b.leaf"), HasSubstr("No such file")));
+      AllOf(HasSubstr("none/b.leaf"), HasSubstr("--mkdirs")));
   EXPECT_THAT(Error({"merge", File("a.leaf"), "--item", "parms", "--out", File("b.leaf")}, 2),
               HasSubstr("none of the files has an item 'parms'"));
 }
@@ -198,6 +198,23 @@ TEST_F(SplitMergeTest, Json_ListsTheFiles) {
   const auto json = Json(Split("a.leaf", "{}.leaf"));
   EXPECT_EQ(json["files"].size(), 3u);
   EXPECT_EQ(json["files"][0]["file"], File("bias.leaf"));
+}
+
+TEST_F(SplitMergeTest, APartOfASet_IsNotMergedAsTheWhole) {
+  Save(File("m.leaf"), ManyLeaves(6));
+  Out({"convert", File("m.leaf"), File("m.safetensors"), "--shard-size", "32", "--structure",
+       "never"});
+  const std::vector<std::string> some = {"merge", File("m-00001-of-00003.safetensors"),
+                                         File("m-00003-of-00003.safetensors"), "--out",
+                                         File("b.leaf")};
+  EXPECT_THAT(Error(some, 2), AllOf(HasSubstr("expected all 3 shards of a set, found 2"),
+                                    HasSubstr("missing: 2 of 3"), HasSubstr("--one-shard")));
+  EXPECT_FALSE(std::filesystem::exists(File("b.leaf")));
+  std::vector<std::string> anyway = some;
+  anyway.push_back("--one-shard");
+  Out(anyway);
+  Out({"merge", File("m-00001-of-00003.safetensors"), File("m-00002-of-00003.safetensors"),
+       File("m-00003-of-00003.safetensors"), "--out", File("c.leaf")});
 }
 
 }  // namespace

@@ -91,5 +91,21 @@ TEST_F(VerifyTest, Json_HasEachFile) {
   EXPECT_THAT(json["files"][1]["error"].get<std::string>(), HasSubstr("expected checksum"));
 }
 
+TEST_F(VerifyTest, ShardsOfOneSet_AreVerifiedOnce) {
+  Save(File("m.leaf"), ManyLeaves(4));
+  Out({"convert", File("m.leaf"), File("m.safetensors"), "--shard-size", "32"});
+  const std::string first = File("m-00001-of-00002.safetensors");
+  const std::string second = File("m-00002-of-00002.safetensors");
+  const Ran ran = RunLeafstore({"verify", first, second});
+  EXPECT_EQ(ran.exit_code, 0);
+  EXPECT_THAT(ran.out, AllOf(HasSubstr(first + ": ok, "),
+                             HasSubstr(second + ": ok, in the set of " + first + "\n"),
+                             HasSubstr("2 files, all intact")));
+  const nlohmann::json files =
+      nlohmann::json::parse(RunLeafstore({"verify", first, second, "--json"}).out)["files"];
+  EXPECT_EQ(files[0]["same_as"], nullptr);
+  EXPECT_EQ(files[1]["same_as"], first);
+}
+
 }  // namespace
 }  // namespace leafstore

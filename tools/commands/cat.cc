@@ -216,7 +216,9 @@ void AddCatCommand(CLI::App* program, CommandRun* run) {
       ->needs(npy);
   command->add_flag("--force", options->writing.force, "with --npy: replace OUT if it exists")
       ->needs(npy);
-  AddInput(command, {kReading, kForm}, options);
+  command->add_flag("--mkdirs", options->writing.mkdirs, "with --npy: make the directory of OUT")
+      ->needs(npy);
+  AddInput(command, {kOrder, kReading, kForm}, options);
 }
 
 }  // namespace leafstore::tools

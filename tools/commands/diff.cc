@@ -2,6 +2,7 @@
 
 #include "leafstore/tools/commands/commands.h"
 #include "leafstore/tools/commands/item_diff.h"
+#include "leafstore/tools/commands/rename_rules.h"
 #include "leafstore/tools/files/output_files.h"
 
 namespace leafstore::tools {
@@ -10,6 +11,8 @@ namespace {
 struct DiffArguments : InputOptions {
   std::string second;
   std::vector<std::string> ignore;
+  std::vector<std::string> rules;
+  std::vector<std::string> rule_files;
   ItemDiffOptions compare;  // without the globs
   bool brief = false;
 };
@@ -19,7 +22,10 @@ constexpr char kDiffHelp[] =
 dotted name if the files have no path in common. Two numbers differ when |a - b| > atol + rtol *
 |b|; NaN equals NaN, unless --nan-differs, and an infinity equals itself. Structure (kinds, type names,
 tags) is compared where both files have a structure and neither --match nor --ignore is given; a note
-says where only one file has one. Ties are always compared, except with --no-structure.
+says where only one file has one. Ties are always compared, except with --no-structure. With
+--rename, A is compared as if it had been renamed, without structure and ties. With --rtol or --atol,
+elements of different dtypes are compared as f64; where they are equal, the dtypes are noted, and are
+no difference.
 
 Lines begin with ~ (differs), - (only in A), + (only in B) or ! (structure).
 
@@ -27,11 +33,13 @@ Examples:
   leafstore diff run@1000 run@2000 --item params
   leafstore diff model.leaf model.safetensors               prints nothing if they are equal
   leafstore diff before.leaf after.leaf --rtol 1e-5 --atol 1e-8 --ignore '**.running_*'
+  leafstore diff a.safetensors b.safetensors --rename 'model.**=**'     across a prefix
+  leafstore diff f32.safetensors bf16.safetensors --rtol 0.01           across dtypes
   leafstore diff a.leaf b.leaf --json | jq '.items[].leaves[] | select(.max_abs > 0.1) | .dotted'
 
 The JSON is one object with the fields schema, a, b, same, only_in_a, only_in_b (items), items; an
-item has name, same, same_leaves, only_in_a, only_in_b, structure, structure_compared, leaves; a leaf
-has path, dotted, what (kind, dtype, shape, numbers, value), a, b, and for numbers: differing, count,
+item has name, same, same_leaves, only_in_a, only_in_b, structure, structure_compared, other_dtypes,
+leaves; a leaf has path, dotted, what (kind, dtype, shape, numbers, value), a, b, and for numbers: differing, count,
 first, max_abs, max_rel (null: infinite, or only NaN differ).
 
 Exit codes, as for diff(1): 0 equal; 1 different; 2 trouble (a file, an option, the output).)";
@@ -48,22 +56,27 @@ struct SourceDiff {
 };
 
 absl::StatusOr<SourceDiff> DiffSources(const Source& a, const Source& b, const InputOptions& choice,
-                                       const ItemDiffOptions& options) {
+                                       const ItemDiffOptions& options, const RenameMap& map) {
   LEAFSTORE_ASSIGN_OR_RETURN(const auto items_a, ChooseItems(a, choice));
   LEAFSTORE_ASSIGN_OR_RETURN(const auto items_b, ChooseItems(b, choice));
   SourceItems both = items_a;
   both.insert(both.end(), items_b.begin(), items_b.end());
   LEAFSTORE_RETURN_IF_ERROR(CheckMatch(both, options.match));
   LEAFSTORE_RETURN_IF_ERROR(CheckMatch(both, options.ignore, "--ignore"));
+  std::vector<std::vector<RenamedPath>> renamed(items_a.size());
+  if (!map.rules().empty()) {
+    LEAFSTORE_ASSIGN_OR_RETURN(renamed, RenameItems(items_a, map));
+  }
   SourceDiff diff;
   const bool only = items_a.size() == 1 && items_b.size() == 1;
-  for (const SourceItem* item : items_a) {
+  for (size_t i = 0; i < items_a.size(); ++i) {
+    const SourceItem* const item = items_a[i];
     const SourceItem* other = only ? items_b[0] : b.FindItem(item->name);
     if (other == nullptr) {
       diff.only_in_a.push_back(item->name);
       continue;
     }
-    LEAFSTORE_ASSIGN_OR_RETURN(ItemDiff one, DiffItems(*item, *other, options));
+    LEAFSTORE_ASSIGN_OR_RETURN(ItemDiff one, DiffItems(*item, *other, options, renamed[i]));
     diff.items.push_back(std::move(one));
   }
   for (const SourceItem* item : items_b) {
@@ -77,7 +90,8 @@ bool OnlyNanDiffers(const LeafDiff& leaf) { return leaf.differing > 0 && leaf.ma
 
 std::string NumbersText(const LeafDiff& leaf) {
   const bool nan = OnlyNanDiffers(leaf);
-  return absl::StrCat(WithCommas(leaf.differing), " of ",
+  return absl::StrCat(leaf.a == leaf.b ? "" : absl::StrCat(leaf.a, " and ", leaf.b, ": "),
+                      WithCommas(leaf.differing), " of ",
                       CountOf(leaf.count, "element differs", "elements differ"), ", first at ",
                       ShapeToString(leaf.first), "; by at most ",
                       nan ? "nan" : ShortNumber(leaf.max_abs), ", relatively ",
@@ -110,6 +124,17 @@ void NoteStructure(const ItemDiff& item, const ItemDiffOptions& options) {
   Note(item.name, ": kinds of containers, type names and tags are not compared: only ",
        *item.only_structure == DiffSide::kA ? "A" : "B",
        " has them (--no-structure silences this)");
+}
+
+// Notes on standard error which leaves are equal, but not of one dtype.
+void NoteDTypes(const ItemDiff& item) {
+  if (item.other_dtypes.empty()) return;
+  const auto& [path, a, b] = item.other_dtypes[0];
+  const bool one = item.other_dtypes.size() == 1;
+  Note(item.name, ": note: ",
+       CountOf(static_cast<int64_t>(item.other_dtypes.size()), "leaf has", "leaves have"),
+       " another dtype, and equal elements: ", one ? "" : "such as ", PrintablePath(path), " (", a,
+       " and ", b, ")");
 }
 
 void PrintLine(absl::string_view sign, Style style, const std::string& line, Output* out) {
@@ -185,13 +210,19 @@ void PrintAsJson(const SourceDiff& diff, const Source& a, const Source& b, Outpu
                   {"notes_of_b", b.notes}},
                  "items", out);
   for (const ItemDiff& item : diff.items) {
+    Json other_dtypes = Json::array();
+    for (const auto& [path, in_a, in_b] : item.other_dtypes) {
+      other_dtypes.push_back(
+          {{"path", path.ToString()}, {"dotted", path.Dotted()}, {"a", in_a}, {"b", in_b}});
+    }
     JsonList leaves({{"name", item.name},
                      {"same", item.same()},
                      {"same_leaves", item.same_count},
                      {"only_in_a", Dotted(item.only_in_a)},
                      {"only_in_b", Dotted(item.only_in_b)},
                      {"structure", item.structure},
-                     {"structure_compared", item.structure_compared}},
+                     {"structure_compared", item.structure_compared},
+                     {"other_dtypes", std::move(other_dtypes)}},
                     "leaves", &items);
     for (const auto& [path, leaf] : item.leaves) leaves.Add(LeafToJson(path, leaf));
   }
@@ -199,18 +230,24 @@ void PrintAsJson(const SourceDiff& diff, const Source& a, const Source& b, Outpu
 
 absl::Status Diff(const DiffArguments& arguments) {
   ItemDiffOptions options = arguments.compare;
+  options.order = arguments.order;
   LEAFSTORE_ASSIGN_OR_RETURN(options.match, ParseMatch(arguments.match));
   LEAFSTORE_ASSIGN_OR_RETURN(options.ignore, ParseMatch(arguments.ignore, "--ignore"));
+  LEAFSTORE_ASSIGN_OR_RETURN(const RenameMap map,
+                             ParseRules(arguments.rules, arguments.rule_files));
   DiffArguments second = arguments;
   second.name = arguments.second;
   LEAFSTORE_ASSIGN_OR_RETURN(const SourcePtr a, Open(arguments));
   LEAFSTORE_ASSIGN_OR_RETURN(const SourcePtr b, Open(second));
-  LEAFSTORE_ASSIGN_OR_RETURN(const SourceDiff diff, DiffSources(*a, *b, arguments, options));
+  LEAFSTORE_ASSIGN_OR_RETURN(const SourceDiff diff, DiffSources(*a, *b, arguments, options, map));
   Output out(stdout, arguments.form.color);
   if (arguments.form.json) {
     PrintAsJson(diff, *a, *b, &out);
   } else {
-    for (const ItemDiff& item : diff.items) NoteStructure(item, options);
+    for (const ItemDiff& item : diff.items) {
+      if (map.rules().empty()) NoteStructure(item, options);
+      NoteDTypes(item);
+    }
     PrintText(diff, arguments.brief, *a, *b, &out);
   }
   LEAFSTORE_RETURN_IF_ERROR(out.Finish());
@@ -229,16 +266,25 @@ void AddDiffCommand(CLI::App* program, CommandRun* run) {
   AddInput(command, {kFormat, kItem, kMatch}, arguments);
   AddValue(command, "--ignore", &arguments->ignore, "GLOB",
            "without the leaves that a glob matches; may be repeated");
-  AddValue(command, "--rtol", &arguments->compare.diff.rtol, "R", "relative tolerance; default: 0")
-      ->check(NumberOfAtLeast(0));
+  AddValue(command, "--rename", &arguments->rules, "RULE",
+           "PATTERN=TEMPLATE: rename leaves of A first (see rename --help); may be repeated");
+  AddValue(command, "--rules", &arguments->rule_files, "FILE", "also the rules of this file");
+  const auto across_dtypes = [arguments = arguments](const std::string&) {
+    arguments->compare.diff.across_dtypes = true;
+  };
+  AddValue(command, "--rtol", &arguments->compare.diff.rtol, "R",
+           "relative tolerance; default: 0. With a tolerance, elements are compared across dtypes")
+      ->check(NumberOfAtLeast(0))
+      ->each(across_dtypes);
   AddValue(command, "--atol", &arguments->compare.diff.atol, "A", "absolute tolerance; default: 0")
-      ->check(NumberOfAtLeast(0));
+      ->check(NumberOfAtLeast(0))
+      ->each(across_dtypes);
   command->add_flag("--nan-differs{false}", arguments->compare.diff.nan_equals_nan,
                     "treat NaN as different from NaN");
   command->add_flag("--no-structure{false}", arguments->compare.structure,
                     "compare only leaves: not kinds of containers, type names, tags and ties");
   command->add_flag("--brief", arguments->brief, "print only whether they differ");
-  AddInput(command, {kReading, kForm}, arguments);
+  AddInput(command, {kOrder, kReading, kForm}, arguments);
   command->preparse_callback([run](size_t) {
     run->error_code = 2;  // 1 means that the files differ
     GuardAgainstCrashes(/*exit_code=*/2);

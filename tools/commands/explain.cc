@@ -133,7 +133,7 @@ void AddExplainCommand(CLI::App* program, CommandRun* run) {
       kHelpFile | kHelpFilter, kExplainHelp, Explain);
   AddFile(command, "FILE", &options->name, "the file to read");
   command->add_option("PATH", options->paths, "only these leaves; paths or globs")->type_name("");
-  AddInput(command, {kStep, kItem, kMatch, kGroup, kReading, kForm}, options);
+  AddInput(command, {kStep, kItem, kMatch, kGroup, kOrder, kReading, kForm}, options);
 }
 
 }  // namespace leafstore::tools

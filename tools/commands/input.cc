@@ -125,7 +125,9 @@ absl::Status NotFound(const SourceItems& items, const std::string& text) {
 absl::StatusOr<std::vector<ChosenLeaf>> FindLeaves(const SourceItems& items,
                                                    const std::string& text) {
   if (text.empty()) {
-    return UsageError("expected a path, found ''; without any path, all leaves are printed");
+    return UsageError(
+        "expected a path, found ''; without any path, all leaves are shown; the empty name is "
+        "\"''\"");
   }
   std::vector<ChosenLeaf> leaves = FindIn(items, text);
   if (!leaves.empty()) return leaves;
@@ -135,7 +137,7 @@ absl::StatusOr<std::vector<ChosenLeaf>> FindLeaves(const SourceItems& items,
       Slice::Parse(absl::string_view(text).substr(open + 1, text.size() - open - 2));
   const std::string path = text.substr(0, open);
   leaves = FindIn(items, path);
-  if (leaves.empty()) return NotFound(items, path);
+  if (leaves.empty()) return NotFound(items, slice.ok() ? path : text);
   if (!slice.ok()) return UsageError("'", text, "': ", slice.status().message());
   for (ChosenLeaf& leaf : leaves) leaf.slice = *slice;
   return leaves;
@@ -157,6 +159,24 @@ absl::Status KeepMatched(const Input& input, std::vector<ChosenLeaf>* leaves) {
                          : absl::OkStatus();
 }
 
+// Sorts the leaves that one path selects, item by item. Keeps the ranks of each item in `*ranks`.
+void SortRows(RowOrder order, std::map<const SourceItem*, std::vector<uint32_t>>* ranks,
+              std::vector<ChosenLeaf>* leaves) {
+  for (auto begin = leaves->begin(); begin != leaves->end();) {
+    const SourceItem* const item = begin->item;
+    const auto end = std::find_if(begin, leaves->end(),
+                                  [item](const ChosenLeaf& leaf) { return leaf.item != item; });
+    if (end - begin > 1) {
+      const auto [at, is_new] = ranks->try_emplace(item);
+      if (is_new) at->second = RanksOfPlaces(*item, order);
+      std::sort(begin, end, [&rank = at->second](const ChosenLeaf& a, const ChosenLeaf& b) {
+        return rank[a.place] < rank[b.place];
+      });
+    }
+    begin = end;
+  }
+}
+
 // Returns the leaves that are not readable, and that a glob matches. See LoadModel.
 absl::StatusOr<std::vector<UnreadableLeaf>> LeftOut(const Source& source, const SourceItems& items,
                                                     bool skip_unreadable, const Globs& match) {
@@ -164,12 +184,15 @@ absl::StatusOr<std::vector<UnreadableLeaf>> LeftOut(const Source& source, const 
   for (const SourceItem* item : items) {
     for (const UnreadableLeaf& one : item->unreadable) {
       const std::vector<absl::string_view> name = {one.name};
-      const absl::StatusOr<std::vector<Path>> path = PathsOfNames(name, NameStyle::kSplit);
-      const bool is_matched =
-          std::any_of(match.begin(), match.end(), [&path](const internal::GlobPattern& glob) {
-            return path.ok() && glob.Matches((*path)[0], /*or_above=*/true);
-          });
-      if (match.empty() || is_matched) left_out.push_back(one);
+      bool is_matched = match.empty();
+      for (const NameStyle style : {NameStyle::kSplit, NameStyle::kSlash}) {
+        const absl::StatusOr<std::vector<Path>> path = PathsOfNames(name, style);
+        if (!path.ok()) continue;
+        is_matched = is_matched || std::any_of(match.begin(), match.end(), [&](const auto& glob) {
+                       return glob.Matches((*path)[0], /*or_above=*/true);
+                     });
+      }
+      if (is_matched) left_out.push_back(one);
     }
   }
   if (left_out.empty()) return left_out;
@@ -226,6 +249,7 @@ absl::StatusOr<std::map<int, DType>> ParseVoidDTypes(const std::vector<std::stri
 
 absl::StatusOr<Input> OpenInput(const InputOptions& options, const InputNeeds& needs) {
   Input input;
+  input.order = options.order;
   LEAFSTORE_ASSIGN_OR_RETURN(input.match, ParseMatch(options.match));
   LEAFSTORE_ASSIGN_OR_RETURN(input.groups, ParseGroups(options.groups));
   LEAFSTORE_ASSIGN_OR_RETURN(input.source, Open(options));
@@ -247,6 +271,10 @@ absl::StatusOr<SourcePtr> Open(const InputOptions& input, bool verify, absl::str
   InputOptions options = input;
   options.verify = verify && input.verify;
   LEAFSTORE_ASSIGN_OR_RETURN(options.void_dtypes, ParseVoidDTypes(input.dtype_of));
+  if (!input.max_header_text.empty()) {
+    LEAFSTORE_ASSIGN_OR_RETURN(options.max_header,
+                               ParseSize("--max-header", input.max_header_text));
+  }
   // The source keeps it, and may verify later.
   const auto progress = std::make_shared<Progress>(what, 0);
   options.io.progress = [progress](int64_t done, int64_t total) { progress->Set(done, total); };
@@ -353,13 +381,16 @@ absl::Status CheckGroups(const SourceItems& items, const std::vector<NamedFilter
 absl::StatusOr<std::vector<ChosenLeaf>> ChooseLeaves(const Input& input,
                                                      const std::vector<std::string>& paths,
                                                      absl::string_view no_slice) {
+  std::map<const SourceItem*, std::vector<uint32_t>> ranks;
   std::vector<ChosenLeaf> leaves;
   for (const SourceItem* item : input.items) {
     if (!paths.empty()) break;
     for (uint32_t place = 0; place < item->size(); ++place) leaves.push_back({item, place, {}});
   }
+  SortRows(input.order, &ranks, &leaves);
   for (const std::string& path : paths) {
-    LEAFSTORE_ASSIGN_OR_RETURN(const auto found, FindLeaves(input.items, path));
+    LEAFSTORE_ASSIGN_OR_RETURN(auto found, FindLeaves(input.items, path));
+    SortRows(input.order, &ranks, &found);
     if (found[0].slice && !no_slice.empty()) return UsageError("'", path, "': ", no_slice);
     leaves.insert(leaves.end(), found.begin(), found.end());
   }

@@ -33,6 +33,7 @@ struct Input {
   SourceItems items;
   Globs match;
   std::vector<NamedFilter> groups;  // without the rest
+  RowOrder order = RowOrder::kNatural;
 };
 
 // The requirements of a subcommand on --match and --group.
@@ -85,7 +86,7 @@ struct ChosenLeaf {
 };
 
 // Returns the leaves that the paths select and --match matches, in the order of the paths, then of
-// the items; all leaves if `paths` is empty. A path is tried as a canonical path, as a dotted name,
+// the items, then of the rows; all leaves if `paths` is empty. A path is tried as a canonical path, as a dotted name,
 // and as a glob; a container selects the leaves below it. If nothing is found, a `[...]` at the end
 // is a slice (slice.h). error: a UsageError, with suggestions: no such leaf; an invalid slice; any
 // slice if `no_slice`, the end of its message, is not empty.

@@ -269,12 +269,13 @@ absl::Status Inspect(const InspectOptions& options) {
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<RunCheckpoint> run,
                              FileError(source.name, ListRunOf(source)));
   // Everything is summarized before the first line is printed: an error leaves no partial output.
-  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<ItemSummary> items,
-                             Summarize(source, input.items,
-                                       {.rows = {input.match, options.depth},
-                                        .groups = input.groups,
-                                        .path_text = form.json,
-                                        .stats = options.stats}));
+  LEAFSTORE_ASSIGN_OR_RETURN(
+      const std::vector<ItemSummary> items,
+      Summarize(source, input.items,
+                {.rows = {input.match, options.depth, /*containers=*/false, options.order},
+                 .groups = input.groups,
+                 .path_text = form.json,
+                 .stats = options.stats}));
   const auto print_text = [&](Output* out) {
     PrintHead(source, options.verbose, out);
     PrintBranches(run, out);
@@ -309,7 +310,7 @@ void AddInspectCommand(CLI::App* program, CommandRun* run) {
   command->add_flag("--verbose", options->verbose,
                     "for .leaf: also how the file is read: map, read, or direct, past the page "
                     "cache");
-  AddInput(command, {kReading, kForm}, options);
+  AddInput(command, {kOrder, kReading, kForm}, options);
 }
 
 }  // namespace leafstore::tools

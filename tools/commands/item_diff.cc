@@ -35,9 +35,14 @@ std::vector<uint32_t> ComparedPlaces(const SourceItem& item, const ItemDiffOptio
 
 // Pairs leaves that are still unpaired. If several would pair with the same leaf, such as an alias
 // and its owner, the first does; by dotted form, none does.
-void PairUp(const SourceItem& a, const SourceItem& b, AlignBy by, Pairs* pairs) {
+void PairUp(const SourceItem& a, const SourceItem& b, AlignBy by,
+            absl::Span<const RenamedPath> renamed, Pairs* pairs) {
+  std::vector<std::string> names;
+  for (const uint32_t place : pairs->only_a) {
+    if (!renamed.empty()) names.push_back(renamed[place].to);
+  }
   const Alignment where = Align({a.layout, a.slots.AtPlaces(pairs->only_a)},
-                                {b.layout, b.slots.AtPlaces(pairs->only_b)}, by);
+                                {b.layout, b.slots.AtPlaces(pairs->only_b)}, by, names);
   std::vector<uint32_t> sources = where.Sources();
   if (by == AlignBy::kDotted) {
     for (const Alignment::Conflict& at : where.Collisions()) sources[at.place] = kNoPlace;
@@ -159,15 +164,23 @@ bool DiffStructures(const Layout& a, const Layout& b, std::vector<std::string>* 
 }  // namespace
 
 absl::StatusOr<ItemDiff> DiffItems(const SourceItem& a, const SourceItem& b,
-                                   const ItemDiffOptions& options) {
+                                   const ItemDiffOptions& options,
+                                   absl::Span<const RenamedPath> renamed) {
   ItemDiff diff;
   diff.name = a.name;
   Pairs pairs;
   pairs.only_a = ComparedPlaces(a, options);
   pairs.only_b = ComparedPlaces(b, options);
-  PairUp(a, b, AlignBy::kPath, &pairs);
-  PairUp(a, b, AlignBy::kDotted, &pairs);
-  std::sort(pairs.both.begin(), pairs.both.end());
+  PairUp(a, b, AlignBy::kPath, renamed, &pairs);
+  PairUp(a, b, AlignBy::kDotted, renamed, &pairs);
+  const std::vector<uint32_t> rank_a = RanksOfPlaces(a, options.order);
+  const std::vector<uint32_t> rank_b = RanksOfPlaces(b, options.order);
+  std::sort(pairs.both.begin(), pairs.both.end(),
+            [&](const auto& x, const auto& y) { return rank_a[x.first] < rank_a[y.first]; });
+  std::sort(pairs.only_a.begin(), pairs.only_a.end(),
+            [&](uint32_t x, uint32_t y) { return rank_a[x] < rank_a[y]; });
+  std::sort(pairs.only_b.begin(), pairs.only_b.end(),
+            [&](uint32_t x, uint32_t y) { return rank_b[x] < rank_b[y]; });
   KeptPaths kept(a.size() + uint64_t{b.size()});
   for (const uint32_t place : pairs.only_a) {
     LEAFSTORE_RETURN_IF_ERROR(kept.Add(a, place, &diff.only_in_a));
@@ -175,12 +188,13 @@ absl::StatusOr<ItemDiff> DiffItems(const SourceItem& a, const SourceItem& b,
   for (const uint32_t place : pairs.only_b) {
     LEAFSTORE_RETURN_IF_ERROR(kept.Add(b, place, &diff.only_in_b));
   }
-  diff.structure_compared =
-      options.compares_structures() && DiffStructures(a.layout, b.layout, &diff.structure);
+  const bool structure = options.structure && renamed.empty();
+  diff.structure_compared = structure && options.compares_structures() &&
+                            DiffStructures(a.layout, b.layout, &diff.structure);
   if (a.layout.has_def() != b.layout.has_def()) {
     diff.only_structure = a.layout.has_def() ? DiffSide::kA : DiffSide::kB;
   }
-  if (options.structure && !diff.structure_compared) {
+  if (structure && !diff.structure_compared) {
     LEAFSTORE_RETURN_IF_ERROR(DiffTies(a, b, options, &diff.structure));
   }
 
@@ -194,18 +208,23 @@ absl::StatusOr<ItemDiff> DiffItems(const SourceItem& a, const SourceItem& b,
     totals.Add(b.entry(place_b));
   }
   Progress progress("comparing", totals.bytes);
-  LEAFSTORE_RETURN_IF_ERROR(
-      ForEachLeaf({{&a, places_a}, {&b, places_b}}, /*threads=*/1, &progress,
-                  [&](size_t i, absl::Span<const Leaf> leaves) -> absl::Status {
-                    std::optional<LeafDiff> found = DiffLeaves(leaves[0], leaves[1], options.diff);
-                    if (found) {
-                      LEAFSTORE_ASSIGN_OR_RETURN(Path path, kept.Of(a, places_a[i]));
-                      diff.leaves.emplace_back(std::move(path), *std::move(found));
-                    } else {
-                      ++diff.same_count;
-                    }
-                    return absl::OkStatus();
-                  }));
+  LEAFSTORE_RETURN_IF_ERROR(ForEachLeaf(
+      {{&a, places_a}, {&b, places_b}}, /*threads=*/1, &progress,
+      [&](size_t i, absl::Span<const Leaf> leaves) -> absl::Status {
+        std::optional<LeafDiff> found = DiffLeaves(leaves[0], leaves[1], options.diff);
+        if (!found) ++diff.same_count;
+        const bool other_dtype =
+            !found && leaves[0].is_tensor() && leaves[0].tensor().dtype() != leaves[1].tensor().dtype();
+        if (!found && !other_dtype) return absl::OkStatus();
+        LEAFSTORE_ASSIGN_OR_RETURN(Path path, kept.Of(a, places_a[i]));
+        if (found) {
+          diff.leaves.emplace_back(std::move(path), *std::move(found));
+        } else {
+          diff.other_dtypes.emplace_back(std::move(path), leaves[0].spec().ToString(),
+                                         leaves[1].spec().ToString());
+        }
+        return absl::OkStatus();
+      }));
   return diff;
 }
 

@@ -10,13 +10,16 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 
 #include "leafstore/core/path.h"
 #include "leafstore/numeric/diff.h"
+#include "leafstore/select/rename_map.h"
 #include "leafstore/tools/source/item_rows.h"
 
 namespace leafstore::tools {
@@ -30,6 +33,7 @@ struct ItemDiffOptions {
   // Compares the structures too, if both items have one and all leaves are compared; otherwise the
   // tied names: one that the other side does not have at all is a leaf that its loader misses.
   bool structure = true;
+  RowOrder order = RowOrder::kNatural;
 
   bool compares_structures() const { return structure && match.empty() && ignore.empty(); }
 };
@@ -44,7 +48,10 @@ struct ItemDiff {
   // False if `structure` was not requested, or if an item has no structure.
   bool structure_compared = false;
   std::optional<DiffSide> only_structure;  // only this side has a structure
-  // The leaves that differ, with a's paths.
+  // Leaves of different dtypes whose elements are equal (DiffOptions::across_dtypes), with a's
+  // paths and the specs of both; they count in same_count.
+  std::vector<std::tuple<Path, std::string, std::string>> other_dtypes;
+  // The leaves that differ, with a's paths, in the order of the rows.
   std::vector<std::pair<Path, LeafDiff>> leaves;
   int64_t same_count = 0;
 
@@ -53,9 +60,12 @@ struct ItemDiff {
   }
 };
 
-// Compares two items. error: as SourceItem::load, prefixed with the file. O(bytes).
+// Compares two items. `renamed`, if not empty, has the new path of each leaf of `a`, by place, which
+// is paired instead of its own; then structures and ties are not compared. error: as
+// SourceItem::load, prefixed with the file. O(bytes).
 absl::StatusOr<ItemDiff> DiffItems(const SourceItem& a, const SourceItem& b,
-                                   const ItemDiffOptions& options);
+                                   const ItemDiffOptions& options,
+                                   absl::Span<const RenamedPath> renamed = {});
 
 }  // namespace leafstore::tools
 

@@ -1,11 +1,14 @@
 #include "leafstore/store/merge.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <map>
 #include <set>
 
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 
+#include "leafstore/interop/safetensors/internal/place.h"
 #include "leafstore/tools/commands/commands.h"
 
 namespace leafstore::tools {
@@ -27,7 +30,8 @@ Examples:
   leafstore merge set/model-0000*.safetensors --out model.safetensors
   leafstore merge adapter.safetensors base.safetensors --out both.leaf --like reference.leaf
 
-Metadata and metrics are those of the first file that has them.
+Shards of safetensors, as their names say, must be all of their set, or --one-shard be given. Metadata
+and metrics are those of the first file that has them.
 
 Exit codes: 0 success; 1 the parts do not fit together, or a file cannot be read; 2 usage.)";
 
@@ -112,9 +116,35 @@ absl::StatusOr<bool> MergeParts(Parts part, const Source* like, Model* merged) {
   return true;
 }
 
+// Checks that the shards of each set that is named are all there, so that a part is not taken for
+// the whole. error: a UsageError that names the missing ones.
+absl::Status CheckShards(const std::vector<std::string>& files) {
+  std::map<std::string, std::pair<int64_t, std::set<int64_t>>> sets;  // counts, and what is there
+  for (const std::string& file : files) {
+    const auto shard = internal::ParseShardName(FileNameOf(file));
+    if (!shard) continue;
+    auto& [count, numbers] = sets[DirectoryOf(file) + "/" + shard->set];
+    count = shard->count;
+    numbers.insert(shard->number);
+  }
+  for (const auto& [set, found] : sets) {
+    const auto& [count, numbers] = found;
+    std::vector<std::string> missing;
+    for (int64_t number = 1; number <= count && missing.size() < 10; ++number) {
+      if (numbers.count(number) == 0) missing.push_back(absl::StrCat(number));
+    }
+    if (missing.empty()) continue;
+    return UsageError("expected all ", count, " shards of a set, found ", numbers.size(),
+                      "; missing: ", absl::StrJoin(missing, ", "), " of ", count,
+                      "; --one-shard merges what is there");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Merge(const MergeArguments& arguments) {
-  ModelWriter writer(arguments.writing);
+  ModelWriter writer(arguments.Writing());
   LEAFSTORE_RETURN_IF_ERROR(writer.Check(arguments.out));
+  if (!arguments.one_shard) LEAFSTORE_RETURN_IF_ERROR(CheckShards(arguments.files));
   SourcePtr like;
   if (!arguments.like.empty()) {
     MergeArguments expected = arguments;

@@ -26,6 +26,9 @@ constexpr char kFilterHelp[] =
 tag:frozen, has:bias, static, tensor, leaf, all, re:REGEX, and, or, not, parentheses. A leaf belongs
 to the group of its outermost matching ancestor; leaves that no filter matches are the group `rest`.)";
 
+// A character that is in no name that people type.
+constexpr char kBracketMark = '\x1f';
+
 // The words of WithChoices.
 std::map<const CLI::Option*, std::vector<std::string>>& Choices() {
   static auto* const choices = new std::map<const CLI::Option*, std::vector<std::string>>();
@@ -87,10 +90,12 @@ void AddFormat(CLI::App* command, InputOptions* options) {
                        {{"split", NameStyle::kSplit},
                         {"lists", NameStyle::kLists},
                         {"flat", NameStyle::kFlat},
-                        {"canonical", NameStyle::kCanonical}},
+                        {"canonical", NameStyle::kCanonical},
+                        {"slash", NameStyle::kSlash}},
                        &options->names, "STYLE",
-                       "how names in safetensors and npz become paths: split at dots, lists "
-                       "(numbers are positions), flat (one key), or canonical");
+                       "how names in safetensors and npz become paths, and paths names: split at "
+                       "dots, lists (numbers are positions), slash (split at slashes), flat (one "
+                       "key), or canonical");
   command->add_flag(
       "--strict", options->strict,
       "reject what is unusual, and leaves that are not readable, instead of noting it");
@@ -98,6 +103,8 @@ void AddFormat(CLI::App* command, InputOptions* options) {
                     "read a shard of safetensors alone, instead of the set that it belongs to");
   AddValue(command, "--dtype-of", &options->dtype_of, "TYPE=DTYPE",
            "what a void type of NumPy is: '<V2=bf16'; may be repeated");
+  AddValue(command, "--max-header", &options->max_header_text, "SIZE",
+           "the longest header or index of safetensors that is read; default: 100000000");
 }
 
 void AddForm(CLI::App* command, OutputForm* form) {
@@ -132,9 +139,18 @@ void AddOne(CLI::App* command, InputOption which, InputOptions* options) {
                "print subtrees that are N keys deep as one row")
           ->check(WholeNumber(0));
       return;
+    case kOrder:
+      AddChoice<RowOrder>(command, "--order",
+                          {{"natural", RowOrder::kNatural}, {"bytes", RowOrder::kBytes}},
+                          &options->order, "ORDER",
+                          "natural (the default: where all keys are digits, 2 before 10) or bytes");
+      return;
     case kReading:
       command->add_flag("--no-verify{false}", options->verify,
                         "also read tensors whose checksums are wrong");
+      command->add_flag_callback(
+          "--read", [options] { options->io.mode = ReadMode::kRead; },
+          "read files into memory instead of mapping them, as on network file systems");
       [[fallthrough]];
     case kThreads:
       AddValue(command, "--threads", &options->io.threads, "N",
@@ -147,6 +163,13 @@ void AddOne(CLI::App* command, InputOption which, InputOptions* options) {
 }
 
 }  // namespace
+
+WriteOptions WriteInput::Writing() const {
+  WriteOptions options = writing;
+  // Dotted names are the default, or those that the source recorded.
+  if (!options.names && FormOf(names) != PathForm::kDotted) options.names = names;
+  return options;
+}
 
 void AddInput(CLI::App* command, std::initializer_list<InputOption> which, InputOptions* options) {
   for (const InputOption one : which) AddOne(command, one, options);
@@ -210,6 +233,14 @@ void AddWriting(CLI::App* command, WriteOptions* options) {
       &options->structure, "WHEN",
       "for .safetensors: keep structure, static leaves and ties in the metadata: auto (where "
       "names alone do not restore them), always or never");
+  AddChoice<std::optional<NameStyle>>(
+      command, "--write-names",
+      {{"split", NameStyle::kSplit},
+       {"slash", NameStyle::kSlash},
+       {"canonical", NameStyle::kCanonical}},
+      &options->names, "STYLE",
+      "for safetensors and npz: names with dots (split), with slashes, or canonical; default: as "
+      "--names");
   command->add_flag("--drop-static", options->drop_static,
                     "omit static leaves if the format cannot hold them");
   command->add_flag("--skip-unreadable", options->skip_unreadable,
@@ -218,6 +249,26 @@ void AddWriting(CLI::App* command, WriteOptions* options) {
                     "for .npz and .npy: dtypes that NumPy lacks (bf16, ...) as unsigned integers");
   command->add_flag("--deflate", options->deflate, "for .npz: compress");
   command->add_flag("--force", options->force, "replace existing files");
+  command->add_flag("--mkdirs", options->mkdirs, "make the directories of the files to write");
+}
+
+std::vector<std::string> MarkBrackets(std::vector<std::string> args) {
+  for (std::string& arg : args) {
+    if (!arg.empty() && arg.front() == '[' && arg.back() == ']') arg.push_back(kBracketMark);
+  }
+  return args;
+}
+
+std::string UnmarkBrackets(std::string arg) {
+  if (arg.size() > 1 && arg.back() == kBracketMark && arg[arg.size() - 2] == ']') arg.pop_back();
+  return arg;
+}
+
+void UnmarkValues(CLI::App* program) {
+  for (CLI::Option* option : program->get_options()) {
+    if (option->get_items_expected_max() > 0) option->transform(UnmarkBrackets);
+  }
+  for (CLI::App* command : program->get_subcommands({})) UnmarkValues(command);
 }
 
 std::string HelpText(int about, const std::string& own) {

@@ -18,6 +18,7 @@
 
 #include "leafstore/tools/files/model.h"
 #include "leafstore/tools/present/output.h"
+#include "leafstore/tools/source/row_order.h"
 #include "leafstore/tools/source/source.h"
 
 namespace leafstore::tools {
@@ -28,7 +29,9 @@ struct InputOptions : SourceOptions {
   std::vector<std::string> match;
   std::vector<std::string> groups;
   std::vector<std::string> dtype_of;  // texts of --dtype-of; Open parses them
+  std::string max_header_text;        // of --max-header; likewise
   std::optional<uint32_t> depth;
+  RowOrder order = RowOrder::kNatural;
   OutputForm form;
 };
 
@@ -36,6 +39,9 @@ struct InputOptions : SourceOptions {
 struct WriteInput : InputOptions {
   std::string out;
   WriteOptions writing;
+
+  // Returns `writing`, with names in the form of --names unless --write-names is given.
+  WriteOptions Writing() const;
 };
 
 enum InputOption : uint8_t {
@@ -45,6 +51,7 @@ enum InputOption : uint8_t {
   kMatch,    // --match
   kGroup,    // --group
   kDepth,    // --depth
+  kOrder,    // --order
   kReading,  // --no-verify, --threads
   kThreads,  // --threads
   kForm,     // --json, --color
@@ -99,6 +106,13 @@ CLI::Option* AddChoice(CLI::App* command, const std::string& name,
   return OneOf(command->add_option_function<std::string>(name, store, description), words)
       ->type_name(type_name);
 }
+
+// CLI11 takes an argument in brackets, such as the path ['a'], for a list, and splits it at commas.
+// MarkBrackets changes such arguments so that it does not; UnmarkBrackets returns the original one.
+// UnmarkValues declares that for the values of all options of a program and its subcommands.
+std::vector<std::string> MarkBrackets(std::vector<std::string> args);
+std::string UnmarkBrackets(std::string arg);
+void UnmarkValues(CLI::App* program);
 
 // Returns the end of a --help text: the meaning of FILE, GLOB and FILTER, as selected by `about`,
 // and `own`, the text of the subcommand.

@@ -1,13 +1,14 @@
 #include <algorithm>
 
-#include "leafstore/select/rename_map.h"
 #include "leafstore/tools/commands/commands.h"
+#include "leafstore/tools/commands/rename_rules.h"
 
 namespace leafstore::tools {
 namespace {
 
 struct RenameArguments : WriteInput {
   std::vector<std::string> rules;
+  std::vector<std::string> rule_files;
   bool all = false;
 };
 
@@ -16,6 +17,9 @@ constexpr char kRenameHelp[] =
 is dotted too, and repeats the pattern's wildcards, in order (layers.*.w=blocks.*.weight) or by index
 ('blk_*.attn.*=blocks.{1}.attention.{2}'). The first rule that matches a leaf renames it; other leaves
 keep their names. Two leaves with one new name are an error, and so is a rule that matches no leaf.
+The pattern ends at the first = without a backslash before it; a backslash makes any character
+literal ('a\=b.c=d.c'), and '' is an empty key. In a file of rules, each line is one; empty lines and
+lines that begin with # are ignored.
 
 Without --write nothing is written: the new names are printed.
 
@@ -23,6 +27,7 @@ Examples:
   leafstore rename model.safetensors 'encoder.**=body.**'
   leafstore rename model.safetensors 'encoder.**=body.**' --write renamed.safetensors
   leafstore rename run '**.gamma=**.scale' '**.beta=**.shift' --item params --json
+  leafstore rename model.safetensors --rules names.txt --write renamed.safetensors
 
 The JSON is one object with the fields schema, file, format, ..., items; an item has name, renamed; a
 leaf has from, to, rule.
@@ -30,54 +35,20 @@ leaf has from, to, rule.
 Exit codes: 0 success; 1 a file cannot be read or written; 2 usage (an invalid rule, one that matches
 nothing, or two leaves with one new name).)";
 
-absl::StatusOr<RenameMap> ParseRules(const std::vector<std::string>& texts) {
-  std::vector<RenameRule> rules;
-  for (const std::string& text : texts) {
-    const size_t equals = text.find('=');
-    if (equals == std::string::npos) {
-      return UsageError("'", text, "': expected PATTERN=TEMPLATE, found no '='");
-    }
-    rules.push_back({text.substr(0, equals), text.substr(equals + 1)});
-  }
-  absl::StatusOr<RenameMap> map = RenameMap::Create(rules);
-  if (!map.ok()) return UsageErrors(map.status().message());
-  return map;
-}
-
 struct RenamedItem {
   const SourceItem* item = nullptr;
   std::vector<RenamedPath> paths;  // by place
+  std::vector<uint32_t> ranks;     // of the rows, by place
 };
-
-absl::StatusOr<std::vector<RenamedItem>> RenameItems(const SourceItems& items,
-                                                     const RenameMap& map) {
-  std::vector<RenamedItem> renamed;
-  std::vector<bool> used(map.rules().size());
-  for (const SourceItem* item : items) {
-    absl::StatusOr<std::vector<RenamedPath>> paths =
-        map.Apply(LeafSpecs(item->layout, item->slots), /*allow_unused_rules=*/true);
-    if (!paths.ok()) return UsageErrors(paths.status().message());
-    for (const RenamedPath& path : *paths) {
-      if (path.rule) used[*path.rule] = true;
-    }
-    renamed.push_back({item, *std::move(paths)});
-  }
-  const auto unused = std::find(used.begin(), used.end(), false);
-  if (unused == used.end()) return renamed;
-  // Without allow_unused_rules the error has suggestions, or names the rule that renamed its leaves.
-  for (const SourceItem* item : items) {
-    const auto paths = map.Apply(LeafSpecs(item->layout, item->slots));
-    if (!paths.ok()) return UsageErrors(paths.status().message());
-  }
-  const auto rule = static_cast<size_t>(unused - used.begin());
-  return UsageError("rule '", map.rules()[rule].pattern, "' matches no leaf");
-}
 
 std::vector<const RenamedPath*> ToShow(const RenamedItem& one, bool all) {
   std::vector<const RenamedPath*> shown;
   for (const RenamedPath& path : one.paths) {
     if (all || path.from != path.to) shown.push_back(&path);
   }
+  const auto rank = [&one](const RenamedPath* path) { return one.ranks[path - one.paths.data()]; };
+  std::sort(shown.begin(), shown.end(),
+            [&](const auto* a, const auto* b) { return rank(a) < rank(b); });
   return shown;
 }
 
@@ -162,13 +133,22 @@ absl::Status WriteRenamed(const Input& input, const std::vector<RenamedItem>& re
 }
 
 absl::Status Rename(const RenameArguments& arguments) {
-  LEAFSTORE_ASSIGN_OR_RETURN(const RenameMap map, ParseRules(arguments.rules));
+  if (arguments.rules.empty() && arguments.rule_files.empty()) {
+    return UsageError("expected a RULE, or --rules FILE, found neither");
+  }
+  LEAFSTORE_ASSIGN_OR_RETURN(const RenameMap map,
+                             ParseRules(arguments.rules, arguments.rule_files));
   if (!arguments.out.empty()) {
     LEAFSTORE_RETURN_IF_ERROR(ModelWriter(arguments.writing).CheckFormat(arguments.out));
   }
   LEAFSTORE_ASSIGN_OR_RETURN(const Input input, OpenInput(arguments));
-  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<RenamedItem> renamed, RenameItems(input.items, map));
-  ModelWriter writer(arguments.writing);
+  LEAFSTORE_ASSIGN_OR_RETURN(auto new_paths, RenameItems(input.items, map));
+  std::vector<RenamedItem> renamed;
+  for (size_t i = 0; i < new_paths.size(); ++i) {
+    const SourceItem* const item = input.items[i];
+    renamed.push_back({item, std::move(new_paths[i]), RanksOfPlaces(*item, arguments.order)});
+  }
+  ModelWriter writer(arguments.Writing());
   if (!arguments.out.empty()) {
     LEAFSTORE_RETURN_IF_ERROR(WriteRenamed(input, renamed, arguments, &writer));
   }
@@ -198,7 +178,9 @@ void AddRenameCommand(CLI::App* program, CommandRun* run) {
                  "Renames leaves by patterns; without --write only prints the new names.",
                  kHelpFile, kRenameHelp, Rename);
   AddFile(command, "FILE", &arguments->name, "the file to read");
-  AddFile(command, "RULE", &arguments->rules, "PATTERN=TEMPLATE; may be repeated");
+  AddFile(command, "RULE", &arguments->rules, "PATTERN=TEMPLATE; may be repeated")->required(false);
+  AddValue(command, "--rules", &arguments->rule_files, "FILE",
+           "also the rules of this file, one per line; may be repeated");
   AddInput(command, {kStep, kItem}, arguments);
   CLI::Option* const write = AddValue(command, "--write,--output,-o", &arguments->out, "OUT",
                                       "write the renamed leaves to this file");
@@ -207,7 +189,7 @@ void AddRenameCommand(CLI::App* program, CommandRun* run) {
   AddWriting(command, &arguments->writing);
   const std::vector<CLI::Option*> options = command->get_options();
   for (size_t i = others; i < options.size(); ++i) options[i]->needs(write);
-  AddInput(command, {kReading, kForm}, arguments);
+  AddInput(command, {kOrder, kReading, kForm}, arguments);
 }
 
 }  // namespace leafstore::tools

@@ -117,7 +117,7 @@ absl::Status Split(const SplitArguments& arguments) {
   }
   LEAFSTORE_ASSIGN_OR_RETURN(const auto given, ParseGroups(arguments.groups));
   LEAFSTORE_RETURN_IF_ERROR(OutputNames(arguments.out, GroupNames({}, given)).status());
-  ModelWriter writer(arguments.writing);
+  ModelWriter writer(arguments.Writing());
   LEAFSTORE_RETURN_IF_ERROR(writer.CheckFormat(arguments.out));
   LEAFSTORE_ASSIGN_OR_RETURN(
       const Input input,

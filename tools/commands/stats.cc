@@ -124,7 +124,7 @@ absl::Status Stats(const StatsArguments& options) {
   LEAFSTORE_ASSIGN_OR_RETURN(summary.stats_options.histogram_range, ParseRange(options.range));
   summary.range_of_all = options.histogram > 0 && options.range == "all";
   LEAFSTORE_ASSIGN_OR_RETURN(const Input input, OpenInput(options));
-  summary.rows = {input.match, options.depth};
+  summary.rows = {input.match, options.depth, /*containers=*/false, options.order};
   summary.groups = input.groups;
   summary.path_text = options.form.json;
   const Source& source = *input.source;
@@ -170,7 +170,7 @@ void AddStatsCommand(CLI::App* program, CommandRun* run) {
                  "sort rows by this, the largest first, or by path"),
         keys);
   AddValue(command, "--top", &options->top, "N", "only the first N rows")->check(WholeNumber(0));
-  AddInput(command, {kReading, kForm}, options);
+  AddInput(command, {kOrder, kReading, kForm}, options);
 }
 
 }  // namespace leafstore::tools

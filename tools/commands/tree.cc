@@ -95,7 +95,7 @@ absl::Status Tree(const InputOptions& options) {
   const OutputForm& form = options.form;
   std::vector<ItemRows> items;
   for (const SourceItem* item : input.items) {
-    const RowOptions listed = {input.match, options.depth, /*containers=*/true};
+    const RowOptions listed = {input.match, options.depth, /*containers=*/true, options.order};
     LEAFSTORE_ASSIGN_OR_RETURN(auto rows, FileError(source.file, ItemRows::Create(*item, listed)));
     if (form.json) LEAFSTORE_RETURN_IF_ERROR(FileError(source.file, rows.CheckPathText()));
     items.push_back(std::move(rows));
@@ -125,7 +125,7 @@ void AddTreeCommand(CLI::App* program, CommandRun* run) {
   AddInput(command, {kStep, kItem, kMatch}, options);
   AddValue(command, "--depth", &options->depth, "N", "print at most N levels of keys")
       ->check(WholeNumber(0));
-  AddInput(command, {kReading, kForm}, options);
+  AddInput(command, {kOrder, kReading, kForm}, options);
 }
 
 }  // namespace leafstore::tools

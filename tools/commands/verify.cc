@@ -24,7 +24,8 @@ Examples:
   leafstore verify *.leaf --json | jq '.files[] | select(.ok | not)'
 
 The JSON is one object with the fields schema, files, damaged; a file has file, ok, format, step,
-bytes, error, notes, unreadable.
+bytes, error, notes, same_as, unreadable. Shards of one set are verified once, and refer to the first
+of them that was named (same_as).
 
 Exit codes: 0 every file is intact; 1 a file is damaged, missing or unreadable, or the output cannot
 be written; 2 usage.)";
@@ -38,6 +39,8 @@ struct Verified {
   absl::Status status;
   std::vector<std::string> notes = {};
   std::vector<UnreadableLeaf> unreadable = {};
+  std::string set = {};      // the file of its set; empty without one
+  std::string same_as = {};  // the file with which the set was verified
 };
 
 // Returns the word for an error: only what is damaged is called so.
@@ -47,9 +50,10 @@ absl::string_view WordFor(const absl::Status& status) {
   return absl::IsDataLoss(status) && reason != ErrorReason::kAmbiguous ? "DAMAGED" : "ERROR";
 }
 
-// Verifies one file. The result holds the error.
-Verified VerifyOne(const std::string& file, std::optional<int64_t> step,
-                   const InputOptions& input) {
+// Verifies one file. The result holds the error. A set that one of `before` belongs to is not
+// verified again.
+Verified VerifyOne(const std::string& file, std::optional<int64_t> step, const InputOptions& input,
+                   const std::vector<Verified>& before) {
   Verified verified{file, step};
   InputOptions options = input;
   options.name = file;
@@ -66,12 +70,27 @@ Verified VerifyOne(const std::string& file, std::optional<int64_t> step,
     verified.unreadable.insert(verified.unreadable.end(), item.unreadable.begin(),
                                item.unreadable.end());
   }
+  if ((*source)->format == SourceFormat::kSafetensors && !(*source)->other_files.empty()) {
+    verified.set = (*source)->file;
+  }
+  for (const Verified& one : before) {
+    if (verified.set.empty() || one.set != verified.set) continue;
+    verified.same_as = one.file;
+    verified.status = one.status;
+    return verified;
+  }
   verified.status = FileError((*source)->file, (*source)->verify());
   return verified;
 }
 
 void PrintVerified(const Verified& one, Output* out) {
   const std::string name = Printable(one.file);
+  if (!one.same_as.empty()) {
+    return out->Write(name, ": ",
+                      one.status.ok() ? out->Styled(Style::kGreen, "ok")
+                                      : out->Styled(Style::kRed, WordFor(one.status)),
+                      ", in the set of ", Printable(one.same_as), "\n");
+  }
   if (one.status.ok()) {
     return out->Write(
         name, ": ", out->Styled(Style::kGreen, "ok"), ", ", HumanBytes(one.bytes), ", ",
@@ -92,6 +111,7 @@ Json VerifiedToJson(const Verified& one) {
           {"bytes", one.bytes},
           {"error", one.status.ok() ? Json(nullptr) : Json(one.status.message())},
           {"notes", one.notes},
+          {"same_as", one.same_as.empty() ? Json(nullptr) : Json(one.same_as)},
           {"unreadable", ToJson(one.unreadable)}};
 }
 
@@ -109,8 +129,8 @@ absl::StatusOr<std::vector<Verified>> VerifyAll(const VerifyOptions& options,
     if (steps.ok()) files.assign(steps->begin(), steps->end());
     if (files.empty()) files.emplace_back(std::nullopt, name);
     for (const auto& [step, file] : files) {
-      all.push_back(steps.ok() ? VerifyOne(file, step, named)
-                               : Verified{name, {}, {}, 0, 0, steps.status(), {}, {}});
+      all.push_back(steps.ok() ? VerifyOne(file, step, named, all)
+                               : Verified{name, {}, {}, 0, 0, steps.status(), {}, {}, {}, {}});
       if (!done(all.back())) return all;
     }
   }

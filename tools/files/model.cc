@@ -1,16 +1,20 @@
 #include "leafstore/tools/files/model.h"
 
+#include <filesystem>
 #include <limits>
 #include <memory>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_join.h"
 
 #include "leafstore/checkpoint/checkpoint.h"
 #include "leafstore/checkpoint/internal/run_files.h"
 #include "leafstore/checkpoint/manager.h"
 #include "leafstore/core/error_reason.h"
+#include "leafstore/core/internal/quoted_path.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/interop/numpy/npy.h"
 #include "leafstore/interop/numpy/npz.h"
@@ -22,24 +26,7 @@
 namespace leafstore::tools {
 namespace {
 
-// Parses "500M", "5G" or "1048576"; units of 1024, as in filters. error: a UsageError.
-absl::StatusOr<int64_t> ParseSize(absl::string_view text) {
-  constexpr std::pair<char, int> kUnits[] = {{'k', 10}, {'K', 10}, {'M', 20}, {'G', 30}, {'T', 40}};
-  absl::string_view digits = text;
-  int shift = 0;
-  for (const auto& [unit, bits] : kUnits) {
-    if (absl::EndsWith(text, absl::string_view(&unit, 1))) shift = bits;
-  }
-  if (shift > 0) digits.remove_suffix(1);
-  int64_t number = 0;
-  if (!absl::SimpleAtoi(digits, &number) || number <= 0 ||
-      number > (std::numeric_limits<int64_t>::max() >> shift)) {
-    return UsageError(
-        "--shard-size: expected a number of bytes, which may end in k, M, G or T, found '", text,
-        "'");
-  }
-  return number << shift;
-}
+constexpr absl::string_view kShardSize = "--shard-size";
 
 std::string ExtensionOf(SourceFormat format) { return absl::StrCat(".", SourceFormatName(format)); }
 
@@ -61,7 +48,45 @@ absl::Status CheckOptions(SourceFormat format, const WriteOptions& options) {
   for (const auto& [wrong, message] : rules) {
     if (wrong) return UsageError(message);
   }
-  return options.shard_size.empty() ? absl::OkStatus() : ParseSize(options.shard_size).status();
+  return options.shard_size.empty() ? absl::OkStatus()
+                                    : ParseSize(kShardSize, options.shard_size).status();
+}
+
+// Makes the directory of a file, and those above it.
+absl::Status MakeDirectoryOf(const std::string& path) {
+  std::error_code error;
+  std::filesystem::create_directories(DirectoryOf(path), error);
+  if (!error) return absl::OkStatus();
+  return absl::ErrnoToStatus(error.value(), absl::StrCat("cannot make the directory of ", path));
+}
+
+// Returns "bf16: 3 leaves, 10 elements: 1 overflowed to infinity, 4 were rounded".
+std::string ConversionText(const DTypeConversion& one) {
+  std::vector<std::string> losses;
+  const auto add = [&losses](int64_t count, absl::string_view what) {
+    if (count > 0) losses.push_back(absl::StrCat(WithCommas(count), " ", what));
+  };
+  add(one.overflowed, "overflowed to infinity");
+  add(one.to_zero, "became zero");
+  add(one.to_subnormal, "became subnormal");
+  add(one.rounded, "rounded");
+  return absl::StrCat(DTypeName(one.to), ": ", CountOf(one.leaves, "leaf", "leaves"), ", ",
+                      CountOf(one.elements, "element", "elements"), ": ",
+                      losses.empty() ? "all exact" : absl::StrJoin(losses, ", "));
+}
+
+Json ConversionsJson(const std::vector<DTypeConversion>& conversions) {
+  Json list = Json::array();
+  for (const DTypeConversion& one : conversions) {
+    list.push_back({{"dtype", DTypeName(one.to)},
+                    {"leaves", one.leaves},
+                    {"elements", one.elements},
+                    {"overflowed", one.overflowed},
+                    {"to_zero", one.to_zero},
+                    {"to_subnormal", one.to_subnormal},
+                    {"rounded", one.rounded}});
+  }
+  return list;
 }
 
 std::vector<CheckpointItem> CheckpointItemsOf(std::vector<ModelItem> from) {
@@ -88,6 +113,23 @@ absl::Status CheckNoStepByHand(const std::string& path) {
 
 }  // namespace
 
+absl::StatusOr<int64_t> ParseSize(absl::string_view option, absl::string_view text) {
+  constexpr std::pair<char, int> kUnits[] = {{'k', 10}, {'K', 10}, {'M', 20}, {'G', 30}, {'T', 40}};
+  absl::string_view digits = text;
+  int shift = 0;
+  for (const auto& [unit, bits] : kUnits) {
+    if (absl::EndsWith(text, absl::string_view(&unit, 1))) shift = bits;
+  }
+  if (shift > 0) digits.remove_suffix(1);
+  int64_t number = 0;
+  if (!absl::SimpleAtoi(digits, &number) || number <= 0 ||
+      number > (std::numeric_limits<int64_t>::max() >> shift)) {
+    return UsageError(
+        option, ": expected a number of bytes, which may end in k, M, G or T, found '", text, "'");
+  }
+  return number << shift;
+}
+
 absl::StatusOr<SourceFormat> ModelWriter::FormatOf(const std::string& path) const {
   const std::optional<SourceFormat> format = options_.to ? options_.to : FormatOfName(path);
   if (!format) {
@@ -113,8 +155,8 @@ absl::Status ModelWriter::CheckNoStatic(const ModelItem& item, SourceFormat form
   for (uint32_t place = 0; place < item.store.size(); ++place) {
     if (item.store.leaf(place).is_tensor()) continue;
     return UsageError(path, ": expected only tensors for ", ExtensionOf(format),
-                      ", found the static leaf '", item.store.PathText(place),
-                      "'; --drop-static leaves such leaves out");
+                      ", found the static leaf ", internal::QuotedPath(item.store.PathText(place)),
+                      "; --drop-static leaves such leaves out");
   }
   return absl::OkStatus();
 }
@@ -149,6 +191,11 @@ absl::Status ModelWriter::WriteSafetensors(ModelItem item, const std::string& pa
                              SafetensorsOptionsFromItem(item.store, std::move(item.options)));
   if (options_.structure != StructureSave::kAuto) options.structure = options_.structure;
   if (options_.structure == StructureSave::kNever) options.grouping.reset();
+  if (options_.names && FormOf(*options_.names) != FormOf(options.names)) {
+    options.names = *options_.names;
+    // A plain file of other names was restored by them; these may need the structure.
+    if (options_.structure != StructureSave::kNever) options.structure = options_.structure;
+  }
   options.drop_static = options_.drop_static;
   options.replace_set = options_.force;
   options.io = Io();
@@ -157,7 +204,7 @@ absl::Status ModelWriter::WriteSafetensors(ModelItem item, const std::string& pa
     const absl::Status status = SaveSafetensors(path, item.store, options);
     if (!status.ok()) saved = status;
   } else {
-    LEAFSTORE_ASSIGN_OR_RETURN(const int64_t size, ParseSize(options_.shard_size));
+    LEAFSTORE_ASSIGN_OR_RETURN(const int64_t size, ParseSize(kShardSize, options_.shard_size));
     saved = SaveSafetensorsShards(path, item.store, size, options);
   }
   if (ReasonOf(saved.status()) == ErrorReason::kExists) {
@@ -173,6 +220,7 @@ absl::Status ModelWriter::WriteNumpy(SourceFormat format, const ModelItem& item,
                                      const std::string& path) {
   const NumpyOptions options = {.io = Io(),
                                 .deflate = options_.deflate,
+                                .names = options_.names.value_or(NameStyle::kSplit),
                                 .drop_static = options_.drop_static,
                                 .raw_bits = options_.raw_bits};
   if (format == SourceFormat::kNpz) return SaveNpz(path, item.store, options);
@@ -201,12 +249,31 @@ void ModelWriter::KeepNotes(Model* model) {
   if (!written_.empty()) return;
   notes_ = std::move(model->notes);
   left_out_ = std::move(model->left_out);
+  conversions_ = std::move(model->conversions);
 }
 
 absl::Status ModelWriter::Write(Model model, const std::string& path) {
   LEAFSTORE_ASSIGN_OR_RETURN(const SourceFormat format, FormatOf(path));
   KeepNotes(&model);
-  return FileError(path, WriteAs(format, std::move(model), path));
+  if (options_.mkdirs) LEAFSTORE_RETURN_IF_ERROR(FileError(path, MakeDirectoryOf(path)));
+  const absl::Status status = WriteAs(format, std::move(model), path);
+  std::error_code ignored;
+  if (absl::IsNotFound(status) && !std::filesystem::exists(DirectoryOf(path), ignored)) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        path, ": expected the directory ", DirectoryOf(path), ", found none; --mkdirs makes it"));
+  }
+  return FileError(path, status);
+}
+
+absl::Status ModelWriter::Commit() {
+  LEAFSTORE_RETURN_IF_ERROR(files_.Commit());
+  for (const std::string& file : written_) {
+    std::error_code error;
+    if (!std::filesystem::is_symlink(file, error)) continue;
+    const std::string target = std::filesystem::weakly_canonical(file, error).string();
+    Note(file, ": note: it is a symbolic link; the file that was written is ", target);
+  }
+  return absl::OkStatus();
 }
 
 absl::Status ModelWriter::CommitAndPrint(const OutputForm& form) {
@@ -219,10 +286,17 @@ absl::Status ModelWriter::CommitAndPrint(const OutputForm& form) {
     if (form.json) continue;
     out.Write(out.Styled(Style::kBold, Printable(file)), ": ", HumanBytes(size), "\n");
   }
+  for (const DTypeConversion& one : conversions_) {
+    if (!form.json) out.Write("  ", ConversionText(one), "\n");
+    if (one.overflowed == 0) continue;
+    Note("warning: ", CountOf(one.overflowed, "element", "elements"), " too large for ",
+         DTypeName(one.to), " became infinite; the first is in ", one.first_overflow);
+  }
   const Json json = {{"schema", kJsonSchema},
                      {"files", std::move(list)},
                      {"notes", notes_},
-                     {"left_out", ToJson(left_out_)}};
+                     {"left_out", ToJson(left_out_)},
+                     {"conversions", ConversionsJson(conversions_)}};
   if (form.json) out.Write(JsonText(json), "\n");
   LEAFSTORE_RETURN_IF_ERROR(out.Finish());
   return Commit();

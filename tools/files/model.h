@@ -19,10 +19,12 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 
 #include "leafstore/checkpoint/writer.h"
 #include "leafstore/interop/safetensors/writer.h"
 #include "leafstore/store/param_store.h"
+#include "leafstore/tools/files/convert_dtypes.h"
 #include "leafstore/tools/files/output_files.h"
 #include "leafstore/tools/present/output.h"
 #include "leafstore/tools/source/source.h"
@@ -41,6 +43,7 @@ struct Model {
   Metrics metrics;
   std::vector<std::string> notes;        // of the source
   std::vector<UnreadableLeaf> left_out;  // --skip-unreadable
+  std::vector<DTypeConversion> conversions;
 };
 
 struct WriteOptions {
@@ -51,10 +54,16 @@ struct WriteOptions {
   StructureSave structure = StructureSave::kAuto;
   bool drop_static = false;
   bool skip_unreadable = false;
+  std::optional<NameStyle> names;  // how paths become names; empty: as in the source, or dotted
   bool raw_bits = false;
   bool deflate = false;
   bool force = false;
+  bool mkdirs = false;  // makes directories of outputs
 };
+
+// Parses the value of an option: "500M", "5G" or "1048576"; units of 1024, as in filters. error: a
+// UsageError.
+absl::StatusOr<int64_t> ParseSize(absl::string_view option, absl::string_view text);
 
 class ModelWriter {
  public:
@@ -79,12 +88,13 @@ class ModelWriter {
   // Checks what can be known before Commit. Call before an answer is printed. Errors: those of
   // OutputFiles::Check.
   absl::Status CheckCommit() { return files_.Check(); }
-  // Renames the temporary files into place. Errors: those of OutputFiles::Commit.
-  absl::Status Commit() { return files_.Commit(); }
+  // Renames the temporary files into place. Notes which files are behind symbolic links. Errors:
+  // those of OutputFiles::Commit.
+  absl::Status Commit();
 
-  // Prints the files: a line each, or one object (schema, files: file, bytes; notes and left_out of
-  // the first model); then commits, so that no file has changed if printing fails. Errors: also
-  // those of Output::Finish.
+  // Prints the files: a line each, or one object (schema, files: file, bytes; notes, left_out and
+  // conversions of the first model); then commits, so that no file has changed if printing fails.
+  // Errors: also those of Output::Finish.
   absl::Status CommitAndPrint(const OutputForm& form);
 
  private:
@@ -103,6 +113,7 @@ class ModelWriter {
   std::vector<std::string> written_;
   std::vector<std::string> notes_;
   std::vector<UnreadableLeaf> left_out_;
+  std::vector<DTypeConversion> conversions_;
 };
 
 }  // namespace leafstore::tools

@@ -67,8 +67,8 @@ struct Scientific {
   int exponent = 0;
 };
 
-Scientific ScientificOf(double number, DType dtype) {
-  const std::string text = Shortest(number, dtype);
+// Describes a text that Shortest returned.
+Scientific ScientificOf(const std::string& text) {
   const size_t e = text.find('e');
   const size_t point = text.find('.');
   Scientific found;
@@ -85,7 +85,7 @@ std::string NotFinite(double number) {
 std::string PartText(float number) {
   if (!std::isfinite(number)) return NotFinite(number);
   if (number == 0) return std::signbit(number) ? "-0." : "0.";
-  const Scientific shape = ScientificOf(number, DType::kF32);
+  const Scientific shape = ScientificOf(Shortest(number, DType::kF32));
   if (shape.exponent >= 16 || shape.exponent < -4) {
     return absl::StrFormat("%.*e", shape.digits, number);
   }
@@ -181,7 +181,7 @@ class ArrayPrinter {
     const double number = NumberAt(view_.tensor, index);
     if (!std::isfinite(number)) return NotFinite(number);
     const Scientific shape =
-        number == 0 ? Scientific() : ScientificOf(number, view_.tensor.dtype());
+        number == 0 ? Scientific() : ScientificOf(Shortest(number, view_.tensor.dtype()));
     if (exponents_) {
       std::string text = absl::StrFormat("%.*e", std::min(shape.digits, options_.digits), number);
       if (text.find('.') == std::string::npos) text.insert(text.find('e'), ".");
@@ -251,12 +251,26 @@ class ArrayPrinter {
   size_t width_ = 0;  // of what has no point
 };
 
+// Returns the text of a finite number as Python prints it: `1.0`, `0.1`, `1e-05`, `1.5e+16`.
 std::string JsonNumber(double number, DType dtype) {
   if (!std::isfinite(number)) return "null";
   if (number == 0) return std::signbit(number) ? "-0.0" : "0.0";
   // A reader that does not know narrow dtypes must find the same number.
   const bool is_f32 = dtype == DType::kF32 || dtype == DType::kC64;
-  return Shortest(number, is_f32 ? dtype : DType::kF64);
+  std::string text = Shortest(std::abs(number), is_f32 ? dtype : DType::kF64);
+  const int exponent = ScientificOf(text).exponent;
+  if (exponent >= -4 && exponent < 16) {
+    std::string digits = text.substr(0, text.find('e'));
+    if (digits.size() > 1) digits.erase(1, 1);  // the point
+    const auto before = static_cast<size_t>(exponent + 1);
+    if (exponent < 0) {
+      text = absl::StrCat("0.", std::string(static_cast<size_t>(-exponent - 1), '0'), digits);
+    } else {
+      if (digits.size() <= before) digits.resize(before + 1, '0');
+      text = absl::StrCat(digits.substr(0, before), ".", digits.substr(before));
+    }
+  }
+  return number < 0 ? absl::StrCat("-", text) : text;
 }
 
 std::string ElementAsJson(const Tensor& tensor, int64_t index) {

@@ -172,6 +172,21 @@ absl::StatusOr<Steps> StepsToShow(const ReportOptions& options, Json* notes) {
   return kept;
 }
 
+// Adds what is unusual about a source, and what is not readable.
+void AddNotesOf(const Source& source, Json* notes) {
+  const std::string name = NameOf(source);
+  for (const std::string& line : source.notes) {
+    notes->push_back(Printable(absl::StrCat(name, ": ", line)));
+  }
+  for (const SourceItem& item : source.items) {
+    if (item.unreadable.empty()) continue;
+    const UnreadableLeaf& first = item.unreadable[0];
+    notes->push_back(Printable(absl::StrCat(
+        name, ": ", CountOf(static_cast<int64_t>(item.unreadable.size()), "leaf is", "leaves are"),
+        " not readable and not shown, such as '", first.name, "' (", first.what, ")")));
+  }
+}
+
 // Opens the sources and builds the data, including notes about omissions, which the page shows.
 absl::StatusOr<Json> BuildData(const ReportOptions& options) {
   Input input;
@@ -195,6 +210,7 @@ absl::StatusOr<Json> BuildData(const ReportOptions& options) {
     mode = "compare";
     absl::StrAppend(&title, " and ", NameOf(*after));
   }
+  for (const Source* source : sources) AddNotesOf(*source, &notes);
   const bool verified = options.verify && absl::c_all_of(sources, [](const Source* source) {
                           return source->has_checksums();
                         });

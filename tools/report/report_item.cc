@@ -37,7 +37,9 @@ class Lister {
   // error ResourceExhausted: too many nodes.
   absl::Status ListSide(size_t side, const Globs& match) {
     const SourceItem& source = *item_.sides[side];
-    const ItemRows rows(source, match);
+    // Cannot fail without a depth.
+    const ItemRows rows =
+        ItemRows::Create(source, {.match = match, .order = RowOrder::kNatural}).value();
     item_.totals[side] = rows.ListedTotals();
     node_of_.assign(rows.def() ? rows.def()->node_count() : 0, 0);
     for (const Row& row : rows.rows()) {

@@ -74,12 +74,14 @@ absl::StatusOr<SourceFormat> DetectFormat(const std::string& file) {
 }
 
 SourceOr OpenSafetensors(const std::string& file, const SourceOptions& options) {
-  LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsReader reader,
-                             SafetensorsReader::Open(file, {.io = options.io,
-                                                            .names = options.names,
-                                                            .strict = options.strict,
-                                                            .skip_unreadable = true,
-                                                            .one_shard = options.one_shard}));
+  LEAFSTORE_ASSIGN_OR_RETURN(
+      const SafetensorsReader reader,
+      SafetensorsReader::Open(file, {.io = options.io,
+                                     .names = options.names,
+                                     .strict = options.strict,
+                                     .skip_unreadable = true,
+                                     .one_shard = options.one_shard,
+                                     .lenient = {.max_header = options.max_header}}));
   LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsLeaves* leaves, reader.GetLeaves());
   auto source = std::make_unique<Source>();
   source->format = SourceFormat::kSafetensors;

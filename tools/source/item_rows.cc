@@ -89,11 +89,12 @@ absl::StatusOr<ItemRows> ItemRows::Create(const SourceItem& item, const RowOptio
 
 void ItemRows::ListTree(const RowOptions& options) {
   const std::vector<bool> matched = MatchNodes(*def_, options.match);
-  const NodeId nodes = def_->node_count();
-  // The counts of listed leaves, and of listed leaves and aliases, before each node.
-  std::vector<uint32_t> leaves(nodes + 1);
-  std::vector<uint32_t> entries(nodes + 1);
-  for (NodeId node = kRootNode; node < nodes; ++node) {
+  const std::vector<NodeId> order = NodesInOrder(*def_, options.order);
+  // The counts of listed leaves, and of listed leaves and aliases, before each node of the order.
+  std::vector<uint32_t> leaves(order.size() + 1);
+  std::vector<uint32_t> entries(order.size() + 1);
+  for (size_t at = 0; at < order.size(); ++at) {
+    const NodeId node = order[at];
     const NodeKind kind = def_->kind(node);
     const uint32_t place = kind == NodeKind::kLeaf && matched[node]
                                ? item_->slots.PlaceOf(def_->leaf_begin(node))
@@ -101,27 +102,28 @@ void ItemRows::ListTree(const RowOptions& options) {
     if (place != kNoPlace) places_.push_back(place);
     const bool is_entry = place != kNoPlace || (kind == NodeKind::kAlias && matched[node] &&
                                                 HoldsAnyOf(def_->alias_target(node)));
-    leaves[node + 1] = static_cast<uint32_t>(places_.size());
-    entries[node + 1] = entries[node] + (is_entry ? 1 : 0);
+    leaves[at + 1] = static_cast<uint32_t>(places_.size());
+    entries[at + 1] = entries[at] + (is_entry ? 1 : 0);
   }
   const bool complete = options.match.empty() && item_->slots.is_all();
-  std::vector<uint32_t> depths(nodes);
-  for (NodeId node = kRootNode; node < nodes;) {
+  std::vector<uint32_t> depths(order.size());
+  for (size_t at = 0; at < order.size();) {
+    const NodeId node = order[at];
     if (node != kRootNode) depths[node] = depths[def_->parent(node)] + 1;
     const NodeKind kind = def_->kind(node);
-    const NodeId end = def_->end(node);
+    const size_t end = at + (def_->end(node) - node);
     const bool is_deepest = options.depth && depths[node] >= *options.depth && IsContainer(kind);
     const Row row = {kind == NodeKind::kLeaf    ? Row::kLeaf
                      : kind == NodeKind::kAlias ? Row::kAlias
                                                 : Row::kSubtree,
-                     node, leaves[node], leaves[end], depths[node]};
-    bool listed = entries[end] > entries[node];
+                     node, leaves[at], leaves[end], depths[node]};
+    bool listed = entries[end] > entries[at];
     if (row.kind == Row::kSubtree) {
       listed = options.containers ? listed || complete || node == kRootNode
                                   : is_deepest && row.end > row.begin;
     }
     if (listed) rows_.push_back(row);
-    node = is_deepest ? end : node + 1;
+    at = is_deepest ? end : at + 1;
   }
 }
 

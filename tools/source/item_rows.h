@@ -3,7 +3,7 @@
 //   ItemRows rows = ItemRows::Create(item, {globs, 2}).value();
 //   for (const Row& row : rows.rows()) ... rows.PrintablePath(row) ...
 //
-// Rows are in the order of the tree: a leaf, an alias, or (with a depth) a subtree as one row. A
+// Rows are in the order of the tree (row_order.h): a leaf, an alias, or (with a depth) a subtree as one row. A
 // leaf is listed if the item holds it and a glob matches it or a node above it; an alias likewise,
 // by its own path. With `containers`, every node above a listed row is a row too; if neither globs
 // nor the item omit anything, so are empty containers and None. Paths that do not form a tree (an
@@ -22,6 +22,7 @@
 #include "absl/types/span.h"
 
 #include "leafstore/select/internal/glob.h"
+#include "leafstore/tools/source/row_order.h"
 #include "leafstore/tools/source/source.h"
 #include "leafstore/treedef/treedef.h"
 
@@ -58,12 +59,13 @@ struct RowOptions {
   std::optional<uint32_t> depth;
   // Lists containers above rows too, as kSubtree.
   bool containers = false;
+  RowOrder order = RowOrder::kBytes;
 };
 
 class ItemRows {
  public:
-  // Lists the leaves and aliases of an item that one of the globs matches; all without globs.
-  // O(nodes * globs).
+  // Lists the leaves and aliases of an item that one of the globs matches; all without globs. Rows
+  // are in byte order, so that places ascend. O(nodes * globs).
   explicit ItemRows(const SourceItem& item, const Globs& match = {});
   // Lists the rows of an item. error InvalidArgument: a depth or containers, where the paths do not
   // form a tree. O(nodes * globs).
@@ -72,7 +74,8 @@ class ItemRows {
   const SourceItem& item() const { return *item_; }
   // Returns the structure; none where the paths do not form a tree.
   const std::optional<TreeDef>& def() const { return def_; }
-  // Returns the places in the item of the listed leaves, including those in subtrees, in order.
+  // Returns the places in the item of the listed leaves, including those in subtrees, in the order
+  // of the rows.
   const std::vector<uint32_t>& places() const { return places_; }
   const std::vector<Row>& rows() const { return rows_; }
   absl::Span<const uint32_t> PlacesOf(const Row& row) const {

@@ -45,6 +45,7 @@
 #include "leafstore/core/internal/lazy.h"
 #include "leafstore/core/leaf.h"
 #include "leafstore/interop/names.h"
+#include "leafstore/interop/safetensors/reader.h"
 #include "leafstore/select/grouping.h"
 #include "leafstore/store/layout.h"
 #include "leafstore/store/param_store.h"
@@ -148,6 +149,8 @@ struct SourceOptions {
   bool strict = false;
   // Reads a file of safetensors alone, even if its name says that it is one of several.
   bool one_shard = false;
+  // SafetensorsLeniency::max_header.
+  int64_t max_header = kMaxSafetensorsHeader;
   // NumpyOptions::void_dtypes.
   std::map<int, DType> void_dtypes = {};
   // Called with one line, without its end, for each skipped checkpoint, each of Source::notes, and

@@ -42,7 +42,7 @@ void AppendKey(const KeyRef& key, PathForm form, bool is_first, std::string* out
     AppendKeyText(key, out);
     return;
   }
-  if (!is_first) out->push_back('.');
+  if (!is_first) out->push_back(form == PathForm::kSlash ? '/' : '.');
   AppendDottedKey(key, out);
 }
 

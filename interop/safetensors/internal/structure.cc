@@ -1,9 +1,13 @@
 #include "leafstore/interop/safetensors/internal/structure.h"
 
+#include <algorithm>
+#include <cstdint>
+#include <iterator>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -16,9 +20,13 @@
 namespace leafstore::internal {
 namespace {
 
-constexpr absl::string_view kStructureVersion = "1";
-constexpr absl::string_view kDottedNames = "dotted";
-constexpr absl::string_view kCanonicalNames = "canonical";
+// The version and the style of the names, at the beginning of the text. Version 2 is only for names
+// that older readers do not know.
+constexpr std::pair<absl::string_view, NameStyle> kBeginnings[] = {
+    {"1:dotted", NameStyle::kSplit},
+    {"1:canonical", NameStyle::kCanonical},
+    {"2:slash", NameStyle::kSlash}};
+constexpr uint32_t kStructureVersion = 2;  // the newest
 
 std::string ChecksumText(absl::string_view bytes) {
   const auto* data = reinterpret_cast<const std::byte*>(bytes.data());
@@ -35,26 +43,31 @@ absl::Status DamagedStructure(absl::string_view expected, absl::string_view foun
 
 absl::StatusOr<std::string> EncodeSafetensorsStructure(const SafetensorsStructure& structure) {
   LEAFSTORE_ASSIGN_OR_RETURN(const std::string bytes, EncodeStoreSpec(structure.spec));
-  const absl::string_view names =
-      structure.names == NameStyle::kCanonical ? kCanonicalNames : kDottedNames;
-  return absl::StrCat(kStructureVersion, ":", names, ":", ChecksumText(bytes), ":",
-                      absl::Base64Escape(bytes));
+  absl::string_view beginning;
+  for (const auto& [text, names] : kBeginnings) {
+    if (FormOf(names) == FormOf(structure.names)) beginning = text;
+  }
+  return absl::StrCat(beginning, ":", ChecksumText(bytes), ":", absl::Base64Escape(bytes));
 }
 
 absl::StatusOr<SafetensorsStructure> DecodeSafetensorsStructure(absl::string_view text) {
   const std::vector<absl::string_view> parts = absl::StrSplit(text, absl::MaxSplits(':', 3));
   uint32_t version = 0;
-  if (parts.size() == 4 && parts[0] != kStructureVersion && absl::SimpleAtoi(parts[0], &version)) {
-    return WithReason(absl::UnimplementedError(absl::StrCat(
-                          "metadata ", kSafetensorsStructureKey, ": its version is ", version,
-                          "; this reader supports version ", kStructureVersion)),
-                      ErrorReason::kNewerVersion);
-  }
-  if (parts.size() != 4 || parts[0] != kStructureVersion) {
+  if (parts.size() != 4 || !absl::SimpleAtoi(parts[0], &version)) {
     return DamagedStructure("'1:names:checksum:base64'", QuotedForMessage(text.substr(0, 40)));
   }
-  if (parts[1] != kDottedNames && parts[1] != kCanonicalNames) {
-    return DamagedStructure("names that are dotted or canonical", QuotedForMessage(parts[1]));
+  if (version == 0 || version > kStructureVersion) {
+    return WithReason(absl::UnimplementedError(absl::StrCat(
+                          "metadata ", kSafetensorsStructureKey, ": its version is ", version,
+                          "; this reader supports versions up to ", kStructureVersion)),
+                      ErrorReason::kNewerVersion);
+  }
+  const auto* const beginning = std::find_if(
+      std::begin(kBeginnings), std::end(kBeginnings),
+      [text](const auto& one) { return absl::StartsWith(text, absl::StrCat(one.first, ":")); });
+  if (beginning == std::end(kBeginnings)) {
+    return DamagedStructure("names that are dotted or canonical, or in version 2 slash",
+                            QuotedForMessage(parts[1]));
   }
   std::string bytes;
   // Accepts only the exact form that is written: no white space, no other padding.
@@ -67,8 +80,7 @@ absl::StatusOr<SafetensorsStructure> DecodeSafetensorsStructure(absl::string_vie
   LEAFSTORE_ASSIGN_OR_RETURN(
       StoreSpec spec,
       WithContext(DecodeStoreSpec(bytes), absl::StrCat("metadata ", kSafetensorsStructureKey)));
-  return SafetensorsStructure{std::move(spec),
-                              parts[1] == kDottedNames ? NameStyle::kSplit : NameStyle::kCanonical};
+  return SafetensorsStructure{std::move(spec), beginning->second};
 }
 
 }  // namespace leafstore::internal

@@ -21,7 +21,7 @@ inline constexpr absl::string_view kSafetensorsStructureKey = "leafstore.structu
 
 struct SafetensorsStructure {
   StoreSpec spec;
-  // kSplit (for every dotted style) or kCanonical.
+  // kCanonical, kSlash, or for every dotted style kSplit.
   NameStyle names = NameStyle::kSplit;
 };
 
