@@ -236,9 +236,8 @@ absl::StatusOr<RowBytes> BytesOfRows(const LeafSpec& spec, const RowRange& rows)
   }
   const int64_t count = spec.shape()[0];
   if (rows.begin < 0 || rows.begin > rows.end || rows.end > count) {
-    return absl::InvalidArgumentError(absl::StrCat("expected rows between 0 and ", count,
-                                                   ", found rows from ", rows.begin, " to ",
-                                                   rows.end));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "expected rows between 0 and ", count, ", found rows from ", rows.begin, " to ", rows.end));
   }
   RowBytes out{.shape = Shape(spec.shape().begin(), spec.shape().end())};
   out.shape[0] = rows.end - rows.begin;

@@ -44,9 +44,9 @@ absl::Status CheckBytes(const ReadPlan::Range& range, int64_t position,
   }
   for (; !bytes.empty(); position += kBlockSize) {
     const auto block = bytes.subspan(0, static_cast<size_t>(kBlockSize));
-    LEAFSTORE_RETURN_IF_ERROR(CompareChecksum(
-        range.offset + position, static_cast<int64_t>(block.size()),
-        range.blocks[static_cast<size_t>(position / kBlockSize)], Checksum(block)));
+    LEAFSTORE_RETURN_IF_ERROR(
+        CompareChecksum(range.offset + position, static_cast<int64_t>(block.size()),
+                        range.blocks[static_cast<size_t>(position / kBlockSize)], Checksum(block)));
     bytes.remove_prefix(block.size());
   }
   return absl::OkStatus();
@@ -91,9 +91,8 @@ class ReadPlan::Runner {
     if (std::is_sorted(ranges_.begin(), ranges_.end(), before)) return;
     order_.resize(ranges_.size());
     std::iota(order_.begin(), order_.end(), 0);
-    std::stable_sort(order_.begin(), order_.end(), [&](uint32_t a, uint32_t b) {
-      return before(ranges_[a], ranges_[b]);
-    });
+    std::stable_sort(order_.begin(), order_.end(),
+                     [&](uint32_t a, uint32_t b) { return before(ranges_[a], ranges_[b]); });
   }
 
   void ChooseThreads(const IoOptions& io) {
@@ -177,9 +176,9 @@ class ReadPlan::Runner {
     if (end - begin > most && !range.is_complete) return RunInSteps(in_order, most);
     std::optional<DirectBuffer> scratch = scratch_.Take();
     const auto bytes = Read(range, begin, end, &scratch);
-    const absl::Status status = bytes.ok() ? Deliver(in_order, begin - range.offset, *bytes)
-                                           : fail_(IndexOf(in_order), begin - range.offset,
-                                                   bytes.status());
+    const absl::Status status =
+        bytes.ok() ? Deliver(in_order, begin - range.offset, *bytes)
+                   : fail_(IndexOf(in_order), begin - range.offset, bytes.status());
     if (scratch.has_value()) scratch_.Give(*std::move(scratch));
     return status;
   }
@@ -224,8 +223,7 @@ class ReadPlan::Runner {
                                                           int64_t end,
                                                           std::optional<DirectBuffer>* scratch) {
     const auto size = static_cast<size_t>(end - begin);
-    std::byte* const out =
-        range.out == nullptr ? nullptr : range.out + (begin - range.offset);
+    std::byte* const out = range.out == nullptr ? nullptr : range.out + (begin - range.offset);
     absl::Span<const std::byte> bytes;
     if (range.mode == ReadMode::kMap) {
       Buffer unused;

@@ -43,7 +43,7 @@ class ReadPlan {
     std::byte* out = nullptr;
     bool is_complete = false;  // `visit` needs all bytes at once
     bool verify = false;
-    uint64_t checksum = 0;                     // of all bytes; used if there are no blocks
+    uint64_t checksum = 0;                   // of all bytes; used if there are no blocks
     absl::Span<const uint64_t> blocks = {};  // checksums of each kBlockSize
   };
 

@@ -105,7 +105,7 @@ class Verifier {
     const ManifestItem* item = nullptr;  // null: the zeros before the manifest
     uint32_t tensor = 0;
     bool is_padding = false;
-    const FileBytes* base = nullptr;     // if it is in a base
+    const FileBytes* base = nullptr;      // if it is in a base
     absl::Span<const Segment> also = {};  // other tensors with the same bytes
     int64_t position = 0;                 // of the error
     absl::Status error = absl::OkStatus();

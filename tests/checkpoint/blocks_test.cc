@@ -125,8 +125,7 @@ struct Fields {
 TEST_F(BlocksTest, File_HasTheChecksumOfEachMiBOfLargeTensors) {
   EXPECT_EQ(CheckpointReader::Open(path_)->producer_version(), 3u);
   EXPECT_EQ(FooterOf(good_).versions.min_reader, 1u);
-  const Fields segments(
-      Fields(Fields(ManifestBytesOf(good_)).bytes[2].at(0)).bytes[5].at(0));
+  const Fields segments(Fields(Fields(ManifestBytesOf(good_)).bytes[2].at(0)).bytes[5].at(0));
   const std::string offsets = segments.bytes.at(1).at(0);
   const std::string column = segments.bytes.at(6).at(0);
   ASSERT_EQ(column.size(), kBlocks * 8);
@@ -166,9 +165,9 @@ TEST_F(BlocksTest, DamageInAnyBlock_IsFoundByWholeLoadsAndByRowsThatTouchIt) {
         const CheckpointReader reader = Open(Damaged(at), mode).value();
         const auto damaged = StatusIs(
             StatusCode::kDataLoss,
-            AllOf(HasSubstr("a.leaf: item 'params', '['large']': expected checksum"),
-                  HasSubstr(absl::StrCat(end - begin, " bytes from byte ",
-                                         offset_ + begin, " on"))));
+            AllOf(
+                HasSubstr("a.leaf: item 'params', '['large']': expected checksum"),
+                HasSubstr(absl::StrCat(end - begin, " bytes from byte ", offset_ + begin, " on"))));
         EXPECT_THAT(reader.Load("params"), damaged);
         EXPECT_THAT(reader.LoadLeaf("params", "['large']"), damaged);
         EXPECT_THAT(reader.Verify(), damaged);
@@ -220,8 +219,8 @@ TEST_F(BlocksTest, RowsThatDoNotExist_AreInvalid) {
 
 TEST_F(BlocksTest, RowsThatBeginInsideAByte_AreInvalid) {
   const Tensor half = Tensor::Zeros(DType::kF4, {2, 3}).value();
-  ASSERT_THAT(SaveCheckpoint(path_, {{"params", ParamStore::FromEntries({{Path().Item("w"), half}})
-                                                    .value()}}),
+  ASSERT_THAT(SaveCheckpoint(
+                  path_, {{"params", ParamStore::FromEntries({{Path().Item("w"), half}}).value()}}),
               IsOk());
   EXPECT_THAT(CheckpointReader::Open(path_)->LoadRows("params", "['w']", {1, 2}),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("rows of whole bytes")));
@@ -241,8 +240,8 @@ TEST_F(BlocksTest, Rows_ReadOnlyTheBlocksThatHaveThem) {
 TEST_F(BlocksTest, UnverifiedRows_ReadOnlyTheirBytes) {
   WatchedFiles files;
   const CheckpointReader reader =
-      CheckpointReader::Open(path_, {.io = {.mode = ReadMode::kRead, .file_system = &files},
-                                     .verify = false})
+      CheckpointReader::Open(
+          path_, {.io = {.mode = ReadMode::kRead, .file_system = &files}, .verify = false})
           .value();
   files.bytes = 0;
   ASSERT_THAT(reader.LoadRows("params", "['large']", {10, 38}), IsOk());
@@ -281,9 +280,11 @@ TEST_F(BlocksTest, TableThatIsAbsent_LeavesTheChecksumOfTheTensor) {
 TEST_F(BlocksTest, WrongEntry_IsDataLossOfItsBlockOnly) {
   const CheckpointReader reader =
       Open(Forged([](auto* segments) { ++segments->block_checksums[1]; }), ReadMode::kMap).value();
-  EXPECT_THAT(reader.Load("params"), StatusIs(StatusCode::kDataLoss, HasSubstr("expected checksum")));
+  EXPECT_THAT(reader.Load("params"),
+              StatusIs(StatusCode::kDataLoss, HasSubstr("expected checksum")));
   EXPECT_THAT(reader.LoadRows("params", "['large']", {0, 1000}), IsOk());
-  EXPECT_THAT(reader.LoadRows("params", "['large']", {0, 1100}), StatusIs(StatusCode::kDataLoss, HasSubstr("expected checksum")));
+  EXPECT_THAT(reader.LoadRows("params", "['large']", {0, 1100}),
+              StatusIs(StatusCode::kDataLoss, HasSubstr("expected checksum")));
 }
 
 TEST_F(BlocksTest, CompressedTensor_HasBlocksOfItsStoredBytes) {
@@ -331,8 +332,8 @@ TEST_F(BlocksTest, Increment_HasTheBlocksOfItsBases) {
 TEST_F(BlocksTest, InvalidBools_AreFoundInRowsThatHaveThem) {
   const Tensor bools = Tensor::Zeros(DType::kBool, {2000, 1000}).value();
   ASSERT_THAT(
-      SaveCheckpoint(path_, {{"params", ParamStore::FromEntries({{Path().Item("large"), bools}})
-                                            .value()}}),
+      SaveCheckpoint(
+          path_, {{"params", ParamStore::FromEntries({{Path().Item("large"), bools}}).value()}}),
       IsOk());
   std::string bytes = ReadFile(path_);
   offset_ = CheckpointReader::Open(path_)->GetItem("params")->entry(0).offset;
@@ -365,10 +366,9 @@ class LargeGoldenTest : public testing::TestWithParam<ReadMode> {
   }
 };
 
-INSTANTIATE_TEST_SUITE_P(Modes, LargeGoldenTest, testing::ValuesIn(kModes),
-                         [](const auto& tested) {
-                           return std::string(ReadModeName(tested.param));
-                         });
+INSTANTIATE_TEST_SUITE_P(Modes, LargeGoldenTest, testing::ValuesIn(kModes), [](const auto& tested) {
+  return std::string(ReadModeName(tested.param));
+});
 
 TEST_P(LargeGoldenTest, FilesOfEveryVersion_LoadTheSame) {
   for (const uint32_t version : {1u, 3u}) {

@@ -57,8 +57,7 @@ absl::StatusOr<Model> ReadModel(const ConvertArguments& arguments,
 }
 
 // Saves the model as a step of the directory of checkpoints OUT.
-absl::Status ConvertToStep(const ConvertArguments& arguments,
-                           const std::vector<DTypeRule>& rules) {
+absl::Status ConvertToStep(const ConvertArguments& arguments, const std::vector<DTypeRule>& rules) {
   int64_t step = 0;
   if (!absl::SimpleAtoi(arguments.step, &step) || step < 0) {
     return UsageError(arguments.out, ": expected --step with the step to save in this directory, ",

@@ -213,8 +213,8 @@ absl::StatusOr<ItemDiff> DiffItems(const SourceItem& a, const SourceItem& b,
       [&](size_t i, absl::Span<const Leaf> leaves) -> absl::Status {
         std::optional<LeafDiff> found = DiffLeaves(leaves[0], leaves[1], options.diff);
         if (!found) ++diff.same_count;
-        const bool other_dtype =
-            !found && leaves[0].is_tensor() && leaves[0].tensor().dtype() != leaves[1].tensor().dtype();
+        const bool other_dtype = !found && leaves[0].is_tensor() &&
+                                 leaves[0].tensor().dtype() != leaves[1].tensor().dtype();
         if (!found && !other_dtype) return absl::OkStatus();
         LEAFSTORE_ASSIGN_OR_RETURN(Path path, kept.Of(a, places_a[i]));
         if (found) {
