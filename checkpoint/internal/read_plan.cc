@@ -27,14 +27,6 @@ constexpr int64_t kMappedWindow = int64_t{4} << 20;
 constexpr int64_t kMaxWindow = int64_t{8} << 20;
 constexpr int64_t kMinWindow = kBlockSize;
 
-// Bytes that one thread reads at once: ranges, or a part of one.
-struct Window {
-  size_t first;  // in disk order
-  size_t count;
-  int64_t begin;
-  int64_t end;
-};
-
 // Checks bytes of a range that begin at `position` of it and end at the end of a block.
 absl::Status CheckBytes(const ReadPlan::Range& range, int64_t position,
                         absl::Span<const std::byte> bytes) {
@@ -61,6 +53,14 @@ int64_t ReadPlan::MaxShared(const IoOptions& io) {
 
 class ReadPlan::Runner {
  public:
+  // Bytes that one thread reads at once: ranges, or a part of one.
+  struct Window {
+    size_t first;  // in disk order
+    size_t count;
+    int64_t begin;
+    int64_t end;
+  };
+
   Runner(const IoOptions& io, const std::vector<Range>& ranges, Visit visit, Fail fail)
       : ranges_(ranges), visit_(visit), fail_(fail) {
     Sort();

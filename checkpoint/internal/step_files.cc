@@ -224,7 +224,7 @@ absl::StatusOr<RestoredCheckpoint> StepFiles::Restore(const RestoreQuery& query)
     LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<int64_t> steps, StepsToTry(query));
     if (steps.empty()) return NoCheckpoint();
     RestoredCheckpoint::Skipped skipped;
-    LEAFSTORE_ASSIGN_OR_RETURN(std::optional<RestoredCheckpoint> restored,
+    LEAFSTORE_ASSIGN_OR_RETURN(std::unique_ptr<RestoredCheckpoint> restored,
                                RestoreFirst(steps, query, &skipped));
     // Files that a manager in another process has removed meanwhile are not damaged.
     LEAFSTORE_ASSIGN_OR_RETURN(const bool still_exist, StillExist(skipped));
@@ -237,7 +237,7 @@ absl::StatusOr<RestoredCheckpoint> StepFiles::Restore(const RestoreQuery& query)
   }
 }
 
-absl::StatusOr<std::optional<RestoredCheckpoint>> StepFiles::RestoreFirst(
+absl::StatusOr<std::unique_ptr<RestoredCheckpoint>> StepFiles::RestoreFirst(
     absl::Span<const int64_t> steps, const RestoreQuery& query,
     RestoredCheckpoint::Skipped* skipped) const {
   for (const int64_t step : steps) {
@@ -245,11 +245,13 @@ absl::StatusOr<std::optional<RestoredCheckpoint>> StepFiles::RestoreFirst(
     if (reader.ok() && query.verify) {
       if (absl::Status verified = reader->Verify(); !verified.ok()) reader = verified;
     }
-    if (reader.ok()) return RestoredCheckpoint{step, *std::move(reader), {}};
+    if (reader.ok()) {
+      return std::make_unique<RestoredCheckpoint>(RestoredCheckpoint{step, *std::move(reader), {}});
+    }
     if (IsOfProcess(reader.status())) return reader.status();
     skipped->emplace_back(step, reader.status());
   }
-  return std::nullopt;
+  return nullptr;
 }
 
 absl::StatusOr<bool> StepFiles::StillExist(const RestoredCheckpoint::Skipped& skipped) const {

@@ -87,8 +87,8 @@ class StepFiles {
   absl::StatusOr<std::vector<int64_t>> StepsByMetric() const;
   // Checks that a checkpoint has the metric, unless all are damaged. error NotFound: none has it.
   absl::Status CheckHaveMetric(absl::Span<const StepRecord> checkpoints) const;
-  // Restores the first of `steps` that can be; none if none can. Adds the others to `*skipped`.
-  absl::StatusOr<std::optional<RestoredCheckpoint>> RestoreFirst(
+  // Restores the first of `steps` that can be; null if none can. Adds the others to `*skipped`.
+  absl::StatusOr<std::unique_ptr<RestoredCheckpoint>> RestoreFirst(
       absl::Span<const int64_t> steps, const RestoreQuery& query,
       RestoredCheckpoint::Skipped* skipped) const;
   // Returns whether all of these steps still have files.

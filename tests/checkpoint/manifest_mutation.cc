@@ -147,12 +147,12 @@ std::string Written(const Fields& fields) {
   return out;
 }
 
-size_t Below(size_t end, Random* random) {
+size_t NumberBelow(size_t end, Random* random) {
   return std::uniform_int_distribution<size_t>(0, end - 1)(*random);
 }
 
 uint64_t NewNumber(uint64_t old, Random* random) {
-  switch (Below(8, random)) {
+  switch (NumberBelow(8, random)) {
     case 0:
       return old + 1;
     case 1:
@@ -164,11 +164,11 @@ uint64_t NewNumber(uint64_t old, Random* random) {
     case 4:
       return old * 2;
     case 5:
-      return Below(300, random);
+      return NumberBelow(300, random);
     case 6:
-      return uint64_t{1} << Below(64, random);
+      return uint64_t{1} << NumberBelow(64, random);
     default:
-      return (*random)() >> Below(64, random);
+      return (*random)() >> NumberBelow(64, random);
   }
 }
 
@@ -179,9 +179,9 @@ void ChangeColumn(Column* column, const Change& change, Random* random) {
     column->push_back(change({}));
     return;
   }
-  const size_t at = Below(column->size(), random);
+  const size_t at = NumberBelow(column->size(), random);
   const auto where = column->begin() + static_cast<std::ptrdiff_t>(at);
-  switch (Below(6, random)) {
+  switch (NumberBelow(6, random)) {
     case 0:
       column->erase(where);
       break;
@@ -189,10 +189,10 @@ void ChangeColumn(Column* column, const Change& change, Random* random) {
       column->insert(where, change(*where));
       break;
     case 2:
-      std::swap(*where, (*column)[Below(column->size(), random)]);
+      std::swap(*where, (*column)[NumberBelow(column->size(), random)]);
       break;
     case 3:
-      *where = (*column)[Below(column->size(), random)];
+      *where = (*column)[NumberBelow(column->size(), random)];
       break;
     default:
       *where = change(*where);
@@ -212,21 +212,22 @@ void CollectMessages(Fields* fields, const Schema* schema,
 // Adds a field that the message may have, or one that no version knows.
 void AddField(Fields* fields, const Schema& schema, Random* random) {
   Field added{{100, Holds::kBytes}, 0, "unknown", {}, {}};
-  if (Below(4, random) > 0) added = {schema.fields[Below(schema.fields.size(), random)]};
+  if (NumberBelow(4, random) > 0)
+    added = {schema.fields[NumberBelow(schema.fields.size(), random)]};
   if (added.schema.holds == Holds::kVarints || added.schema.holds == Holds::kFixed64s) {
     added.column.push_back(NewNumber(0, random));
   }
   added.value = NewNumber(0, random);
   if (added.schema.holds == Holds::kBytes && added.bytes.empty()) added.bytes = "\1";
-  const size_t at = Below(fields->size() + 1, random);
+  const size_t at = NumberBelow(fields->size() + 1, random);
   fields->insert(fields->begin() + static_cast<std::ptrdiff_t>(at), std::move(added));
 }
 
 void ChangeFields(Fields* fields, const Schema& schema, Random* random) {
   if (fields->empty()) return AddField(fields, schema, random);
-  const size_t at = Below(fields->size(), random);
+  const size_t at = NumberBelow(fields->size(), random);
   const auto where = fields->begin() + static_cast<std::ptrdiff_t>(at);
-  switch (Below(4, random)) {
+  switch (NumberBelow(4, random)) {
     case 0:
       fields->erase(where);
       break;
@@ -236,7 +237,7 @@ void ChangeFields(Fields* fields, const Schema& schema, Random* random) {
       break;
     }
     case 2:
-      std::swap(*where, (*fields)[Below(fields->size(), random)]);
+      std::swap(*where, (*fields)[NumberBelow(fields->size(), random)]);
       break;
     default:
       AddField(fields, schema, random);
@@ -269,14 +270,14 @@ void ChangeValue(Field* field, Random* random) {
 
 std::string MutatedManifest(const std::string& manifest, Random* random) {
   Fields fields = Read(manifest, kManifest);
-  for (size_t changes = 1 + Below(4, random); changes > 0; --changes) {
+  for (size_t changes = 1 + NumberBelow(4, random); changes > 0; --changes) {
     std::vector<std::pair<Fields*, const Schema*>> messages;
     CollectMessages(&fields, &kManifest, &messages);
-    const auto [message, schema] = messages[Below(messages.size(), random)];
-    if (message->empty() || Below(5, random) == 0) {
+    const auto [message, schema] = messages[NumberBelow(messages.size(), random)];
+    if (message->empty() || NumberBelow(5, random) == 0) {
       ChangeFields(message, *schema, random);
     } else {
-      ChangeValue(&(*message)[Below(message->size(), random)], random);
+      ChangeValue(&(*message)[NumberBelow(message->size(), random)], random);
     }
   }
   return Written(fields);

@@ -26,7 +26,7 @@ using testing::HasSubstr;
 
 constexpr int64_t kElements = 5'000;
 
-ParamStore OneTensor(float value) {
+ParamStore FilledTensor(float value) {
   return ParamStore::FromEntries({{Path().Attribute("w"), Filled(value, kElements)}}).value();
 }
 
@@ -34,7 +34,7 @@ class SharedSegmentsTest : public testing::Test {
  protected:
   // Saves a base with one item, and then this many items with the same tensor.
   void SaveTwice(int items) {
-    const ParamStore params = OneTensor(1);
+    const ParamStore params = FilledTensor(1);
     SaveHistory history;
     SaveOptions options;
     options.io.durable = false;

@@ -20,31 +20,31 @@
 namespace leafstore {
 namespace {
 
-using nlohmann::json;
+using JsonValue = nlohmann::json;
 
 class InspectJsonTest : public testing::Test {
  protected:
-  json Inspect(std::vector<std::string> args) {
+  JsonValue Inspect(std::vector<std::string> args) {
     args.insert(args.begin(), {"inspect", path_, "--json"});
     const Ran ran = RunLeafstore(std::move(args));
     EXPECT_EQ(ran.exit_code, 0) << ran.err;
-    json parsed = json::parse(ran.out, nullptr, /*allow_exceptions=*/false);
+    JsonValue parsed = JsonValue::parse(ran.out, nullptr, /*allow_exceptions=*/false);
     EXPECT_FALSE(parsed.is_discarded()) << ran.out;
     return parsed;
   }
   // Returns the rows of the only item, by value, so that a loop over them does not read a destroyed
   // object.
-  json Rows(const std::vector<std::string>& args) {
-    const json found = Inspect(args);
+  JsonValue Rows(const std::vector<std::string>& args) {
+    const JsonValue found = Inspect(args);
     EXPECT_EQ(found["items"].size(), 1u);
     return found["items"][0]["rows"];
   }
-  static json Fields(const json& from, const std::vector<std::string>& names) {
-    json fields;
-    for (const std::string& name : names) fields[name] = from.value(name, json());
+  static JsonValue Fields(const JsonValue& from, const std::vector<std::string>& names) {
+    JsonValue fields;
+    for (const std::string& name : names) fields[name] = from.value(name, JsonValue());
     return fields;
   }
-  static json TotalsOf(const ParamStore& store) {
+  static JsonValue TotalsOf(const ParamStore& store) {
     int64_t tensors = 0, parameters = 0, bytes = 0;
     for (const Leaf& leaf : store.leaves()) {
       if (!leaf.is_tensor()) continue;
@@ -67,16 +67,16 @@ class InspectJsonTest : public testing::Test {
 
 TEST_F(InspectJsonTest, Head_DescribesTheFile) {
   SaveSample(path_);
-  const json found = Inspect({});
+  const JsonValue found = Inspect({});
   EXPECT_EQ(found["schema"], 2);
   EXPECT_EQ(found["file"], path_);
   EXPECT_EQ(found["file_bytes"], ReadFile(path_).size());
   EXPECT_EQ(found["format_version"], 1);
   EXPECT_EQ(found["verified"], false);
-  EXPECT_EQ(found["metadata"], json({{"run", "seven"}}));
+  EXPECT_EQ(found["metadata"], JsonValue({{"run", "seven"}}));
   ASSERT_EQ(found["items"].size(), 2u);
   EXPECT_EQ(found["items"][0]["name"], "params");
-  EXPECT_EQ(found["items"][0]["metadata"], json({{"note", "after warm-up"}}));
+  EXPECT_EQ(found["items"][0]["metadata"], JsonValue({{"note", "after warm-up"}}));
   EXPECT_EQ(found["items"][1]["name"], "progress");
   EXPECT_FALSE(found["items"][1].contains("groups"));
 }
@@ -84,16 +84,16 @@ TEST_F(InspectJsonTest, Head_DescribesTheFile) {
 TEST_F(InspectJsonTest, Rows_EqualTheLeavesOfTheStore) {
   SaveSample(path_);
   const ParamStore params = SampleParams().params;
-  const json item = Inspect({"--item", "params"})["items"][0];
+  const JsonValue item = Inspect({"--item", "params"})["items"][0];
   EXPECT_EQ(item["totals"], TotalsOf(params));
   EXPECT_EQ(item["structure_leaves"], params.layout().size());
-  std::map<std::string, json> rows;
-  for (const json& row : item["rows"]) rows[row["path"]] = row;
+  std::map<std::string, JsonValue> rows;
+  for (const JsonValue& row : item["rows"]) rows[row["path"]] = row;
   ASSERT_EQ(rows.size(), params.size() + 1);  // the alias
   const CheckpointReader reader = CheckpointReader::Open(path_).value();
   for (uint32_t place = 0; place < params.size(); ++place) {
     const Leaf& leaf = params.leaf(place);
-    const json& row = rows[params.PathText(place)];
+    const JsonValue& row = rows[params.PathText(place)];
     EXPECT_EQ(row["dotted"], params.layout().Dotted(place));
     EXPECT_EQ(row["kind"], leaf.is_tensor() ? "tensor" : "static");
     if (!leaf.is_tensor()) continue;
@@ -109,15 +109,15 @@ TEST_F(InspectJsonTest, Rows_EqualTheLeavesOfTheStore) {
   EXPECT_EQ(rows[".activation"]["value"], "gelu");
   EXPECT_EQ(rows[".heads"]["value"], 8);
   EXPECT_EQ(rows[".heads"]["value_kind"], "int");
-  EXPECT_EQ(rows[".layers[0].bias"]["tags"], json::array({"no_decay"}));
+  EXPECT_EQ(rows[".layers[0].bias"]["tags"], JsonValue::array({"no_decay"}));
   // The layer is further out than the bias.
   EXPECT_EQ(rows[".layers[0].bias"]["group"], "first");
   EXPECT_EQ(rows[".layers[1].bias"]["group"], "bias");
-  EXPECT_EQ(rows[".head"], json({{"path", ".head"},
-                                 {"dotted", "head"},
-                                 {"kind", "alias"},
-                                 {"target", ".embed"},
-                                 {"target_dotted", "embed"}}));
+  EXPECT_EQ(rows[".head"], JsonValue({{"path", ".head"},
+                                      {"dotted", "head"},
+                                      {"kind", "alias"},
+                                      {"target", ".embed"},
+                                      {"target_dotted", "embed"}}));
 }
 
 TEST_F(InspectJsonTest, Groups_EqualThoseOfPartition) {
@@ -131,7 +131,7 @@ TEST_F(InspectJsonTest, Groups_EqualThoseOfPartition) {
     args.push_back(absl::StrCat("g", i, "=", filters[i]));
   }
   const auto groups = Partition(SampleParams().params, parsed).value();
-  const json item = Inspect(args)["items"][0];
+  const JsonValue item = Inspect(args)["items"][0];
   EXPECT_EQ(item["groups_saved"], false);
   EXPECT_EQ(item["root_group"], nullptr);
   ASSERT_EQ(item["groups"].size(), groups.size());
@@ -139,7 +139,7 @@ TEST_F(InspectJsonTest, Groups_EqualThoseOfPartition) {
     EXPECT_EQ(item["groups"][i]["name"], i < 3 ? absl::StrCat("g", i) : "rest");
     EXPECT_EQ(Fields(item["groups"][i], kTotals), TotalsOf(groups[i]));
     for (uint32_t place = 0; place < groups[i].size(); ++place) {
-      for (const json& row : item["rows"]) {
+      for (const JsonValue& row : item["rows"]) {
         if (row["path"] == groups[i].PathText(place)) {
           EXPECT_EQ(row["group"], item["groups"][i]["name"]);
         }
@@ -155,7 +155,7 @@ TEST_F(InspectJsonTest, SavedGroups_MayOmitLeaves) {
   numbers[0] = 0;
   const Grouping grouping = Grouping::Create(model.params.layout(), numbers, {"one"}).value();
   ASSERT_TRUE(SaveCheckpoint(path_, {{"params", model.params, {.grouping = grouping}}}).ok());
-  const json item = Inspect({})["items"][0];
+  const JsonValue item = Inspect({})["items"][0];
   ASSERT_EQ(item["groups"].size(), 2u);
   EXPECT_EQ(item["groups"][0]["name"], "one");
   EXPECT_EQ(item["groups"][1]["name"], nullptr);
@@ -165,36 +165,36 @@ TEST_F(InspectJsonTest, SavedGroups_MayOmitLeaves) {
 TEST_F(InspectJsonTest, Rows_SumToTheTotalsAtEveryDepth) {
   SaveSample(path_);
   for (const std::string depth : {"0", "1", "2", "3"}) {
-    const json item = Inspect({"--item", "params", "--depth", depth})["items"][0];
+    const JsonValue item = Inspect({"--item", "params", "--depth", depth})["items"][0];
     std::map<std::string, int64_t> sums;
-    for (const json& row : item["rows"]) {
+    for (const JsonValue& row : item["rows"]) {
       if (row["kind"] == "alias") continue;
       sums["leaves"] += row["kind"] == "subtree" ? row["leaves"].get<int64_t>() : 1;
       sums["parameters"] += row.value("parameters", int64_t{0});
       sums["bytes"] += row.value("bytes", int64_t{0});
     }
-    EXPECT_EQ(json(sums), Fields(item["totals"], {"leaves", "parameters", "bytes"})) << depth;
+    EXPECT_EQ(JsonValue(sums), Fields(item["totals"], {"leaves", "parameters", "bytes"})) << depth;
     EXPECT_EQ(item["listed"], item["totals"]);
   }
 }
 
 TEST_F(InspectJsonTest, Subtree_ListsItsGroups) {
   SaveSample(path_);
-  std::map<std::string, json> groups;
-  for (const json& row : Rows({"--item", "params", "--depth", "2"})) {
+  std::map<std::string, JsonValue> groups;
+  for (const JsonValue& row : Rows({"--item", "params", "--depth", "2"})) {
     if (row["kind"] == "subtree") groups[row["path"]] = row["groups"];
   }
-  EXPECT_EQ(groups, (std::map<std::string, json>{{".layers[0]", {"first"}},
-                                                 {".layers[1]", {"bias", "other"}}}));
+  EXPECT_EQ(groups, (std::map<std::string, JsonValue>{{".layers[0]", {"first"}},
+                                                      {".layers[1]", {"bias", "other"}}}));
 }
 
 TEST_F(InspectJsonTest, Match_ReportsTheListedTotals) {
   SaveSample(path_);
-  const json item = Inspect({"--item", "params", "--match", "**.bias"})["items"][0];
+  const JsonValue item = Inspect({"--item", "params", "--match", "**.bias"})["items"][0];
   EXPECT_EQ(item["totals"], TotalsOf(SampleParams().params));
   EXPECT_EQ(
       item["listed"],
-      json(
+      JsonValue(
           {{"leaves", 2}, {"tensors", 2}, {"parameters", 6}, {"bytes", 24}, {"stored_bytes", 24}}));
   EXPECT_EQ(item["rows"].size(), 2u);
   EXPECT_EQ(item["groups"][2]["leaves"], 0);
@@ -212,10 +212,10 @@ TEST_F(InspectJsonTest, Stats_EqualThoseOfTheStore) {
   SaveSample(path_);
   const ParamStore params = SampleParams().params;
   const std::vector<TensorStats> expected = StatsOfLeaves(params).value();
-  const json found = Inspect({"--item", "params", "--stats"});
+  const JsonValue found = Inspect({"--item", "params", "--stats"});
   EXPECT_EQ(found["verified"], true);
-  const json item = found["items"][0];
-  for (const json& row : item["rows"]) {
+  const JsonValue item = found["items"][0];
+  for (const JsonValue& row : item["rows"]) {
     if (row["kind"] != "tensor") {
       EXPECT_FALSE(row.contains("stats"));
       continue;
@@ -240,8 +240,8 @@ TEST_F(InspectJsonTest, NanAndInfinities_AreNullOrText) {
                                        {Path().Item("v"), Value(nan)},
                                        {Path().Item("b"), Value(Bytes{std::string("\0\xff", 2)})}})
                   .value());
-  std::map<std::string, json> rows;
-  for (const json& row : Rows({"--stats"})) rows[row["dotted"]] = row;
+  std::map<std::string, JsonValue> rows;
+  for (const JsonValue& row : Rows({"--stats"})) rows[row["dotted"]] = row;
   ASSERT_EQ(rows.size(), 3u);
   EXPECT_EQ(rows["t"]["stats"]["min"], nullptr);
   EXPECT_EQ(rows["t"]["stats"]["nan"], 1);
@@ -252,7 +252,7 @@ TEST_F(InspectJsonTest, NanAndInfinities_AreNullOrText) {
 TEST_F(InspectJsonTest, HostileKeys_RoundTrip) {
   const std::string key = "\x1b[31m\n\"\\\xc2\x9b\xe2\x80\xae";
   Save(path_, ParamStore::FromEntries({{Path().Item(key), Value(key)}}).value());
-  const json row = Inspect({})["items"][0]["rows"][0];
+  const JsonValue row = Inspect({})["items"][0]["rows"][0];
   EXPECT_EQ(row["path"], Path().Item(key).ToString());
   EXPECT_EQ(row["dotted"], key);
   EXPECT_EQ(row["value"], key);
@@ -262,9 +262,9 @@ TEST_F(InspectJsonTest, ManyLeavesAndNoLeaves_AreListed) {
   Save(path_, ManyLeaves(10'000));
   EXPECT_EQ(Inspect({"--stats"})["items"][0]["rows"].size(), 10'000u);
   Save(path_, ParamStore());
-  EXPECT_EQ(Inspect({})["items"][0]["rows"], json::array());
+  EXPECT_EQ(Inspect({})["items"][0]["rows"], JsonValue::array());
   ASSERT_TRUE(SaveCheckpoint(path_, std::vector<CheckpointItem>{}).ok());
-  EXPECT_EQ(Inspect({})["items"], json::array());
+  EXPECT_EQ(Inspect({})["items"], JsonValue::array());
 }
 
 }  // namespace

@@ -50,7 +50,8 @@ absl::StatusOr<std::vector<ChosenLeaf>> Choose(const Input& input, const CatOpti
   if (!slice.ok()) {
     return UsageError("--slice '", options.slice, "': ", slice.status().message());
   }
-  for (ChosenLeaf& leaf : leaves) leaf.slice = *slice;
+  const auto shared = std::make_shared<const Slice>(*std::move(slice));
+  for (ChosenLeaf& leaf : leaves) leaf.slice = shared;
   return leaves;
 }
 

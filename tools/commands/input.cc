@@ -139,7 +139,8 @@ absl::StatusOr<std::vector<ChosenLeaf>> FindLeaves(const SourceItems& items,
   leaves = FindIn(items, path);
   if (leaves.empty()) return NotFound(items, slice.ok() ? path : text);
   if (!slice.ok()) return UsageError("'", text, "': ", slice.status().message());
-  for (ChosenLeaf& leaf : leaves) leaf.slice = *slice;
+  const auto shared = std::make_shared<const Slice>(*std::move(slice));
+  for (ChosenLeaf& leaf : leaves) leaf.slice = shared;
   return leaves;
 }
 

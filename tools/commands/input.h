@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -80,15 +81,15 @@ absl::Status CheckGroups(const SourceItems& items, const std::vector<NamedFilter
 struct ChosenLeaf {
   const SourceItem* item = nullptr;
   uint32_t place = 0;
-  std::optional<Slice> slice;
+  std::shared_ptr<const Slice> slice;  // null: all elements
 
   Slot slot() const { return item->slots.SlotAt(place); }
 };
 
 // Returns the leaves that the paths select and --match matches, in the order of the paths, then of
-// the items, then of the rows; all leaves if `paths` is empty. A path is tried as a canonical path, as a dotted name,
-// and as a glob; a container selects the leaves below it. If nothing is found, a `[...]` at the end
-// is a slice (slice.h). error: a UsageError, with suggestions: no such leaf; an invalid slice; any
+// the items, then of the rows; all leaves if `paths` is empty. A path is tried as a canonical path,
+// as a dotted name, and as a glob; a container selects the leaves below it. If nothing is found, a
+// `[...]` at the end is a slice (slice.h). error: a UsageError, with suggestions: no such leaf; an invalid slice; any
 // slice if `no_slice`, the end of its message, is not empty.
 absl::StatusOr<std::vector<ChosenLeaf>> ChooseLeaves(const Input& input,
                                                      const std::vector<std::string>& paths,
