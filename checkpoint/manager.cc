@@ -11,8 +11,10 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "leafstore/checkpoint/internal/checkpoint_file.h"
 #include "leafstore/checkpoint/internal/step_files.h"
 #include "leafstore/checkpoint/save_history.h"
+#include "leafstore/checkpoint/writer.h"
 #include "leafstore/core/error_reason.h"
 #include "leafstore/core/internal/buffer_pool.h"
 #include "leafstore/core/status_macros.h"
@@ -53,6 +55,16 @@ absl::Status CheckItems(absl::Span<const CheckpointItem> items) {
     }
   }
   return absl::OkStatus();
+}
+
+// Like SaveCheckpoint, but returns what identifies the file.
+absl::StatusOr<BaseFile> SaveItems(std::string path, std::vector<CheckpointItem> items,
+                                   SaveOptions options) {
+  LEAFSTORE_ASSIGN_OR_RETURN(CheckpointWriter writer,
+                             CheckpointWriter::Create(std::move(path), std::move(options)));
+  for (CheckpointItem& item : items) LEAFSTORE_RETURN_IF_ERROR(writer.AddItem(std::move(item)));
+  LEAFSTORE_RETURN_IF_ERROR(writer.Finish());
+  return writer.identity();
 }
 
 std::string RandomRunId() {
@@ -110,11 +122,24 @@ class CheckpointManager::State {
   absl::Status Remove(int64_t step) {
     LEAFSTORE_RETURN_IF_ERROR(CheckCanWrite());
     LEAFSTORE_RETURN_IF_ERROR(worker_.Wait());
-    LEAFSTORE_RETURN_IF_ERROR(CheckNotNeeded(step, "remove"));
-    const absl::Status removed = files_.Remove(step);
+    LEAFSTORE_RETURN_IF_ERROR(CheckNotNeeded(step));
+    const absl::Status removed = files_.Remove({step, internal::StepFileName(step)});
     if (!absl::IsNotFound(removed)) next_is_full_ = true;  // the history may refer to this file
     LEAFSTORE_RETURN_IF_ERROR(removed);
     return files_.Sync();
+  }
+
+  absl::Status RemoveAbandoned() {
+    LEAFSTORE_RETURN_IF_ERROR(CheckCanWrite());
+    LEAFSTORE_RETURN_IF_ERROR(worker_.Wait());
+    absl::StatusOr<std::vector<internal::StepRecord>> all = files_.DescribeAll();
+    if (!all.ok()) return WithContext(all.status(), "removed none, as it may need any");
+    std::vector<bool> keep;
+    for (const internal::StepRecord& one : *all) {
+      keep.push_back(!one.file.abandoned || absl::IsInvalidArgument(one.status));
+    }
+    internal::KeepBases(*all, &keep);
+    return RemoveOthers(*std::move(all), keep);
   }
 
   absl::Status Wait() {
@@ -126,12 +151,13 @@ class CheckpointManager::State {
     LEAFSTORE_RETURN_IF_ERROR(CheckProcess());
     if (query.and_continue) {
       LEAFSTORE_RETURN_IF_ERROR(CheckCanWrite());
-      LEAFSTORE_RETURN_IF_ERROR(worker_.Wait());
+      if (const absl::Status failed = worker_.Wait(); !failed.ok())
+        return NotSetAside(query, failed);
     }
     LEAFSTORE_ASSIGN_OR_RETURN(RestoredCheckpoint restored, files_.Restore(query));
     if (query.and_continue) {
       next_is_full_ = true;  // the history may refer to files that get other names
-      LEAFSTORE_RETURN_IF_ERROR(files_.AbandonAfter(restored.step));
+      LEAFSTORE_RETURN_IF_ERROR(files_.SetAsideAfter(restored.step));
     }
     if (query.and_continue || !started_) {
       const std::optional<RunInfo>& run = restored.reader.run();
@@ -158,6 +184,14 @@ class CheckpointManager::State {
                                             " was not started: call it again"));
   }
 
+  // Returns the error of the previous save, which Restore with and_continue reports instead.
+  static absl::Status NotSetAside(const RestoreQuery& query, const absl::Status& before) {
+    return WithMessage(
+        before,
+        absl::StrCat("before going back", query.step ? absl::StrCat(" to step ", *query.step) : "",
+                     ": ", before.message(), "; nothing was set aside: call it again"));
+  }
+
   absl::Status CheckProcess() const {
     if (!IsForked()) return absl::OkStatus();
     return absl::FailedPreconditionError(absl::StrCat(
@@ -172,53 +206,57 @@ class CheckpointManager::State {
   }
 
   // Checks that no undamaged checkpoint needs that of `step`. error FailedPrecondition: one does.
-  absl::Status CheckNotNeeded(int64_t step, absl::string_view verb) {
+  absl::Status CheckNotNeeded(int64_t step) {
     const std::string name = internal::StepFileName(step);
-    internal::StepRecord wanted{.file = {step, name}};
-    LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<internal::RunFile> files, files_.Files());
-    for (const internal::RunFile& file : files) {
-      if (file.name != name) continue;
-      LEAFSTORE_ASSIGN_OR_RETURN(wanted, files_.Describe(file));
-    }
-    for (const internal::RunFile& file : files) {
-      if (file.name == name) continue;
-      LEAFSTORE_ASSIGN_OR_RETURN(const internal::StepRecord other, files_.Describe(file));
-      const auto needs = [&wanted](const BaseFile& base) { return wanted.Is(base); };
-      if (std::none_of(other.bases.begin(), other.bases.end(), needs)) continue;
-      return absl::FailedPreconditionError(absl::StrCat(
-          "cannot ", verb, " ", files_.PathOf(step), ": ",
-          file.abandoned ? file.name : absl::StrCat("the checkpoint of step ", file.step),
-          " needs it"));
-    }
-    return absl::OkStatus();
+    LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<internal::StepRecord> all,
+                               files_.DescribeAll(/*unchecked=*/name));
+    const auto wanted = std::find_if(all.begin(), all.end(),
+                                     [&](const auto& one) { return one.file.name == name; });
+    if (wanted == all.end()) return absl::OkStatus();
+    const std::optional<size_t> user =
+        internal::FindUser(all, static_cast<size_t>(wanted - all.begin()));
+    if (!user) return absl::OkStatus();
+    const internal::RunFile& file = all[*user].file;
+    return absl::FailedPreconditionError(absl::StrCat(
+        "cannot remove ", files_.PathOf(step), ": ",
+        file.abandoned ? file.name : absl::StrCat("the checkpoint of step ", file.step),
+        " needs it"));
   }
 
-  // Ensures that this step can be saved: renames its file if that is known to be damaged. error
-  // AlreadyExists, FailedPrecondition: the step is not above the newest.
+  // Ensures that this step can be saved: sets aside files that Restore has found damaged, from this
+  // step on, as they may be readable later. error AlreadyExists, FailedPrecondition: the step is
+  // not above the newest, or training went back without and_continue.
   absl::Status MakeWayFor(int64_t step) {
     LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<int64_t> steps, files_.Steps());
-    const auto newest = std::find_if(steps.rbegin(), steps.rend(), [this](int64_t other) {
-      const auto checkpoint = files_.Describe({other, internal::StepFileName(other)});
-      return !checkpoint.ok() || checkpoint->status.ok();
-    });
-    const bool exists = std::binary_search(steps.begin(), steps.end(), step);
     // The file that a failed save may have left is not one to keep.
-    const bool again = step == failed_step_ && newest != steps.rend() && *newest == step;
-    if (newest != steps.rend() && step <= *newest && !again) {
-      return NotAboveNewest(step, *newest, exists);
+    const bool again = step == failed_step_ && !steps.empty() && steps.back() == step;
+    for (auto it = steps.rbegin(); it != steps.rend() && !again; ++it) {
+      if (*it >= step && !files_.IsFoundDamaged(*it)) {
+        const bool exists = std::binary_search(steps.begin(), steps.end(), step);
+        return NotAboveNewest(step, *it, exists && !files_.IsFoundDamaged(step));
+      }
+      // The first save continues what was restored.
+      if (!started_ && tip_ && *it > tip_->step && !files_.WasSkipped(*it)) {
+        return WithReason(
+            absl::FailedPreconditionError(absl::StrCat(
+                "cannot save step ", step, ": step ", tip_->step, " was restored, but step ", *it,
+                " exists; restore step ", tip_->step, " with and_continue, or the newest")),
+            ErrorReason::kBehindNewest);
+      }
     }
-    if (exists && !again) {
-      LEAFSTORE_RETURN_IF_ERROR(CheckNotNeeded(step, "rename"));
-      return files_.SetAsideDamaged(step);
-    }
+    if (!again && !steps.empty() && steps.back() >= step) return files_.SetAsideAfter(step - 1);
     files_.Forget(step);  // its file will be replaced, or was removed from outside
     return absl::OkStatus();
   }
 
-  absl::Status NotAboveNewest(int64_t step, int64_t newest, bool exists) const {
+  absl::Status NotAboveNewest(int64_t step, int64_t newest, bool exists) {
+    const auto found = files_.Describe({newest, internal::StepFileName(newest)});
+    const absl::Status why = found.ok() ? found->status : found.status();
     const std::string message = absl::StrCat(
         "cannot save step ", step, exists ? ", which exists" : "", ": expected a step above ",
-        newest, ", the newest in ", files_.path(), "; to continue from ",
+        newest, ", the newest in ", files_.path(),
+        why.ok() ? "" : absl::StrCat(", which cannot be opened (", why.message(), ")"),
+        "; to continue from ",
         tip_ && tip_->step < newest ? absl::StrCat("step ", tip_->step) : "an earlier one",
         ", call Restore with and_continue; for a new run, use another directory");
     return exists ? WithReason(absl::AlreadyExistsError(message), ErrorReason::kExists)
@@ -246,12 +284,12 @@ class CheckpointManager::State {
     save.zstd_level = options_.zstd_level;
     save.history = options_.incremental ? &history_ : nullptr;
     failed_step_ = step;
-    const absl::Status saved =
-        SaveCheckpoint(files_.PathOf(step), std::move(items), std::move(save));
-    if (!saved.ok()) return WithContext(saved, absl::StrCat("cannot save step ", step));
+    absl::StatusOr<BaseFile> saved =
+        SaveItems(files_.PathOf(step), std::move(items), std::move(save));
+    if (!saved.ok()) return WithContext(saved.status(), absl::StrCat("cannot save step ", step));
     ++saved_;
     before_tip_ = std::move(tip_);
-    tip_ = {step, {.name = internal::StepFileName(step)}};
+    tip_ = {step, *std::move(saved)};
     const absl::Status cleaned = ApplyRetention(step);
     if (!cleaned.ok()) {
       return WithMessage(cleaned,
@@ -263,47 +301,43 @@ class CheckpointManager::State {
 
   // Removes the checkpoints that no rule keeps.
   absl::Status ApplyRetention(int64_t just_saved) {
-    LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<internal::RunFile> files, files_.Files());
-    std::vector<internal::StepRecord> checkpoints;
-    for (const internal::RunFile& file : files) {
-      absl::StatusOr<internal::StepRecord> checkpoint = files_.Describe(file);
-      // One that cannot be described may need any of the others as its base.
-      if (absl::IsUnimplemented(checkpoint.status())) return absl::OkStatus();
-      if (!checkpoint.ok()) return WithContext(checkpoint.status(), "kept all older ones");
-      const bool is_live = !file.abandoned;
-      if (is_live && file.step == just_saved && checkpoint->status.ok()) {
-        tip_->file = checkpoint->identity;
-      }
-      checkpoint->pinned = is_live && (file.step == just_saved || file.step == restored_);
-      checkpoints.push_back(*std::move(checkpoint));
+    absl::StatusOr<std::vector<internal::StepRecord>> all = files_.DescribeAll();
+    // One that cannot be described may need any of the others as its base.
+    if (absl::IsUnimplemented(all.status())) return absl::OkStatus();
+    if (!all.ok()) {
+      const bool is_new = reported_.insert(std::string(all.status().message())).second;
+      if (!is_new && !internal::IsOfProcess(all.status())) return absl::OkStatus();
+      return WithContext(all.status(), "kept all older ones");
     }
-    const std::vector<bool> keep = internal::CheckpointsToKeep(checkpoints, options_.retention);
-    std::vector<internal::StepRecord> unwanted;
-    for (size_t i = 0; i < checkpoints.size(); ++i) {
-      if (!keep[i]) unwanted.push_back(std::move(checkpoints[i]));
+    for (internal::StepRecord& one : *all) {
+      one.pinned =
+          !one.file.abandoned && (one.file.step == just_saved || one.file.step == restored_);
     }
+    const std::vector<bool> keep = internal::CheckpointsToKeep(*all, options_.retention);
     LEAFSTORE_RETURN_IF_ERROR(
-        WithContext(RemoveAll(std::move(unwanted)), "cannot remove an older one"));
-    const absl::Status unreadable = files_.TakeUnreadable();
-    if (unreadable.ok()) return unreadable;
-    return absl::FailedPreconditionError(
-        absl::StrCat("found what is no checkpoint, and ignores it: ", unreadable.message()));
+        WithContext(RemoveOthers(*std::move(all), keep), "cannot remove an older one"));
+    return files_.TakeIgnored();
   }
 
   // Removes checkpoints before their bases, and syncs the directory in between, so that after a
   // crash all checkpoints that still exist are intact.
-  absl::Status RemoveAll(std::vector<internal::StepRecord> unwanted) {
+  absl::Status RemoveOthers(std::vector<internal::StepRecord> all, const std::vector<bool>& keep) {
+    std::vector<internal::StepRecord> unwanted;
+    for (size_t i = 0; i < all.size(); ++i) {
+      if (!keep[i]) unwanted.push_back(std::move(all[i]));
+    }
     while (!unwanted.empty()) {
       std::set<std::string> needed;
       for (const internal::StepRecord& one : unwanted) {
         for (const BaseFile& base : one.bases) needed.insert(base.name);
       }
-      const auto removed = std::partition(
-          unwanted.begin(), unwanted.end(),
-          [&](const internal::StepRecord& one) { return needed.contains(one.file.name); });
+      const auto removed =
+          std::partition(unwanted.begin(), unwanted.end(), [&](const internal::StepRecord& one) {
+            return needed.contains(internal::StepFileName(one.file.step));
+          });
       if (removed == unwanted.end()) break;  // a cycle, which no save creates: removes none of it
       for (auto it = removed; it != unwanted.end(); ++it) {
-        LEAFSTORE_RETURN_IF_ERROR(files_.Remove(it->file.step));
+        LEAFSTORE_RETURN_IF_ERROR(files_.Remove(it->file));
       }
       unwanted.erase(removed, unwanted.end());
       LEAFSTORE_RETURN_IF_ERROR(files_.Sync());
@@ -322,7 +356,8 @@ class CheckpointManager::State {
   // While the worker is busy, only its thread uses these.
   SaveHistory history_;
   size_t saved_ = 0;
-  int64_t failed_step_ = -1;  // of the last save, if that failed
+  int64_t failed_step_ = -1;        // of the last save, if that failed
+  std::set<std::string> reported_;  // why retention could not work
   std::optional<Tip> tip_;
   std::optional<Tip> before_tip_;           // what tip_ continues
   internal::BufferPool::Reservation kept_;  // of a snapshot's memory, for the next one's copies
@@ -381,10 +416,12 @@ absl::StatusOr<bool> CheckpointManager::SaveAsync(int64_t step, std::vector<Chec
 
 absl::Status CheckpointManager::Wait() { return state_->Wait(); }
 
-absl::StatusOr<RestoredCheckpoint> CheckpointManager::Restore(const RestoreQuery& query) const {
+absl::StatusOr<RestoredCheckpoint> CheckpointManager::Restore(const RestoreQuery& query) {
   return state_->Restore(query);
 }
 
 absl::Status CheckpointManager::Remove(int64_t step) { return state_->Remove(step); }
+
+absl::Status CheckpointManager::RemoveAbandoned() { return state_->RemoveAbandoned(); }
 
 }  // namespace leafstore

@@ -7,7 +7,7 @@
 //     step = restored->step;
 //     params = restored->reader.Load("params").value();
 //   } else if (ReasonOf(restored.status()) != ErrorReason::kNoCheckpoint) {
-//     return restored.status();                                       // all are damaged, for example
+//     return restored.status();                                     // all are damaged, for example
 //   }
 //   for (...) {
 //     ... train ...
@@ -27,11 +27,12 @@
 // (copy-on-write); each leaf is released as soon as it is in the file. One save runs at a time: the
 // next SaveAsync waits for it, or does nothing (ManagerOptions::skip_if_busy).
 //
-// The error of a failed background save is never lost: the next call of Save, SaveAsync, Remove or
-// Wait returns it and does nothing else. If that call is itself refused, for a step below 0 or an
-// item that cannot be saved, the call after it returns the error. Earlier checkpoints remain. The
-// step of a save that failed can be saved again, even if its file exists already (because only the
-// sync of the directory failed, for example): the file is replaced.
+// The error of a failed background save is never lost: the next call of Save, SaveAsync, Remove,
+// RemoveAbandoned, Wait or Restore with and_continue returns it and does nothing else. If that call
+// is itself refused, for a step below 0 or an item that cannot be saved, the call after it returns
+// the error. Earlier checkpoints remain. The step of a save that failed can be saved again, even if
+// its file exists already (because only the sync of the directory failed, for example): the file is
+// replaced.
 //
 // Increments. With ManagerOptions::incremental, a save writes the leaves that changed since the
 // previous save, and names the files that have the others (save_history.h). A file that a later one
@@ -44,42 +45,48 @@
 // returns the one before, and `skipped` lists the skipped ones and why. A file on a part of the
 // disk that cannot be read, and a directory or pipe of such a name, count as damaged. If this
 // process cannot read a file (no permission, no descriptor, no memory), that is an error, and
-// nothing is skipped. When training reaches the step of a damaged file again, saving it renames the
-// damaged file to `<its name>.damaged`. No file is ever removed because it is damaged.
+// nothing is skipped. No file is ever removed because it is damaged: saving a step that is not
+// above damaged ones that Restore has skipped sets these aside, as below.
 //
 // Branches. Steps ascend: saving a step that is not above the newest is an error, before anything
-// is written or removed. (A newest one that Restore has found damaged does not count.) To continue
-// from an earlier checkpoint, restore it with `and_continue`:
+// is written or removed. (Newest ones that Restore has found damaged do not count.) It is also an
+// error if the first save of a manager would continue a restored checkpoint although a later one
+// exists, which Restore has not skipped. To continue from an earlier checkpoint, restore it with
+// `and_continue`:
 //
 //   manager.Restore({.step = 200, .and_continue = true})          // or {.best = true, ...}
 //
 // This sets aside all later checkpoints, the newest first: they are renamed to `abandoned-<name>`
 // (or `abandoned-2-<name>`, if that exists), are never restored, and no rule counts or removes
-// them, nor a file that they need. Any reader can still read them. Delete them when they are of no
-// use. After a crash between two renames, repeat the call.
+// them, nor a file that they need. Any reader can still read them. Remove them with
+// RemoveAbandoned: another checkpoint may need one. Call it once, not at every start: it sets aside
+// what was saved since. After a crash within the call, Restore() returns the newest checkpoint that
+// was not yet set aside; call with and_continue again before training goes on.
 //
 // Each checkpoint records its run and its parent (CheckpointReader::run): of the first save of a
 // manager, the checkpoint that it restored last, if any; later, the previous save, or the one
 // restored with and_continue. `leafstore inspect run` shows the branches.
 //
 // Retention. After each save, a checkpoint is removed if no rule keeps it and no kept checkpoint
-// needs it; never the newest, nor the one just saved, nor the one that was restored since the save
-// began. Those that cannot be opened, or that Restore has found damaged, are ignored by the rules
-// and kept; Save returns an error for one that is not even a readable file, once, after the rest of
-// its work. While some checkpoint is from a newer leafstore, all are kept, as it may need any of
-// them; so they are if this process cannot read one, which is an error of Save.
+// needs it. The newest, the one just saved, and one restored during the save are always kept.
+// Damaged ones are ignored by the rules and kept, with the files that they need, as far as that can
+// still be read: other leaves of them may be intact. While some file cannot be read now, for any
+// other reason, or is from a newer leafstore, all are kept, as it may need any of them. Save
+// returns an error for the former after the rest of its work: each time if it concerns this process
+// (no permission, for example), otherwise once. It also reports once a directory, or the like, with
+// the name of a checkpoint, which is ignored.
 //
-// Processes. A manager belongs to the process that opened it: in a child made by fork, calls return
-// FailedPrecondition, except those of a read_only manager. Destroying it there releases nothing.
-// The lock ends with the manager, but if the process dies without destroying it, not before its
-// children have ended.
+// Processes. A manager belongs to the process that opened it: in a child made by fork, calls that
+// save, restore, remove or wait return FailedPrecondition, except those of a read_only manager;
+// those that only list work. Destroying it there releases nothing. The lock ends with the manager,
+// but if the process dies without destroying it, not before its children have ended.
 //
 // Errors. FailedPrecondition: another manager has locked the directory; this one is read-only, or
-// another process opened it; or the step is not above the newest (reason kBehindNewest).
-// AlreadyExists: like that, and this very step has a checkpoint (kExists). InvalidArgument: a
-// step below 0, or inconsistent options. NotFound: no such checkpoint. DataLoss: all that were
-// tried are damaged; names each. Unimplemented: like DataLoss, but some are from a newer leafstore
-// and may be intact. Other errors: see CheckpointWriter and CheckpointReader.
+// another process opened it; or the step is not above the newest, or would continue an earlier one
+// (reason kBehindNewest). AlreadyExists: the step has a checkpoint already (kExists).
+// InvalidArgument: a step below 0, or inconsistent options. NotFound: no such checkpoint. DataLoss:
+// all that were tried are damaged; names each. Unimplemented: like DataLoss, but some are from a
+// newer leafstore and may be intact. Other errors: see CheckpointWriter and CheckpointReader.
 //
 // Threads: call from one thread at a time. Stores may be written, and readers used, from any thread
 // while a save runs.
@@ -149,9 +156,11 @@ struct RestoreQuery {
   // Restores the best checkpoint by Retention::metric.
   bool best = false;
   // Sets aside all later checkpoints ("Branches" above), so that training can continue from this
-  // one. Waits for the running save first. After an error, some may have been set aside.
+  // one. Waits for the running save first, and returns its error instead, once. After another
+  // error, some may have been set aside.
   bool and_continue = false;
-  // Verifies every byte of a checkpoint before it is returned; otherwise it is only opened.
+  // Verifies every byte of a checkpoint before it is returned; otherwise it is only opened, with
+  // the files that it needs.
   bool verify = true;
   // How it is verified and, later, loaded. `read.io.progress` is called during verification. The
   // manager's file system is used instead of that in `read`.
@@ -178,7 +187,7 @@ struct RunCheckpoint {
   std::string run_id = {};
   // The name of the checkpoint that it continues, when that was saved; empty: of none.
   std::string parent_name = {};
-  // Its index in the list, if it still exists.
+  // Its index in the list, if it still exists, also if it was set aside.
   std::optional<size_t> parent = {};
 };
 
@@ -199,7 +208,7 @@ class CheckpointManager {
   // Returns the greatest of Steps(). error NotFound: no checkpoint exists (kNoCheckpoint).
   absl::StatusOr<int64_t> Latest() const;
   // Returns all checkpoints, also those that were set aside, ascending by step, without verifying
-  // them. Opens each file.
+  // them. Opens each file, and none of those that it needs.
   absl::StatusOr<std::vector<RunCheckpoint>> ListRun() const;
   // Returns the path of a step's file, which need not exist.
   std::string PathOf(int64_t step) const;
@@ -215,16 +224,21 @@ class CheckpointManager {
   // Waits until no save is running.
   absl::Status Wait();
 
-  // Returns the newest intact checkpoint, the best, or that of a step.
+  // Returns the newest intact checkpoint, the best, or that of a step. It is what the first save
+  // continues; with and_continue, what the next one continues.
   // error FailedPrecondition: the best was requested, but ManagerOptions has no metric. error
   // NotFound: no checkpoint exists (reason kNoCheckpoint); there are only files with other names;
   // none of this step (names those that exist); or none has the metric (suggests names). A
   // directory that is saved to meanwhile is listed again where files have vanished.
-  absl::StatusOr<RestoredCheckpoint> Restore(const RestoreQuery& query = {}) const;
+  absl::StatusOr<RestoredCheckpoint> Restore(const RestoreQuery& query = {});
 
   // Waits for the running save, then removes the checkpoint of a step. error FailedPrecondition:
   // another checkpoint, not known to be damaged, needs it; names that one.
   absl::Status Remove(int64_t step);
+  // Waits for the running save, then removes the checkpoints that were set aside, except those that
+  // another one needs. error: one cannot be read now, or is from a newer leafstore, so that it may
+  // need any of them; nothing was removed.
+  absl::Status RemoveAbandoned();
 
  private:
   class State;

@@ -140,6 +140,10 @@ class CheckpointReader {
   // manager may remove or rename them while it is read. One that cannot be opened is tried again
   // when one of its tensors is loaded.
   const std::vector<BaseFile>& bases() const;
+  // Opens the bases that are not open, up to eight. error: the first that cannot be opened;
+  // NotFound (reason kMissingBase) if it does not exist. Open returns only errors of the process,
+  // such as no descriptors, because the other tensors can be loaded.
+  absl::Status CheckBases() const;
   // Returns the place of this checkpoint in a run, if CheckpointManager saved it.
   const std::optional<RunInfo>& run() const;
   // Returns how a load of the complete file would read it now: kMap, kRead or kDirect.

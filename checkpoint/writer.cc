@@ -158,6 +158,7 @@ class CheckpointWriter::State {
   absl::Status Begin() {
     LEAFSTORE_RETURN_IF_ERROR(CheckMetadata(manifest_.metadata));
     LEAFSTORE_RETURN_IF_ERROR(CheckMetrics(manifest_.metrics));
+    if (manifest_.run.has_value()) LEAFSTORE_RETURN_IF_ERROR(CheckRun(*manifest_.run));
     if (options_.history != nullptr) {
       LEAFSTORE_ASSIGN_OR_RETURN(increment_,
                                  Increment::Create(options_.history, path_, options_.io));
@@ -205,6 +206,10 @@ class CheckpointWriter::State {
     if (increment_.has_value()) increment_->Finish(footer_);
     finished_ = true;
     return absl::OkStatus();
+  }
+
+  BaseFile identity() const {
+    return {FileNameOf(path_), footer_.file_size, footer_.manifest_checksum};
   }
 
   // Checks that items can be added. error FailedPrecondition: after Finish. Other errors: the one
@@ -330,6 +335,8 @@ absl::Status CheckpointWriter::AddItem(CheckpointItem item) {
 }
 
 absl::Status CheckpointWriter::Finish() { return state_->Finish(); }
+
+BaseFile CheckpointWriter::identity() const { return state_->identity(); }
 
 absl::Status SaveCheckpoint(const std::string& path, std::vector<CheckpointItem> items,
                             SaveOptions options) {

@@ -80,7 +80,8 @@ struct SaveOptions {
   // stay in its directory as long as it is used. CheckpointReader::bases names them. Updated when
   // this checkpoint is complete. Null: all leaves are written. Must outlive the writer.
   SaveHistory* history = nullptr;
-  // The place of the checkpoint in a run. CheckpointManager sets it.
+  // The place of the checkpoint in a run: an id of RunInfo::kIdSize bytes, and a parent whose name
+  // has no directory. CheckpointManager sets it.
   std::optional<RunInfo> run = {};
   // The total that `io.progress` receives; 0: the bytes of the items added so far. SaveCheckpoint
   // computes it. Bytes found in an earlier file count as done.
@@ -159,7 +160,7 @@ class CheckpointItem {
 class CheckpointWriter {
  public:
   // Creates the temporary file. error InvalidArgument: an empty path, metadata that is not UTF-8,
-  // or an invalid zstd level. Other errors: the file system's.
+  // an invalid run, or an invalid zstd level. Other errors: the file system's.
   static absl::StatusOr<CheckpointWriter> Create(std::string path, SaveOptions options = {});
 
   CheckpointWriter(CheckpointWriter&&) noexcept;
@@ -177,6 +178,8 @@ class CheckpointWriter {
   // errors: the file system's; if syncing the directory fails, the new file is at its path, but may
   // be lost in a power failure.
   absl::Status Finish();
+  // Returns what identifies the file among those of its directory. Only after Finish returned OK.
+  BaseFile identity() const;
 
  private:
   class State;

@@ -12,6 +12,7 @@
 #include "leafstore/core/key.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/core/value.h"
+#include "leafstore/proto/internal/manifest_head.h"
 #include "leafstore/proto/internal/messages.h"
 #include "leafstore/proto/manifest.pb.h"
 #include "leafstore/proto/param_store.pb.h"
@@ -80,11 +81,12 @@ absl::StatusOr<BaseFile> DecodeBase(const proto::Base& base, absl::string_view w
   return BaseFile{base.name(), static_cast<int64_t>(base.file_size()), base.manifest_checksum()};
 }
 
-absl::StatusOr<std::vector<BaseFile>> DecodeBases(const proto::Manifest& in) {
+absl::StatusOr<std::vector<BaseFile>> DecodeBases(
+    const google::protobuf::RepeatedPtrField<proto::Base>& in) {
   constexpr absl::string_view kColumn = "manifest, bases";
   std::vector<BaseFile> bases;
   HashSet<absl::string_view> names;
-  for (const proto::Base& base : in.bases()) {
+  for (const proto::Base& base : in) {
     LEAFSTORE_ASSIGN_OR_RETURN(BaseFile decoded, DecodeBase(base, kColumn));
     if (!names.insert(base.name()).second) {
       return WrongMessage(kColumn, "files with different names",
@@ -303,7 +305,26 @@ absl::Status EncodeItem(const ManifestItem& item, TreeDefNumbers* numbers,
   return absl::OkStatus();
 }
 
+// Decodes the fields that a Manifest and a ManifestHead have.
+template <typename Message>
+absl::StatusOr<ManifestHead> DecodeHead(const Message& in) {
+  ManifestHead head;
+  LEAFSTORE_ASSIGN_OR_RETURN(head.bases, DecodeBases(in.bases()));
+  LEAFSTORE_ASSIGN_OR_RETURN(head.metrics, DecodeMetrics(in.metrics()));
+  if (in.has_run()) {
+    LEAFSTORE_ASSIGN_OR_RETURN(head.run, DecodeRun(in.run()));
+  }
+  return head;
+}
+
 }  // namespace
+
+absl::StatusOr<ManifestHead> DecodeManifestHead(absl::string_view bytes) {
+  proto::ManifestHead in;
+  LEAFSTORE_RETURN_IF_ERROR(ParseMessage(bytes, "manifest", &in));
+  return DecodeHead(in);
+}
+
 }  // namespace internal
 
 absl::Status CheckItemName(absl::string_view name) {
@@ -311,6 +332,22 @@ absl::Status CheckItemName(absl::string_view name) {
   return absl::InvalidArgumentError(
       absl::StrCat("expected an item's name in UTF-8 and not empty, found ",
                    name.empty() ? "''" : Value(Bytes{std::string(name)}).ToString()));
+}
+
+absl::Status CheckRun(const RunInfo& run) {
+  const auto wrong = [](absl::string_view expected, const absl::AlphaNum& found) {
+    return absl::InvalidArgumentError(absl::StrCat("run: expected ", expected, ", found ", found));
+  };
+  if (run.id.size() != RunInfo::kIdSize) {
+    return wrong(absl::StrCat("an id of ", RunInfo::kIdSize, " bytes"), run.id.size());
+  }
+  if (!run.parent.has_value()) return absl::OkStatus();
+  if (!IsPlainFileName(run.parent->name)) {
+    return wrong("the name of a parent, without a directory",
+                 Value(Bytes{run.parent->name}).ToString());
+  }
+  if (run.parent->file_size >= 0) return absl::OkStatus();
+  return wrong("a parent's size of at least 0", run.parent->file_size);
 }
 
 bool IsPlainFileName(absl::string_view name) {
@@ -343,12 +380,11 @@ absl::StatusOr<Manifest> DecodeManifest(absl::string_view bytes) {
   LEAFSTORE_ASSIGN_OR_RETURN(manifest.items, internal::DecodeItems(in));
   LEAFSTORE_ASSIGN_OR_RETURN(manifest.metadata,
                              internal::DecodeMetadata(in.metadata(), "manifest"));
-  LEAFSTORE_ASSIGN_OR_RETURN(manifest.metrics, internal::DecodeMetrics(in.metrics()));
-  LEAFSTORE_ASSIGN_OR_RETURN(manifest.bases, internal::DecodeBases(in));
+  LEAFSTORE_ASSIGN_OR_RETURN(internal::ManifestHead head, internal::DecodeHead(in));
+  manifest.bases = std::move(head.bases);
+  manifest.metrics = std::move(head.metrics);
+  manifest.run = std::move(head.run);
   LEAFSTORE_RETURN_IF_ERROR(internal::CheckBasesInUse(manifest));
-  if (in.has_run()) {
-    LEAFSTORE_ASSIGN_OR_RETURN(manifest.run, internal::DecodeRun(in.run()));
-  }
   return manifest;
 }
 

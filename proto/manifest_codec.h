@@ -110,6 +110,10 @@ struct Manifest {
 // Checks that the name of an item is UTF-8 and not empty. error InvalidArgument: it is not.
 absl::Status CheckItemName(absl::string_view name);
 
+// Checks that a run can be saved: its id has RunInfo::kIdSize bytes, and its parent a plain file
+// name and no negative size. error InvalidArgument: it cannot.
+absl::Status CheckRun(const RunInfo& run);
+
 // Returns whether a name is UTF-8 and has no directory. A file must not be able to make a reader
 // open files in other directories.
 bool IsPlainFileName(absl::string_view name);

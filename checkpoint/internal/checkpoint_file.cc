@@ -37,7 +37,36 @@ absl::StatusOr<OpenFile> OpenFooted(const std::string& path, const IoOptions& io
       ErrorReason::kTruncated));
 }
 
+// Returns the bytes of the manifest, which are checked, and so is the padding after them. They may
+// be in `*scratch`.
+absl::StatusOr<absl::string_view> ReadManifestBytes(const OpenFile& file, Buffer* scratch) {
+  const Footer& footer = file.footer;
+  LEAFSTORE_ASSIGN_OR_RETURN(
+      const auto bytes, file.bytes->Get(footer.manifest_offset, footer.manifest_size, scratch));
+  const absl::Status intact = CompareChecksum(footer.manifest_offset, footer.manifest_size,
+                                              footer.manifest_checksum, Checksum(bytes));
+  if (!intact.ok()) return WithContext(intact, "manifest");
+  LEAFSTORE_RETURN_IF_ERROR(file.bytes->CheckZeros(footer.manifest_offset + footer.manifest_size,
+                                                   footer.file_size - kFooterSize,
+                                                   "padding before the footer"));
+  return absl::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+}
+
 }  // namespace
+
+bool IsOfProcess(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kPermissionDenied:
+    case absl::StatusCode::kResourceExhausted:  // no memory, no descriptors
+    case absl::StatusCode::kUnavailable:
+    case absl::StatusCode::kAborted:
+    case absl::StatusCode::kCancelled:
+    case absl::StatusCode::kDeadlineExceeded:
+      return true;
+    default:
+      return false;
+  }
+}
 
 absl::StatusOr<Footer> ReadFooter(const FileBytes& bytes) {
   const int64_t size = bytes.size();
@@ -67,27 +96,36 @@ absl::StatusOr<OpenFile> OpenBase(absl::string_view path, const BaseFile& base,
                                           absl::Hex(found.manifest_checksum, absl::kZeroPad16)));
 }
 
-absl::StatusOr<OpenFile> BaseFinder::Open(absl::string_view path, const BaseFile& base,
-                                          const IoOptions& io) const {
-  absl::StatusOr<OpenFile> opened = OpenBase(path, base, io);
-  if (opened.ok()) return opened;
-  const absl::StatusOr<const Names*> abandoned = abandoned_.TryGet([&]() -> absl::StatusOr<Names> {
-    LEAFSTORE_ASSIGN_OR_RETURN(const auto names, io.files().List(DirectoryOf(path)));
-    Names found;
-    for (const std::string& name : names) {
-      const absl::string_view before = NameBeforeAbandoned(name);
-      if (!before.empty()) found.emplace(before, name);
+absl::StatusOr<OpenFile> FindBase(absl::string_view path, const BaseFile& base,
+                                  const IoOptions& io) {
+  // A directory that changes while it is listed may show neither the old name nor the new one.
+  constexpr int kMaxAttempts = 2;
+  absl::StatusOr<OpenFile> opened;
+  for (int attempt = 1; attempt <= kMaxAttempts; ++attempt) {
+    opened = OpenBase(path, base, io);
+    if (opened.ok() || IsOfProcess(opened.status())) return opened;
+    const auto names = io.files().List(DirectoryOf(path));
+    if (!names.ok() && IsOfProcess(names.status())) return names.status();
+    if (!names.ok()) return opened;
+    for (const std::string& name : *names) {
+      if (NameBeforeAbandoned(name) != base.name) continue;
+      const BaseFile renamed{name, base.file_size, base.manifest_checksum};
+      absl::StatusOr<OpenFile> found = OpenBase(path, renamed, io);
+      if (found.ok() || IsOfProcess(found.status())) return found;
     }
-    return found;
-  });
-  if (!abandoned.ok()) return opened;
-  const auto [begin, end] = (*abandoned)->equal_range(base.name);
-  for (auto it = begin; it != end; ++it) {
-    const BaseFile renamed{it->second, base.file_size, base.manifest_checksum};
-    absl::StatusOr<OpenFile> found = OpenBase(path, renamed, io);
-    if (found.ok()) return found;
   }
   return opened;
+}
+
+absl::StatusOr<ManifestHead> ReadHead(const std::string& path, const IoOptions& io,
+                                      BaseFile* identity) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const OpenFile file, OpenFooted(path, io));
+  *identity = {FileNameOf(path), file.footer.file_size, file.footer.manifest_checksum};
+  Buffer scratch;
+  const absl::StatusOr<absl::string_view> bytes = ReadManifestBytes(file, &scratch);
+  if (!bytes.ok()) return file.bytes->WithPath(bytes.status());
+  absl::StatusOr<ManifestHead> head = DecodeManifestHead(*bytes);
+  return head.ok() ? std::move(head) : file.bytes->WithPath(head.status());
 }
 
 absl::StatusOr<std::shared_ptr<const CheckpointFile>> CheckpointFile::Open(
@@ -97,29 +135,17 @@ absl::StatusOr<std::shared_ptr<const CheckpointFile>> CheckpointFile::Open(
   LEAFSTORE_ASSIGN_OR_RETURN(file->own_, OpenFooted(path, options.io));
   LEAFSTORE_RETURN_IF_ERROR(file->WithPath(file->ReadManifest()));
   file->bases_ = std::vector<Lazy<OpenFile>>(file->manifest_.bases.size());
-  // From now on the bases can be removed or renamed. More than kMaxBases are not from leafstore, and
-  // must not use up all descriptors.
-  const size_t count = std::min(file->bases_.size(), SaveHistory::kMaxBases);
-  for (size_t i = 0; i < count; ++i) {
-    file->FileOf(static_cast<uint32_t>(i + 1)).status().IgnoreError();
-  }
+  // From now on the bases can be removed or renamed.
+  const absl::Status bases = file->OpenBases();
+  if (IsOfProcess(bases)) return bases;
   return file;
 }
 
 absl::Status CheckpointFile::ReadManifest() {
-  const Footer& footer = own_.footer;
   Buffer scratch;
-  LEAFSTORE_ASSIGN_OR_RETURN(
-      const auto bytes, own_.bytes->Get(footer.manifest_offset, footer.manifest_size, &scratch));
-  const absl::Status intact = CompareChecksum(footer.manifest_offset, footer.manifest_size,
-                                              footer.manifest_checksum, Checksum(bytes));
-  if (!intact.ok()) return WithContext(intact, "manifest");
-  const absl::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  LEAFSTORE_ASSIGN_OR_RETURN(manifest_, DecodeManifest(text));
-  LEAFSTORE_RETURN_IF_ERROR(own_.bytes->CheckZeros(footer.manifest_offset + footer.manifest_size,
-                                                   footer.file_size - kFooterSize,
-                                                   "padding before the footer"));
-  LEAFSTORE_RETURN_IF_ERROR(CheckSegments(manifest_, footer.manifest_offset));
+  LEAFSTORE_ASSIGN_OR_RETURN(const absl::string_view bytes, ReadManifestBytes(own_, &scratch));
+  LEAFSTORE_ASSIGN_OR_RETURN(manifest_, DecodeManifest(bytes));
+  LEAFSTORE_RETURN_IF_ERROR(CheckSegments(manifest_, own_.footer.manifest_offset));
   const std::vector<ManifestItem>& items = manifest_.items;
   by_name_.resize(items.size());
   std::iota(by_name_.begin(), by_name_.end(), 0);
@@ -128,10 +154,20 @@ absl::Status CheckpointFile::ReadManifest() {
   return absl::OkStatus();
 }
 
+absl::Status CheckpointFile::OpenBases() const {
+  absl::Status first;
+  for (size_t i = 0; i < std::min(bases_.size(), SaveHistory::kMaxBases); ++i) {
+    const absl::Status opened = WithPath(FileOf(static_cast<uint32_t>(i + 1)).status());
+    if (IsOfProcess(opened)) return opened;
+    first.Update(opened);
+  }
+  return first;
+}
+
 absl::StatusOr<const FileBytes*> CheckpointFile::FileOf(uint32_t base) const {
   if (base == 0) return own_.bytes.get();
   LEAFSTORE_ASSIGN_OR_RETURN(const OpenFile* file, bases_[base - 1].TryGet([&] {
-    return finder_.Open(path(), manifest_.bases[base - 1], options_.io);
+    return FindBase(path(), manifest_.bases[base - 1], options_.io);
   }));
   return file->bytes.get();
 }

@@ -6,7 +6,6 @@
 #define LEAFSTORE_CHECKPOINT_INTERNAL_CHECKPOINT_FILE_H_
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -21,9 +20,15 @@
 #include "leafstore/checkpoint/internal/stored_leaves.h"
 #include "leafstore/checkpoint/reader.h"
 #include "leafstore/core/internal/lazy.h"
+#include "leafstore/io/io_options.h"
+#include "leafstore/proto/internal/manifest_head.h"
 #include "leafstore/proto/manifest_codec.h"
 
 namespace leafstore::internal {
+
+// Returns whether an error concerns this process or machine, and not the file: another process may
+// read it, or this one later.
+bool IsOfProcess(const absl::Status& status);
 
 // The bytes of a checkpoint file whose preamble and footer are valid.
 struct OpenFile {
@@ -36,22 +41,17 @@ struct OpenFile {
 absl::StatusOr<OpenFile> OpenBase(absl::string_view path, const BaseFile& base,
                                   const IoOptions& io);
 
-// The bases of a file, also those that were set aside (run_files.h) and now have another name.
-// Threads: thread-safe.
-class BaseFinder {
- public:
-  // Like OpenBase, but if there is no such file, opens the one that was set aside.
-  absl::StatusOr<OpenFile> Open(absl::string_view path, const BaseFile& base,
-                                const IoOptions& io) const;
-
- private:
-  using Names = std::multimap<std::string, std::string>;  // names now, by the name before
-
-  mutable Lazy<Names> abandoned_;  // of the directory, listed when first needed
-};
+// Like OpenBase, but also finds a base that was set aside (run_files.h) and has another name now.
+absl::StatusOr<OpenFile> FindBase(absl::string_view path, const BaseFile& base,
+                                  const IoOptions& io);
 
 // Reads and checks the preamble and the footer.
 absl::StatusOr<Footer> ReadFooter(const FileBytes& bytes);
+
+// Reads the head of a checkpoint, but not its items, and opens no bases. If the footer is intact,
+// sets `*identity`, also if the manifest is damaged. Errors as CheckpointReader::Open.
+absl::StatusOr<ManifestHead> ReadHead(const std::string& path, const IoOptions& io,
+                                      BaseFile* identity);
 
 class CheckpointFile {
  public:
@@ -63,9 +63,12 @@ class CheckpointFile {
   const Manifest& manifest() const { return manifest_; }
   const Footer& footer() const { return own_.footer; }
 
-  // Returns the file of an EntryInfo::base. Open opens bases too, but a missing one affects only
-  // its tensors. error: as OpenBase; the next call tries again.
+  // Returns the file of an EntryInfo::base. Open opens bases too, but a missing or damaged one
+  // affects only its tensors. error: as FindBase; the next call tries again.
   absl::StatusOr<const FileBytes*> FileOf(uint32_t base) const;
+  // Opens the bases that are not open, except more than kMaxBases: such a file is not from
+  // leafstore, and must not use up all descriptors. error: the first of FileOf.
+  absl::Status OpenBases() const;
   // Prefixes an error with the path of the file; WithItem also with the name of the item.
   absl::Status WithPath(const absl::Status& status) const { return own_.bytes->WithPath(status); }
   absl::Status WithItem(const ManifestItem& item, const absl::Status& status) const;
@@ -82,7 +85,6 @@ class CheckpointFile {
   OpenFile own_;
   Manifest manifest_;
   std::vector<uint32_t> by_name_;  // the indices of its items, ascending by name
-  BaseFinder finder_;
   mutable std::vector<Lazy<OpenFile>> bases_;  // parallel to manifest_.bases
 };
 

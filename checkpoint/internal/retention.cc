@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <limits>
 #include <optional>
+#include <string>
 
-#include "absl/strings/string_view.h"
+#include "absl/status/status.h"
 
 #include "leafstore/core/internal/hash_tables.h"
 
@@ -49,29 +50,33 @@ void KeepLast(absl::Span<const StepRecord> checkpoints, size_t last, std::vector
   }
 }
 
-// Keeps the bases of all kept checkpoints. A kept base keeps its own bases too: it is listed as a
-// checkpoint, and may be restored.
-void KeepBases(absl::Span<const StepRecord> checkpoints, std::vector<bool>* keep) {
-  // Those that were set aside are all kept, so that they need no entry.
-  HashMap<absl::string_view, size_t> by_name;
-  std::vector<size_t> open;
-  for (size_t i = 0; i < checkpoints.size(); ++i) {
-    if (!checkpoints[i].file.abandoned) by_name.emplace(checkpoints[i].file.name, i);
-    if ((*keep)[i]) open.push_back(i);
-  }
-  while (!open.empty()) {
-    const StepRecord& checkpoint = checkpoints[open.back()];
-    open.pop_back();
-    if (!checkpoint.status.ok()) continue;
-    for (const BaseFile& base : checkpoint.bases) {
-      const auto found = by_name.find(base.name);
-      if (found == by_name.end() || (*keep)[found->second]) continue;
-      if (!checkpoints[found->second].Is(base)) continue;
-      (*keep)[found->second] = true;
-      open.push_back(found->second);
+// Finds bases among checkpoints.
+class BaseIndex {
+ public:
+  explicit BaseIndex(absl::Span<const StepRecord> checkpoints) : checkpoints_(checkpoints) {
+    for (size_t i = 0; i < checkpoints.size(); ++i) {
+      by_name_[StepFileName(checkpoints[i].file.step)].push_back(i);
     }
   }
-}
+
+  // Returns the checkpoints that are `base`; if there are none, those of its name that may be, as
+  // their footers are damaged.
+  std::vector<size_t> Find(const BaseFile& base) const {
+    std::vector<size_t> exact;
+    std::vector<size_t> unknown;
+    const auto named = by_name_.find(base.name);
+    if (named == by_name_.end()) return exact;
+    for (const size_t i : named->second) {
+      if (checkpoints_[i].identity == base) exact.push_back(i);
+      if (checkpoints_[i].identity.name.empty()) unknown.push_back(i);
+    }
+    return exact.empty() ? unknown : exact;
+  }
+
+ private:
+  absl::Span<const StepRecord> checkpoints_;
+  HashMap<std::string, std::vector<size_t>> by_name_;  // also those that were set aside
+};
 
 }  // namespace
 
@@ -80,6 +85,41 @@ bool IsBetter(const StepRecord& a, const StepRecord& b, const Retention& retenti
   const std::optional<double> metric_b = MetricOf(b, retention);
   if (metric_a != metric_b) return metric_a > metric_b;  // nullopt is less than any value
   return a.file.step > b.file.step;
+}
+
+void KeepBases(absl::Span<const StepRecord> checkpoints, std::vector<bool>* keep) {
+  const BaseIndex index(checkpoints);
+  std::vector<size_t> open;
+  for (size_t i = 0; i < checkpoints.size(); ++i) {
+    if ((*keep)[i]) open.push_back(i);
+  }
+  while (!open.empty()) {
+    const StepRecord& checkpoint = checkpoints[open.back()];
+    open.pop_back();
+    for (const BaseFile& base : checkpoint.bases) {
+      for (const size_t found : index.Find(base)) {
+        if ((*keep)[found]) continue;
+        (*keep)[found] = true;
+        open.push_back(found);
+      }
+    }
+  }
+}
+
+std::optional<size_t> FindUser(absl::Span<const StepRecord> checkpoints, size_t index) {
+  const BaseIndex bases(checkpoints);
+  for (size_t i = 0; i < checkpoints.size(); ++i) {
+    if (i == index || absl::IsDataLoss(checkpoints[i].status)) continue;
+    for (const BaseFile& base : checkpoints[i].bases) {
+      const std::vector<size_t> found = bases.Find(base);
+      if (std::find(found.begin(), found.end(), index) == found.end()) continue;
+      const bool another = std::any_of(found.begin(), found.end(), [&](size_t other) {
+        return other != index && checkpoints[other].status.ok();
+      });
+      if (!another) return i;
+    }
+  }
+  return std::nullopt;
 }
 
 std::vector<bool> CheckpointsToKeep(absl::Span<const StepRecord> checkpoints,

@@ -2,7 +2,7 @@
 #ifndef LEAFSTORE_CHECKPOINT_INTERNAL_RETENTION_H_
 #define LEAFSTORE_CHECKPOINT_INTERNAL_RETENTION_H_
 
-#include <cstdint>
+#include <cstddef>
 #include <optional>
 #include <vector>
 
@@ -22,22 +22,26 @@ struct StepRecord {
   Metrics metrics;
   std::vector<BaseFile> bases;  // the files that it needs
   bool pinned = false;          // always kept
-  // Not OK: it cannot be restored. It counts for no rule, keeps none of its bases, and is kept.
+  // Not OK: it cannot be restored. It counts for no rule, and is kept with its bases, as far as
+  // they are known: a part of it may be intact.
   absl::Status status;
-  // What other checkpoints name it by. Only of one that can be restored.
+  // What other checkpoints name it by; an empty name if its footer is damaged.
   BaseFile identity;
   std::optional<RunInfo> run;
 
   // Returns whether rules count it. Checkpoints that were set aside are kept, with their bases.
   bool counts() const { return status.ok() && !file.abandoned; }
-  // Returns whether `base` may be this file. That is unknown of a file that cannot be read.
-  bool Is(const BaseFile& base) const {
-    return base.name == StepFileName(file.step) && (!status.ok() || base == identity);
-  }
 };
 
 // Returns whether `a` is better than `b` by the metric; of equals, the newer one is better.
 bool IsBetter(const StepRecord& a, const StepRecord& b, const Retention& retention);
+
+// Adds the bases of all kept checkpoints to `*keep`. A kept base keeps its own bases too: it is
+// listed as a checkpoint, and may be restored. O(n).
+void KeepBases(absl::Span<const StepRecord> checkpoints, std::vector<bool>* keep);
+// Returns a checkpoint that needs that at `index`, as no equal file exists, and that is not known
+// to be damaged. O(n).
+std::optional<size_t> FindUser(absl::Span<const StepRecord> checkpoints, size_t index);
 
 // Returns for each checkpoint whether it is kept: by a rule, or because a kept one needs it, so
 // that all kept checkpoints remain intact. `checkpoints` are in ascending order. O(n log n).

@@ -4,6 +4,7 @@
 #include <iterator>
 #include <map>
 #include <string>
+#include <set>
 #include <tuple>
 
 #include "absl/strings/ascii.h"
@@ -11,7 +12,9 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 
+#include "leafstore/checkpoint/internal/checkpoint_file.h"
 #include "leafstore/core/error_reason.h"
+#include "leafstore/core/internal/list_for_message.h"
 #include "leafstore/core/internal/suggest.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/io/internal/atomic_file.h"
@@ -21,52 +24,23 @@ namespace {
 
 constexpr absl::string_view kLockFile = "LOCK";
 
-// Returns whether an error concerns this process or machine, and not the file: another process may
-// read it, or this one later.
-bool IsOfProcess(const absl::Status& status) {
-  switch (status.code()) {
-    case absl::StatusCode::kPermissionDenied:
-    case absl::StatusCode::kResourceExhausted:  // no memory, no descriptors
-    case absl::StatusCode::kUnavailable:
-    case absl::StatusCode::kAborted:
-    case absl::StatusCode::kCancelled:
-    case absl::StatusCode::kDeadlineExceeded:
-      return true;
-    default:
-      return false;
-  }
-}
-
 // Returns whether an error means that a checkpoint, or a base of it, is damaged, missing, not a
 // file, or on a part of the disk that cannot be read. One from a newer leafstore is not damaged.
 bool IsDamage(const absl::Status& status) {
   return !status.ok() && !IsOfProcess(status) && !absl::IsUnimplemented(status);
 }
 
-StepRecord RecordOf(RunFile file, const absl::StatusOr<CheckpointReader>& reader) {
-  StepRecord record{.file = std::move(file), .status = reader.status()};
-  if (!reader.ok()) return record;
-  record.metrics = reader->metrics();
-  record.bases = reader->bases();
-  record.identity = reader->identity();
-  record.identity.name = StepFileName(record.file.step);
-  record.run = reader->run();
-  return record;
-}
-
-// Returns the names in a list for a message, at most 20: the last ones.
-template <typename T>
-std::string ListForMessage(absl::Span<const T> entries) {
-  constexpr size_t kMaxNamed = 20;
-  const size_t unnamed = entries.size() - std::min(entries.size(), kMaxNamed);
-  return absl::StrCat(unnamed > 0 ? "..., " : "", absl::StrJoin(entries.subspan(unnamed), ", "));
-}
+// Returns whether an error means that what has a checkpoint's name is not a file.
+bool IsNotAFile(const absl::Status& status) { return absl::IsInvalidArgument(status); }
 
 absl::Status NoSuchStep(absl::string_view directory, int64_t step,
                         absl::Span<const int64_t> steps) {
+  constexpr size_t kMaxSteps = 20;
+  const size_t unnamed = steps.size() - std::min(steps.size(), kMaxSteps);
   return WithReason(absl::NotFoundError(absl::StrCat(
-                        directory, ": no checkpoint of step ", step,
-                        "; existing: ", steps.empty() ? "none" : ListForMessage(steps))),
+                        directory, ": no checkpoint of step ", step, "; existing: ",
+                        steps.empty() ? "none" : ListForMessage(steps.subspan(unnamed), kMaxSteps),
+                        unnamed > 0 ? absl::StrCat(" and ", unnamed, " earlier ones") : "")),
                     ErrorReason::kUnknownName);
 }
 
@@ -92,17 +66,41 @@ absl::StatusOr<std::vector<int64_t>> StepFiles::Steps() const {
   return steps;
 }
 
+absl::StatusOr<bool> StepFiles::IsListed(absl::string_view name) const {
+  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<std::string> names, files_.List(path_));
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+StepRecord StepFiles::Read(const RunFile& file) const {
+  StepRecord record{.file = file};
+  const IoOptions io = {.mode = ReadMode::kRead, .file_system = options_.io.file_system};
+  absl::StatusOr<ManifestHead> head = ReadHead(PathTo(file.name), io, &record.identity);
+  if (!record.identity.name.empty()) record.identity.name = StepFileName(file.step);
+  record.status = head.status();
+  if (!head.ok()) return record;
+  record.bases = std::move(head->bases);
+  record.metrics = std::move(head->metrics);
+  record.run = std::move(head->run);
+  return record;
+}
+
 absl::StatusOr<std::vector<RunCheckpoint>> StepFiles::ListRun() const {
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<RunFile> files, Files());
   std::vector<StepRecord> records;
   // A name may have been used again, so that a parent is found by its checksum, too. Training that
-  // is repeated may even save equal files: what was not set aside continues no file that was.
+  // is repeated may even save equal files: then what was not set aside continues what was not, and
+  // what was set aside continues what was.
   std::map<std::tuple<std::string, uint64_t, bool>, size_t> places;
   for (const RunFile& file : files) {
-    records.push_back(RecordOf(file, Open(file.name, {.io = {.mode = ReadMode::kRead}})));
-    const BaseFile& identity = records.back().identity;
-    places.emplace(std::tuple(identity.name, identity.manifest_checksum, file.abandoned),
-                   records.size() - 1);
+    StepRecord record = Read(file);
+    if (absl::IsNotFound(record.status)) {
+      LEAFSTORE_ASSIGN_OR_RETURN(const bool still_exists, IsListed(file.name));
+      if (!still_exists) continue;
+    }
+    places.emplace(
+        std::tuple(record.identity.name, record.identity.manifest_checksum, file.abandoned),
+        records.size());
+    records.push_back(std::move(record));
   }
   std::vector<RunCheckpoint> listed;
   for (StepRecord& record : records) {
@@ -118,7 +116,7 @@ absl::StatusOr<std::vector<RunCheckpoint>> StepFiles::ListRun() const {
     one.parent_name = record.run->parent->name;
     const uint64_t checksum = record.run->parent->manifest_checksum;
     auto found = places.find({one.parent_name, checksum, one.abandoned});
-    if (found == places.end()) found = places.find({one.parent_name, checksum, false});
+    if (found == places.end()) found = places.find({one.parent_name, checksum, !one.abandoned});
     if (found != places.end()) one.parent = found->second;
   }
   return listed;
@@ -149,32 +147,36 @@ absl::Status StepFiles::RemoveUnfinished() const {
   return absl::OkStatus();
 }
 
-absl::Status StepFiles::Remove(int64_t step) {
-  Forget(step);
-  return files_.Remove(PathOf(step));
+absl::Status StepFiles::Remove(const RunFile& file) {
+  const absl::Status removed = files_.Remove(PathTo(file.name));
+  const std::lock_guard<std::mutex> lock(mutex_);
+  known_.erase(file.name);
+  skipped_.erase(file.name);
+  return removed;
 }
 
-absl::Status StepFiles::SetAside(int64_t step, absl::FunctionRef<std::string(int count)> name_of) {
+absl::Status StepFiles::SetAside(int64_t step) {
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<std::string> names, files_.List(path_));
-  std::string name = name_of(1);
-  for (int count = 2; std::binary_search(names.begin(), names.end(), name); ++count) {
-    name = name_of(count);
+  const std::string name = StepFileName(step);
+  int count = 1;
+  while (std::binary_search(names.begin(), names.end(), AbandonedName(name, count))) ++count;
+  const std::string aside = AbandonedName(name, count);
+  LEAFSTORE_RETURN_IF_ERROR(files_.RenameNew(PathTo(name), PathTo(aside)));
+  const std::lock_guard<std::mutex> lock(mutex_);
+  known_.erase(name);
+  known_.erase(aside);  // another file once had this name
+  skipped_.erase(aside);
+  if (auto skipped = skipped_.extract(name); !skipped.empty()) {
+    skipped.key() = aside;
+    skipped_.insert(std::move(skipped));
   }
-  Forget(step);
-  return files_.Rename(PathOf(step), PathTo(name));
+  return absl::OkStatus();
 }
 
-absl::Status StepFiles::SetAsideDamaged(int64_t step) {
-  return SetAside(step, [step](int count) {
-    return absl::StrCat(StepFileName(step), ".damaged", count > 1 ? absl::StrCat("-", count) : "");
-  });
-}
-
-absl::Status StepFiles::AbandonAfter(int64_t step) {
+absl::Status StepFiles::SetAsideAfter(int64_t step) {
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<int64_t> steps, Steps());
   for (auto it = steps.rbegin(); it != steps.rend() && *it > step; ++it) {
-    LEAFSTORE_RETURN_IF_ERROR(
-        SetAside(*it, [it](int count) { return AbandonedName(StepFileName(*it), count); }));
+    LEAFSTORE_RETURN_IF_ERROR(SetAside(*it));
   }
   return Sync();
 }
@@ -190,17 +192,60 @@ absl::StatusOr<CheckpointReader> StepFiles::Open(absl::string_view name,
 }
 
 absl::StatusOr<StepRecord> StepFiles::Describe(const RunFile& file) {
+  std::optional<StepRecord> record;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    if (const auto at = known_.find(file.name); at != known_.end()) return at->second;
+    if (const auto at = known_.find(file.name); at != known_.end()) record = at->second;
   }
-  const absl::StatusOr<CheckpointReader> reader = Open(file.name);
-  if (!reader.ok() && !IsDamage(reader.status())) return reader.status();
+  const bool is_new = !record;
+  if (is_new) record = Read(file);
+  const absl::Status& why = record->status;
+  // Any other error may pass, and says nothing of what the file needs.
+  if (!why.ok() && !absl::IsDataLoss(why) && !IsNotAFile(why)) return why;
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (IsDamage(reader.status()) && !absl::IsDataLoss(reader.status())) {
-    unreadable_ = reader.status();
+  const auto skipped = skipped_.find(file.name);
+  if (is_new) {
+    known_.insert_or_assign(file.name, *record);
+    if (IsNotAFile(why) && skipped == skipped_.end()) {
+      ignored_ = absl::FailedPreconditionError(
+          absl::StrCat("ignored ", PathTo(file.name),
+                       ", which is not a checkpoint: ", why.message(), "; move it away"));
+    }
   }
-  return known_.try_emplace(file.name, RecordOf(file, reader)).first->second;
+  if (why.ok() && skipped != skipped_.end() && IsDamage(skipped->second)) {
+    record->status = skipped->second;
+  }
+  return *std::move(record);
+}
+
+absl::StatusOr<std::vector<StepRecord>> StepFiles::DescribeAll(absl::string_view unchecked) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<RunFile> files, Files());
+  ForgetOthers(files);
+  std::vector<StepRecord> records;
+  for (const RunFile& file : files) {
+    absl::StatusOr<StepRecord> record = Describe(file);
+    if (absl::IsNotFound(record.status())) {
+      LEAFSTORE_ASSIGN_OR_RETURN(const bool still_exists, IsListed(file.name));
+      if (!still_exists) continue;
+    }
+    if (!record.ok() && file.name == unchecked) {
+      record = StepRecord{.file = file, .status = record.status()};
+    }
+    if (!record.ok()) return record.status();
+    records.push_back(*std::move(record));
+  }
+  return records;
+}
+
+bool StepFiles::WasSkipped(int64_t step) const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return skipped_.contains(StepFileName(step));
+}
+
+bool StepFiles::IsFoundDamaged(int64_t step) const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto skipped = skipped_.find(StepFileName(step));
+  return skipped != skipped_.end() && IsDamage(skipped->second);
 }
 
 bool StepFiles::TakeFoundDamage() {
@@ -208,14 +253,23 @@ bool StepFiles::TakeFoundDamage() {
   return std::exchange(found_damage_, false);
 }
 
-absl::Status StepFiles::TakeUnreadable() {
+absl::Status StepFiles::TakeIgnored() {
   const std::lock_guard<std::mutex> lock(mutex_);
-  return std::exchange(unreadable_, absl::OkStatus());
+  return std::exchange(ignored_, absl::OkStatus());
 }
 
 void StepFiles::Forget(int64_t step) {
   const std::lock_guard<std::mutex> lock(mutex_);
   known_.erase(StepFileName(step));
+  skipped_.erase(StepFileName(step));
+}
+
+void StepFiles::ForgetOthers(absl::Span<const RunFile> files) {
+  std::set<absl::string_view> names;
+  for (const RunFile& file : files) names.insert(file.name);
+  const std::lock_guard<std::mutex> lock(mutex_);
+  std::erase_if(known_, [&names](const auto& one) { return !names.contains(one.first); });
+  std::erase_if(skipped_, [&names](const auto& one) { return !names.contains(one.first); });
 }
 
 absl::StatusOr<RestoredCheckpoint> StepFiles::Restore(const RestoreQuery& query) {
@@ -242,8 +296,9 @@ absl::StatusOr<std::unique_ptr<RestoredCheckpoint>> StepFiles::RestoreFirst(
     RestoredCheckpoint::Skipped* skipped) const {
   for (const int64_t step : steps) {
     absl::StatusOr<CheckpointReader> reader = Open(StepFileName(step), query.read);
-    if (reader.ok() && query.verify) {
-      if (absl::Status verified = reader->Verify(); !verified.ok()) reader = verified;
+    if (reader.ok()) {
+      const absl::Status intact = query.verify ? reader->Verify() : reader->CheckBases();
+      if (!intact.ok()) reader = intact;
     }
     if (reader.ok()) {
       return std::make_unique<RestoredCheckpoint>(RestoredCheckpoint{step, *std::move(reader), {}});
@@ -265,10 +320,8 @@ absl::StatusOr<bool> StepFiles::StillExist(const RestoredCheckpoint::Skipped& sk
 void StepFiles::Remember(const RestoredCheckpoint::Skipped& skipped) {
   const std::lock_guard<std::mutex> lock(mutex_);
   for (const auto& [step, why] : skipped) {
-    if (!IsDamage(why)) continue;
-    const std::string name = StepFileName(step);
-    known_.insert_or_assign(name, StepRecord{.file = {step, name}, .status = why});
-    found_damage_ = true;
+    skipped_.insert_or_assign(StepFileName(step), why);
+    found_damage_ |= IsDamage(why);
   }
 }
 
@@ -293,10 +346,7 @@ absl::StatusOr<std::vector<int64_t>> StepFiles::StepsByMetric() const {
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<int64_t> steps, Steps());
   std::vector<StepRecord> checkpoints;
   // One that cannot be opened has no metric. Restore reports its error when it tries it.
-  for (const int64_t step : steps) {
-    const std::string name = StepFileName(step);
-    checkpoints.push_back(RecordOf({step, name}, Open(name)));
-  }
+  for (const int64_t step : steps) checkpoints.push_back(Read({step, StepFileName(step)}));
   LEAFSTORE_RETURN_IF_ERROR(CheckHaveMetric(checkpoints));
   std::sort(checkpoints.begin(), checkpoints.end(),
             [&](const auto& a, const auto& b) { return IsBetter(a, b, options_.retention); });
@@ -331,7 +381,7 @@ absl::Status StepFiles::NoCheckpoint() const {
   });
   if (others.empty()) return WithReason(absl::NotFoundError(none), ErrorReason::kNoCheckpoint);
   return absl::NotFoundError(absl::StrCat(none, ": expected names like ", StepFileName(100),
-                                          ", found ", ListForMessage<std::string>(others),
+                                          ", found ", ListForMessage(others),
                                           "; rename or move what is a checkpoint of this run"));
 }
 

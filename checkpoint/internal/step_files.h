@@ -14,7 +14,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
@@ -40,8 +39,6 @@ class StepFiles {
   std::string PathOf(const RunFile& file) const { return PathTo(file.name); }
   // Returns the steps of the files that were not set aside, ascending. O(files of the directory).
   absl::StatusOr<std::vector<int64_t>> Steps() const;
-  // Returns all files, ascending by step. O(files of the directory).
-  absl::StatusOr<std::vector<RunFile>> Files() const;
   // See CheckpointManager::ListRun.
   absl::StatusOr<std::vector<RunCheckpoint>> ListRun() const;
 
@@ -50,12 +47,10 @@ class StepFiles {
   absl::StatusOr<std::shared_ptr<void>> CreateAndLock() const;
   // Removes the temporary files of unfinished saves.
   absl::Status RemoveUnfinished() const;
-  absl::Status Remove(int64_t step);
-  // Renames the file of a step to `<its name>.damaged`, or if that exists to `<its name>.damaged-2`
-  // and so on.
-  absl::Status SetAsideDamaged(int64_t step);
-  // Renames the files after `step` (AbandonedName), the newest first, and syncs the directory.
-  absl::Status AbandonAfter(int64_t step);
+  absl::Status Remove(const RunFile& file);
+  // Sets aside the files after `step`, the newest first, and syncs the directory: renames them to
+  // the first AbandonedName that does not exist.
+  absl::Status SetAsideAfter(int64_t step);
   // Syncs the directory, if saves are durable.
   absl::Status Sync() const;
 
@@ -65,24 +60,38 @@ class StepFiles {
   // unless files could be checkpoints under other names; then the message names some.
   absl::Status NoCheckpoint() const;
 
-  // Returns the properties of a checkpoint that retention depends on. Reads each file once. error:
-  // this process cannot read it, or it is from a newer leafstore.
+  // Returns the properties of a checkpoint that retention depends on. Reads each file once. A
+  // damaged one, or what is not a file, has a status. error: the file cannot be read now, or is
+  // from a newer leafstore; the next call reads it again.
   absl::StatusOr<StepRecord> Describe(const RunFile& file);
+  // Describes all files, ascending by step. error: that of the first file that cannot be described,
+  // except for `unchecked`, which then has a record without its properties.
+  absl::StatusOr<std::vector<StepRecord>> DescribeAll(absl::string_view unchecked = "");
 
+  // Returns whether Restore has skipped the file of a step, and whether it called it damaged.
+  bool WasSkipped(int64_t step) const;
+  bool IsFoundDamaged(int64_t step) const;
   // Returns whether Restore has found damage since the last call.
   bool TakeFoundDamage();
-  // Returns why Describe could not read some file, other than for damage to its contents, if it has
-  // found one since the last call.
-  absl::Status TakeUnreadable();
+  // Returns an error that names a directory, or the like, with the name of a checkpoint, if
+  // Describe has found one since the last call, and Restore has not.
+  absl::Status TakeIgnored();
   // Forgets what is known of the file of a step, as it was replaced or removed.
   void Forget(int64_t step);
 
  private:
   std::string PathTo(absl::string_view name) const { return absl::StrCat(path_, "/", name); }
+  // Returns all files, ascending by step. O(files of the directory).
+  absl::StatusOr<std::vector<RunFile>> Files() const;
+  // Returns whether a name is in the directory.
+  absl::StatusOr<bool> IsListed(absl::string_view name) const;
+  // Reads the properties of a file, or its status.
+  StepRecord Read(const RunFile& file) const;
   // Opens a file, with the manager's file system.
   absl::StatusOr<CheckpointReader> Open(absl::string_view name, ReadOptions options = {}) const;
-  // Renames the file of a step to the first of the names `name_of(1)`, ... that does not exist.
-  absl::Status SetAside(int64_t step, absl::FunctionRef<std::string(int count)> name_of);
+  absl::Status SetAside(int64_t step);
+  // Forgets what is known of files that do not exist.
+  void ForgetOthers(absl::Span<const RunFile> files);
   absl::StatusOr<std::vector<int64_t>> StepsToTry(const RestoreQuery& query) const;
   absl::StatusOr<std::vector<int64_t>> StepsByMetric() const;
   // Checks that a checkpoint has the metric, unless all are damaged. error NotFound: none has it.
@@ -93,7 +102,7 @@ class StepFiles {
       RestoredCheckpoint::Skipped* skipped) const;
   // Returns whether all of these steps still have files.
   absl::StatusOr<bool> StillExist(const RestoredCheckpoint::Skipped& skipped) const;
-  // Remembers the damaged ones.
+  // Remembers which were skipped.
   void Remember(const RestoredCheckpoint::Skipped& skipped);
   absl::Status NoneIsIntact(const RestoredCheckpoint::Skipped& skipped) const;
 
@@ -101,9 +110,11 @@ class StepFiles {
   const ManagerOptions& options_;
   FileSystem& files_;
   mutable std::mutex mutex_;
-  std::map<std::string, StepRecord> known_;  // by file name
+  // By file name: what Describe has read, and why Restore skipped a file.
+  std::map<std::string, StepRecord> known_;
+  std::map<std::string, absl::Status> skipped_;
   bool found_damage_ = false;
-  absl::Status unreadable_;
+  absl::Status ignored_;
 };
 
 }  // namespace leafstore::internal

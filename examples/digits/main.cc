@@ -60,8 +60,8 @@ absl::StatusOr<CheckpointManager> OpenCheckpoints(const Arguments& arguments) {
 }
 
 absl::StatusOr<Trainer> Resume(const Arguments& arguments, const Split* data,
-                               const CheckpointManager& manager) {
-  const absl::StatusOr<RestoredCheckpoint> restored = manager.Restore();
+                               CheckpointManager* manager) {
+  const absl::StatusOr<RestoredCheckpoint> restored = manager->Restore();
   // If there are only damaged checkpoints, training must not begin again without a word.
   if (ReasonOf(restored.status()) == ErrorReason::kNoCheckpoint) {
     return Trainer::Start(arguments.settings, data);
@@ -80,13 +80,13 @@ absl::StatusOr<Trainer> Resume(const Arguments& arguments, const Split* data,
 }
 
 absl::StatusOr<Trainer> StartOrResume(const Arguments& arguments, const Split* data,
-                                      const CheckpointManager& manager) {
+                                      CheckpointManager* manager) {
   if (arguments.resume) return Resume(arguments, data, manager);
-  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<int64_t> steps, manager.Steps());
+  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<int64_t> steps, manager->Steps());
   if (steps.empty()) return Trainer::Start(arguments.settings, data);
   return absl::AlreadyExistsError(absl::StrCat(
       arguments.checkpoint_dir, " has checkpoints already (the newest is ",
-      manager.PathOf(steps.back()), "); use --resume to continue, or another directory"));
+      manager->PathOf(steps.back()), "); use --resume to continue, or another directory"));
 }
 
 std::string GroupsText(const Groups& groups) {
@@ -139,7 +139,7 @@ absl::Status Train(const Arguments& arguments, CheckpointManager* manager, Train
 absl::Status Run(const Arguments& arguments) {
   LEAFSTORE_ASSIGN_OR_RETURN(const Split data, LoadDigits(arguments.data));
   LEAFSTORE_ASSIGN_OR_RETURN(CheckpointManager manager, OpenCheckpoints(arguments));
-  LEAFSTORE_ASSIGN_OR_RETURN(Trainer trainer, StartOrResume(arguments, &data, manager));
+  LEAFSTORE_ASSIGN_OR_RETURN(Trainer trainer, StartOrResume(arguments, &data, &manager));
   std::printf("%d images to train on, %d to test; %ld epochs, %d threads\n", data.train.size(),
               data.test.size(), static_cast<long>(trainer.settings().epochs), arguments.threads);
   absl::Status status = Train(arguments, &manager, &trainer);

@@ -25,15 +25,15 @@ namespace {
 constexpr int64_t kSteps = Dose(24, 60);
 constexpr int64_t kStepsWithFailures = 8;
 
-// The parameters at a step: `.moving` changes at each step, `.seldom` at each third, `.frozen`
-// never.
+// The parameters at a step: `.moving` changes at each step and differs between branches, `.seldom`
+// at each third, `.frozen` never.
 Tensor NumbersOf(const std::vector<float>& values) {
   return Tensor::From<float>({static_cast<int64_t>(values.size())}, values).value();
 }
-Tensor Moving(int64_t step) {
+Tensor Moving(int64_t step, int branch = 0) {
   std::vector<float> values(300);
   for (size_t i = 0; i < values.size(); ++i) {
-    values[i] = static_cast<float>(step * 1000) + static_cast<float>(i);
+    values[i] = static_cast<float>(step * 1000 + branch * 500'000) + static_cast<float>(i);
   }
   return NumbersOf(values);
 }
@@ -49,14 +49,14 @@ ParamStore FirstParams() {
                   {".name", Value("digits")}});
 }
 
-void Advance(int64_t step, ParamStore* params) {
-  ASSERT_THAT(params->Set(".moving", Moving(step)), IsOk());
+void Advance(int64_t step, ParamStore* params, int branch = 0) {
+  ASSERT_THAT(params->Set(".moving", Moving(step, branch)), IsOk());
   if (step % 3 != 0) return;
   ASSERT_THAT(params->Set(".seldom", Seldom(step)), IsOk());
 }
 
-bool IsParamsOf(int64_t step, const ParamStore& params) {
-  return params.Get(".moving").value()->tensor() == Moving(step) &&
+bool IsParamsOf(int64_t step, const ParamStore& params, int branch = 0) {
+  return params.Get(".moving").value()->tensor() == Moving(step, branch) &&
          params.Get(".seldom").value()->tensor() == Seldom(step) &&
          params.Get(".frozen").value()->tensor() == Frozen();
 }
@@ -147,14 +147,17 @@ TEST_P(CrashTest, Crash_KeepsTheNewestCommittedCheckpoint) {
 }
 
 // Training goes back: a crash while later checkpoints are set aside leaves each of them complete,
-// under one of its names, and the run can go back again.
+// under one of its names, and the run can go back again. Nor does a crash while the same steps are
+// saved again lose one of either branch.
 TEST_P(CrashTest, CrashWhileSettingAside_LosesNothing) {
   constexpr int kStatesACall = Dose(60, 300, 15);
   constexpr int64_t kNewest = 9;
   CrashDisk disk;
   std::mt19937 random(20261130);
+  constexpr int64_t kTip = 4;
   int states = 0;
-  bool going_back = false;
+  int branch = 0;            // of the steps after kTip that were not set aside
+  int64_t committed = kTip;  // the last step of this branch that was reported as saved
   std::set<uint64_t> different;
   std::vector<int64_t> before;  // the steps that existed when training went back
   const auto check = [&](std::unique_ptr<CrashDisk> after) {
@@ -164,22 +167,25 @@ TEST_P(CrashTest, CrashWhileSettingAside_LosesNothing) {
     CheckpointManager manager =
         CheckpointManager::Open("run", OptionsFor(GetParam(), after.get())).value();
     const std::vector<RunCheckpoint> run = manager.ListRun().value();
-    std::set<int64_t> found;
+    std::set<int64_t> first;  // the steps of the first branch that were found
     for (const RunCheckpoint& one : run) {
       ASSERT_THAT(one.status, IsOk());
-      ASSERT_TRUE(found.insert(one.step).second || !going_back) << one.step << " has two files";
+      const int of_branch = one.abandoned || one.step <= kTip ? 0 : branch;
+      ASSERT_TRUE(of_branch > 0 || first.insert(one.step).second) << one.step << " has two files";
+      ASSERT_TRUE(branch == 0 || one.abandoned || one.step <= committed + 1) << one.file_name;
       const CheckpointReader reader =
           CheckpointReader::Open("run/" + one.file_name, {.io = {.file_system = after.get()}})
               .value();
       ASSERT_THAT(reader.Verify(), IsOk());
-      ASSERT_TRUE(IsParamsOf(one.step, reader.Load("params").value())) << one.file_name;
+      ASSERT_TRUE(IsParamsOf(one.step, reader.Load("params").value(), of_branch)) << one.file_name;
     }
-    for (const int64_t step : before) ASSERT_TRUE(found.contains(step) || !going_back) << step;
+    for (const int64_t step : before) ASSERT_TRUE(first.contains(step)) << step;
     const RestoredCheckpoint newest = manager.Restore().value();
     ASSERT_THAT(newest.skipped, testing::IsEmpty()) << newest.skipped[0].second;
-    ASSERT_EQ(manager.Restore({.step = 4, .and_continue = true})->step, 4);
-    ASSERT_THAT(manager.Steps().value(), testing::Contains(4).Times(1));
-    ASSERT_EQ(manager.Latest().value(), 4);
+    ASSERT_GE(newest.step, committed);
+    ASSERT_EQ(manager.Restore({.step = kTip, .and_continue = true})->step, kTip);
+    ASSERT_THAT(manager.Steps().value(), testing::Contains(kTip).Times(1));
+    ASSERT_EQ(manager.Latest().value(), kTip);
     ASSERT_THAT(manager.Save(5, {{"params", FirstParams()}}), IsOk());
     ASSERT_EQ(manager.Restore()->step, 5);
   };
@@ -194,20 +200,20 @@ TEST_P(CrashTest, CrashWhileSettingAside_LosesNothing) {
   CheckpointManager manager = CheckpointManager::Open("run", std::move(options)).value();
   ParamStore params = FirstParams();
   const auto save = [&](int64_t step) {
-    ASSERT_NO_FATAL_FAILURE(Advance(step, &params));
+    ASSERT_NO_FATAL_FAILURE(Advance(step, &params, branch));
     ASSERT_THAT(manager.SaveAsync(step, {{"params", params}}), IsOk());
     ASSERT_THAT(manager.Wait(), IsOk());
+    if (branch > 0) committed = step;
   };
   for (int64_t step = 1; step <= kNewest; ++step) ASSERT_NO_FATAL_FAILURE(save(step));
   before = manager.Steps().value();
-  going_back = true;
-  ASSERT_EQ(manager.Restore({.step = 4, .and_continue = true})->step, 4);
+  ASSERT_EQ(manager.Restore({.step = kTip, .and_continue = true})->step, kTip);
   if (HasFatalFailure()) return;
-  // The steps are saved again, beside those that were set aside.
-  going_back = false;
+  // The steps are saved again with other values, beside those that were set aside.
+  branch = 1;
   params = FirstParams();
-  for (int64_t step = 1; step <= 4; ++step) ASSERT_NO_FATAL_FAILURE(Advance(step, &params));
-  for (int64_t step = 5; step <= 7; ++step) ASSERT_NO_FATAL_FAILURE(save(step));
+  for (int64_t step = 1; step <= kTip; ++step) ASSERT_NO_FATAL_FAILURE(Advance(step, &params));
+  for (int64_t step = kTip + 1; step <= 7; ++step) ASSERT_NO_FATAL_FAILURE(save(step));
   disk.before_each_call("end");
   std::printf("%d crash states, %zu of them different\n", states, different.size());
   EXPECT_GT(different.size(), kSanitized ? 20u : 40u);

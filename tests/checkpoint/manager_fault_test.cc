@@ -1,5 +1,4 @@
-// Directories, disks and processes as they should not be: what the manager skips, repeats and
-// refuses.
+// Faults of directories, disks and processes.
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,9 +17,9 @@
 
 #include "leafstore/checkpoint/manager.h"
 
+#include "tests/checkpoint/hooked_files.h"
 #include "tests/checkpoint/models.h"
 #include "tests/core/status_matchers.h"
-#include "tests/io/faulty_file_system.h"
 #include "tests/io/temp_dir.h"
 #include "tests/store/sample_models.h"
 
@@ -33,51 +32,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
-
-// Calls hooks before calls that read or sync.
-class HookedFiles : public FaultyFileSystem {
- public:
-  std::function<absl::Status(const std::string& path)> before_open;
-  std::function<absl::Status(const std::string& path)> before_sync;
-  // The byte of the file `bad_file` at this offset cannot be read.
-  std::string bad_file;
-  int64_t bad_byte = 0;
-
-  absl::StatusOr<std::unique_ptr<ReadableFile>> Open(const std::string& path) override {
-    if (before_open) LEAFSTORE_RETURN_IF_ERROR(before_open(path));
-    LEAFSTORE_ASSIGN_OR_RETURN(auto file, FileSystem::Posix().Open(path));
-    if (path != bad_file) return file;
-    return std::make_unique<BadBlock>(std::move(file), bad_byte);
-  }
-  absl::Status SyncDirectory(const std::string& path) override {
-    if (before_sync) LEAFSTORE_RETURN_IF_ERROR(before_sync(path));
-    return FileSystem::Posix().SyncDirectory(path);
-  }
-
- private:
-  class BadBlock : public ReadableFile {
-   public:
-    BadBlock(std::unique_ptr<ReadableFile> file, int64_t byte)
-        : file_(std::move(file)), byte_(byte) {}
-    int64_t size() const override { return file_->size(); }
-    absl::Status ReadAt(int64_t offset, absl::Span<std::byte> out) const override {
-      LEAFSTORE_RETURN_IF_ERROR(Check(offset, out.size()));
-      return file_->ReadAt(offset, out);
-    }
-    absl::StatusOr<Buffer> Map() const override { return file_->Map(); }
-    absl::Status MakeResident(int64_t offset, absl::Span<const std::byte> bytes) const override {
-      return Check(offset, bytes.size());
-    }
-
-   private:
-    absl::Status Check(int64_t offset, size_t size) const {
-      if (byte_ < offset || byte_ >= offset + static_cast<int64_t>(size)) return absl::OkStatus();
-      return absl::ErrnoToStatus(EIO, "cannot read");
-    }
-    std::unique_ptr<ReadableFile> file_;
-    int64_t byte_;
-  };
-};
 
 class ManagerFaultTest : public testing::Test {
  protected:
@@ -176,7 +130,7 @@ TEST_F(ManagerFaultTest, UnreadableBlock_IsSkippedLikeDamage) {
       files_.bad_file = "";
       ASSERT_THAT(Save(&manager, 3), IsOk());
       EXPECT_EQ(manager.Restore()->step, 3);
-      EXPECT_THAT(Names(), Contains(HasSubstr(".damaged")));
+      EXPECT_THAT(Names(), Contains(HasSubstr("abandoned-")));
     }
   }
 }
@@ -196,7 +150,7 @@ TEST_F(ManagerFaultTest, ErrorOfTheProcess_StopsRestore) {
   EXPECT_EQ(manager.Restore()->step, 2);
 }
 
-TEST_F(ManagerFaultTest, WhatIsNoFile_IsSkippedAndReported) {
+TEST_F(ManagerFaultTest, DirectoryOrPipe_IsSkippedAndReported) {
   for (const bool pipe : {false, true}) {
     std::filesystem::remove_all(dir_.File("run"));
     CheckpointManager manager = Open({.retention = {.last = 1}});
@@ -208,20 +162,23 @@ TEST_F(ManagerFaultTest, WhatIsNoFile_IsSkippedAndReported) {
     }
     ASSERT_THAT(manager.Restore(),
                 StatusIs(absl::StatusCode::kDataLoss, HasSubstr("not a regular file")));
-    ASSERT_THAT(Save(&manager, 1), IsOk());
-    ASSERT_THAT(Save(&manager, 2), IsOk());
+    ASSERT_THAT(Save(&manager, 1), IsOk()) << "it is set aside, as it is not below 1";
+    EXPECT_TRUE(std::filesystem::exists(dir_.File("run/abandoned-" + FileNameOf(odd))));
+    ASSERT_EQ(pipe ? mkfifo(odd.c_str(), 0600) : mkdir(odd.c_str(), 0700), 0);
     const RestoredCheckpoint restored = manager.Restore().value();
-    EXPECT_EQ(restored.step, 2);
+    EXPECT_EQ(restored.step, 1);
     EXPECT_EQ(restored.skipped[0].first, 3);
-    EXPECT_THAT(manager.Steps().value(), ElementsAre(2, 3)) << "retention goes on";
-    ASSERT_THAT(Save(&manager, 3), IsOk()) << "it is renamed";
-    EXPECT_TRUE(std::filesystem::exists(odd + ".damaged"));
+    ASSERT_THAT(Save(&manager, 2), IsOk());
+    EXPECT_THAT(manager.Steps().value(), ElementsAre(2)) << "retention goes on";
+    ASSERT_THAT(Save(&manager, 3), IsOk());
     // Where Restore has not found it, Save reports it once.
     ASSERT_EQ(mkdir(manager.PathOf(0).c_str(), 0700), 0);
-    EXPECT_THAT(Save(&manager, 4),
-                StatusIs(absl::StatusCode::kFailedPrecondition,
-                         AllOf(HasSubstr(absl::StrCat("saved ", manager.PathOf(4), ", but ")),
-                               HasSubstr(manager.PathOf(0)))));
+    EXPECT_THAT(
+        Save(&manager, 4),
+        StatusIs(absl::StatusCode::kFailedPrecondition,
+                 AllOf(HasSubstr(absl::StrCat("saved ", manager.PathOf(4), ", but ignored ",
+                                              manager.PathOf(0), ", which is not a checkpoint: ")),
+                       HasSubstr("; move it away"))));
     EXPECT_THAT(manager.Steps().value(), ElementsAre(0, 4));
     EXPECT_THAT(Save(&manager, 5), IsOk());
     EXPECT_THAT(manager.Steps().value(), ElementsAre(0, 5));

@@ -134,7 +134,7 @@ TEST_F(ManagerTest, Restore_SkipsDamagedCheckpointsAndReportsWhy) {
   EXPECT_THAT(manager.Steps().value(), ElementsAre(1, 2, 3));  // nothing is removed
 }
 
-TEST_F(ManagerTest, Save_OfADamagedStep_RenamesTheDamagedFile) {
+TEST_F(ManagerTest, Save_OfADamagedStep_SetsTheDamagedFileAside) {
   const ManagerOptions options = {.retention = {.last = 3}, .incremental = true};
   std::string damaged;
   {
@@ -145,7 +145,7 @@ TEST_F(ManagerTest, Save_OfADamagedStep_RenamesTheDamagedFile) {
     Damage(manager.PathOf(3));
     damaged = ReadFile(manager.PathOf(3));
   }
-  for (const std::string aside : {".damaged", ".damaged-2"}) {
+  for (const std::string aside : {"abandoned-", "abandoned-2-"}) {
     CheckpointManager manager = Open(options);
     ASSERT_EQ(manager.Restore().value().step, 2);
     for (const int64_t step : {3, 4}) {
@@ -155,7 +155,7 @@ TEST_F(ManagerTest, Save_OfADamagedStep_RenamesTheDamagedFile) {
     EXPECT_EQ(Loaded(manager.Restore().value()), 40);
     EXPECT_EQ(Loaded(manager.Restore({.step = 3}).value()), 30);
     EXPECT_THAT(manager.Steps().value(), ElementsAre(2, 3, 4));
-    EXPECT_EQ(ReadFile(manager.PathOf(3) + aside), damaged);
+    EXPECT_EQ(ReadFile(dir_.File("run/" + aside + FileNameOf(manager.PathOf(3)))), damaged);
     // Repeats everything from the start.
     ASSERT_THAT(manager.Remove(4), IsOk());
     WriteFile(manager.PathOf(3), damaged);
@@ -183,8 +183,9 @@ TEST_F(ManagerTest, RepairedStep_IsTreatedAsIntact) {
   EXPECT_THAT(manager.Steps().value(), ElementsAre(2, 3));
 }
 
-// Where steps were once saved out of order, an earlier one may need a later one.
-TEST_F(ManagerTest, Save_OfADamagedStepThatIsABase_IsAnError) {
+// Where steps were once saved out of order, an earlier one may need a later one, and finds it under
+// its new name.
+TEST_F(ManagerTest, Save_OfADamagedStepThatIsABase_SetsItAside) {
   CheckpointManager manager = Open({.incremental = true});
   ParamStore params = StoreAt({{".a", Filled(1, 100)}, {".b", Filled(1, 100)}});
   SaveHistory history;
@@ -201,11 +202,9 @@ TEST_F(ManagerTest, Save_OfADamagedStepThatIsABase_IsAnError) {
   WriteFile(manager.PathOf(2), bytes);
   ASSERT_EQ(manager.Restore({.step = 2}).status().code(), absl::StatusCode::kDataLoss);
   ASSERT_EQ(manager.Restore().value().step, 1);
-  EXPECT_THAT(manager.Save(2, Items(params)),
-              StatusIs(absl::StatusCode::kFailedPrecondition,
-                       absl::StrCat("cannot rename ", manager.PathOf(2),
-                                    ": the checkpoint of step 1 needs it")));
-  EXPECT_EQ(ReadFile(manager.PathOf(2)), bytes);
+  ASSERT_THAT(manager.Save(2, Items(params)), IsOk());
+  EXPECT_EQ(ReadFile(dir_.File("run/abandoned-" + FileNameOf(manager.PathOf(2)))), bytes);
+  EXPECT_THAT(manager.Restore({.step = 1})->reader.Load("params"), IsOk());
 }
 
 TEST_F(ManagerTest, Increment_DoesNotBuildOnADamagedBase) {

@@ -1,6 +1,7 @@
 #include "leafstore/checkpoint/internal/retention.h"
 
 #include <limits>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,6 +13,7 @@
 namespace leafstore {
 
 using internal::CheckpointsToKeep;
+using internal::FindUser;
 using internal::IsBetter;
 using internal::StepRecord;
 
@@ -84,12 +86,12 @@ TEST(RetentionTest, WithoutAnyMetric_AllAreKept) {
   EXPECT_THAT(Kept(checkpoints, retention), ElementsAre(4, 5));
 }
 
-TEST(RetentionTest, Damaged_AreKeptAndCountForNoRule) {
+TEST(RetentionTest, Damaged_AreKeptWithTheirBasesAndCountForNoRule) {
   const std::vector<StepRecord> checkpoints = {
       At(1), At(2, {{"m", 2}}), DamagedAt(3, {{"m", 9}}, {1}), At(4), DamagedAt(5, {{"m", 7}})};
-  EXPECT_THAT(Kept(checkpoints, {.last = 1}), ElementsAre(3, 4, 5));
-  EXPECT_THAT(Kept(checkpoints, {.last = 2}), ElementsAre(2, 3, 4, 5));
-  EXPECT_THAT(Kept(checkpoints, {.best = 1, .metric = "m"}), ElementsAre(2, 3, 4, 5));
+  EXPECT_THAT(Kept(checkpoints, {.last = 1}), ElementsAre(1, 3, 4, 5));
+  EXPECT_THAT(Kept(checkpoints, {.last = 2}), ElementsAre(1, 2, 3, 4, 5));
+  EXPECT_THAT(Kept(checkpoints, {.best = 1, .metric = "m"}), ElementsAre(1, 2, 3, 4, 5));
 }
 
 TEST(RetentionTest, Every_KeepsMultiples) {
@@ -153,6 +155,20 @@ TEST(RetentionTest, BaseOfTheSameName_IsKeptOnlyIfItIsTheSameFile) {
   EXPECT_THAT(Kept({At(1), At(2), abandoned, At(4)}, {.last = 1}), ElementsAre(3, 4));
   abandoned.bases = {FileOf(2)};
   EXPECT_THAT(Kept({At(1), At(2), abandoned, At(4)}, {.last = 1}), ElementsAre(2, 3, 4));
+}
+
+// A damaged file whose footer is lost may be the base, unless another file is.
+TEST(RetentionTest, User_IsFoundByIdentityWhereThatIsKnown) {
+  StepRecord unknown = DamagedAt(2);
+  unknown.identity = {};
+  EXPECT_EQ(FindUser({At(1), unknown, At(3, {}, {2})}, 1), 2u);
+  EXPECT_EQ(FindUser({At(1), AbandonedAt(2), unknown, At(3, {}, {2})}, 2), std::nullopt);
+  EXPECT_EQ(FindUser({At(1), AbandonedAt(2), unknown, At(3, {}, {2})}, 1), 3u);
+  EXPECT_EQ(FindUser({At(1), AbandonedAt(2), At(2), At(3, {}, {2})}, 2), std::nullopt) << "equal";
+  EXPECT_EQ(FindUser({At(1), DamagedAt(3, {}, {1})}, 0), std::nullopt);
+  StepRecord unread = DamagedAt(3, {}, {1});
+  unread.status = absl::UnknownError("EIO");
+  EXPECT_EQ(FindUser({At(1), unread}, 0), 1u);
 }
 
 TEST(RetentionTest, Pinned_IsKept) {

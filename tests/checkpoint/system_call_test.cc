@@ -75,7 +75,7 @@ int64_t Train(const std::string& directory, bool async, bool incremental) {
 }
 
 void CheckDirectory(const std::string& directory, int64_t saved) {
-  const CheckpointManager manager = CheckpointManager::Open(directory, {.read_only = true}).value();
+  CheckpointManager manager = CheckpointManager::Open(directory, {.read_only = true}).value();
   const std::vector<int64_t> steps = manager.Steps().value();
   for (const int64_t step : steps) {
     const absl::StatusOr<RestoredCheckpoint> one = manager.Restore({.step = step});
@@ -166,8 +166,7 @@ TEST_P(SystemCallTest, FullDisk_KeepsTheOldCheckpoints) {
 TEST(RestoreCallTest, Restore_WithoutDescriptors_SkipsNothing) {
   const TempDir dir;
   ASSERT_EQ(Train(dir.File("run"), /*async=*/false, /*incremental=*/false), kSteps);
-  const CheckpointManager manager =
-      CheckpointManager::Open(dir.File("run"), {.read_only = true}).value();
+  CheckpointManager manager = CheckpointManager::Open(dir.File("run"), {.read_only = true}).value();
   for (const int error : {EMFILE, ENFILE, ENOMEM, EACCES}) {
     SystemCallFault fault("open", 0, error);
     const WithFault with(&fault);
@@ -180,8 +179,7 @@ TEST(RestoreCallTest, Restore_WithoutDescriptors_SkipsNothing) {
 TEST(RestoreCallTest, Restore_WithAnUnreadableBlock_SkipsTheCheckpoint) {
   const TempDir dir;
   ASSERT_EQ(Train(dir.File("run"), /*async=*/false, /*incremental=*/false), kSteps);
-  const CheckpointManager manager =
-      CheckpointManager::Open(dir.File("run"), {.read_only = true}).value();
+  CheckpointManager manager = CheckpointManager::Open(dir.File("run"), {.read_only = true}).value();
   const RestoreQuery query = {.read = {.io = {.mode = ReadMode::kRead, .threads = 1}}};
   int reads = 0;
   for (bool more = true; more; ++reads) {

@@ -65,7 +65,7 @@ std::vector<int64_t> StepsIn(const std::string& directory) {
 int64_t CheckAllAndGetNewest(const std::string& directory) {
   const std::vector<int64_t> steps = StepsIn(directory);
   if (steps.empty()) return kNone;
-  const CheckpointManager manager = CheckpointManager::Open(directory, {.read_only = true}).value();
+  CheckpointManager manager = CheckpointManager::Open(directory, {.read_only = true}).value();
   for (const int64_t step : steps) {
     EXPECT_TRUE(manager.Restore({.step = step}).ok()) << manager.Restore({.step = step}).status();
   }

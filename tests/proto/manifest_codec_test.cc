@@ -8,6 +8,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "leafstore/proto/internal/manifest_head.h"
 #include "leafstore/proto/manifest.pb.h"
 #include "leafstore/treedef/treedef_builder.h"
 
@@ -122,6 +123,19 @@ TEST(ManifestCodecTest, Run_RoundTrips) {
   EXPECT_EQ(DecodeManifest(EncodeManifest(manifest).value()).value().run, manifest.run);
   manifest.run->parent = BaseFile{"step-1.leaf", 4096, 0xfeed};
   EXPECT_EQ(DecodeManifest(EncodeManifest(manifest).value()).value().run, manifest.run);
+}
+
+TEST(ManifestCodecTest, Head_IsDecodedWithoutTheItems) {
+  Manifest manifest = TwoItems();
+  manifest.items[0].segments.bases = {0, 0, 1};
+  manifest.bases = {{"step-1.leaf", 4096, 0x1234}};
+  manifest.metrics = {{"loss", 0.5}};
+  manifest.run = RunInfo{.id = std::string(16, '\xff'), .parent = manifest.bases[0]};
+  const auto head = internal::DecodeManifestHead(EncodeManifest(manifest).value()).value();
+  EXPECT_EQ(head.bases, manifest.bases);
+  EXPECT_EQ(head.metrics, manifest.metrics);
+  EXPECT_EQ(head.run, manifest.run);
+  EXPECT_THAT(internal::DecodeManifestHead("\xff"), IsDataLoss("manifest"));
 }
 
 TEST(ManifestCodecTest, InvalidRuns_AreDataLoss) {

@@ -24,21 +24,21 @@ struct Series {
   size_t last;
   size_t count = 1;
   std::vector<size_t> branches = {};  // the series that continue `last`
+  size_t total = 0;                   // the checkpoints in it and in all that continue it
 };
 
-// Returns the parent of a checkpoint, or if that was removed, the last one before it of the same
-// run that was not set aside.
+// Returns the parent of a checkpoint, or if that was removed, the last one of the same run before
+// it that was not set aside. One of the parent's step is another checkpoint.
 std::optional<size_t> DrawnParent(absl::Span<const RunCheckpoint> run, size_t child) {
   const RunCheckpoint& one = run[child];
   if (one.parent && run[*one.parent].step < one.step) return one.parent;
   const auto parent = internal::ParseRunFile(one.parent_name);
   // One without a record may continue the one before it, as most do.
   if (!parent && !one.run_id.empty()) return std::nullopt;
-  const int64_t last_step = parent ? parent->step : one.step - 1;
+  const int64_t end = std::min(parent ? parent->step : one.step, one.step);
   for (size_t i = child; i-- > 0;) {
     const RunCheckpoint& other = run[i];
-    if (!other.abandoned && other.status.ok() && other.step <= last_step && other.step < one.step &&
-        other.run_id == one.run_id) {
+    if (!other.abandoned && other.status.ok() && other.step < end && other.run_id == one.run_id) {
       return i;
     }
   }
@@ -70,6 +70,10 @@ std::vector<Series> SeriesOf(absl::Span<const RunCheckpoint> run, std::vector<si
     (parent ? all[series_of[*parent]].branches : *roots).push_back(all.size());
     all.push_back({i, i});
   }
+  for (size_t i = all.size(); i-- > 0;) {
+    all[i].total = all[i].count;
+    for (const size_t branch : all[i].branches) all[i].total += all[branch].total;
+  }
   return all;
 }
 
@@ -84,6 +88,45 @@ std::string SeriesText(absl::Span<const RunCheckpoint> run, const Series& series
       several_runs && !first.run_id.empty() ? absl::StrCat(", run ", HexOf(first).substr(0, 8))
                                             : "",
       first.abandoned ? ", abandoned" : "");
+}
+
+// A line to draw.
+struct Line {
+  size_t series;
+  std::string before;  // what stands before it
+  std::string below;   // what stands before its branches
+};
+
+// Returns the branch that is drawn straight below a series, after the others beside it, so that a
+// line that was left many times needs no indentation: of those that were set aside or not like the
+// series, the one with most checkpoints.
+std::optional<size_t> StraightBranch(absl::Span<const RunCheckpoint> run,
+                                     absl::Span<const Series> all, const Series& series) {
+  std::optional<size_t> straight;
+  if (series.branches.size() < 2) return straight;
+  for (const size_t branch : series.branches) {
+    if (run[all[branch].first].abandoned != run[series.first].abandoned) continue;
+    if (!straight || all[branch].total > all[*straight].total) straight = branch;
+  }
+  return straight;
+}
+
+// Adds the lines of what continues `line`, the first one last.
+void AddBranches(absl::Span<const RunCheckpoint> run, absl::Span<const Series> all,
+                 const Line& line, std::vector<Line>* open) {
+  constexpr size_t kMaxIndent = 40;  // deeper ones are drawn there
+  const Series& series = all[line.series];
+  const std::optional<size_t> straight = StraightBranch(run, all, series);
+  if (straight) open->push_back({*straight, line.below, line.below});
+  bool is_last = !straight;
+  for (size_t i = series.branches.size(); i-- > 0;) {
+    if (series.branches[i] == straight) continue;
+    std::string below = absl::StrCat(line.below, is_last ? "   " : "|  ");
+    if (below.size() > kMaxIndent) below = line.below;
+    open->push_back(
+        {series.branches[i], absl::StrCat(line.below, is_last ? "`- " : "|- "), std::move(below)});
+    is_last = false;
+  }
 }
 
 }  // namespace
@@ -101,9 +144,8 @@ Json RunToJson(absl::Span<const RunCheckpoint> run) {
   for (const RunCheckpoint& one : run) {
     Json fields = {{"step", one.step}, {"file", one.file_name}, {"abandoned", one.abandoned}};
     fields["run"] = one.run_id.empty() ? Json(nullptr) : Json(HexOf(one));
-    fields["parent"] = one.parent                ? Json(run[*one.parent].file_name)
-                       : one.parent_name.empty() ? Json(nullptr)
-                                                 : Json(one.parent_name);
+    fields["parent"] = one.parent ? Json(run[*one.parent].file_name) : Json(nullptr);
+    fields["parent_name"] = one.parent_name.empty() ? Json(nullptr) : Json(one.parent_name);
     fields["metrics"] = ToJson(one.metrics);
     fields["error"] = one.status.ok() ? Json(nullptr) : Json(std::string(one.status.message()));
     json.push_back(std::move(fields));
@@ -116,32 +158,24 @@ void PrintBranches(absl::Span<const RunCheckpoint> run, Output* out) {
   const std::vector<Series> all = SeriesOf(run, &roots);
   std::set<absl::string_view> runs;
   for (const Series& series : all) runs.insert(run[series.first].run_id);
-  struct Line {
-    size_t series;
-    std::string above;  // what stands before the line, and before those of its branches
-    absl::string_view mark;
-  };
   std::vector<Line> open;  // the next one last
-  const auto add = [&open](const std::vector<size_t>& branches, const std::string& above,
-                           absl::string_view mark, absl::string_view last_mark) {
-    for (size_t i = branches.size(); i-- > 0;) {
-      open.push_back({branches[i], above, i + 1 == branches.size() ? last_mark : mark});
-    }
-  };
   if (all.size() > 1) {
     out->Write("  branches:\n");
-    add(roots, "    ", "", "");
+    for (size_t i = roots.size(); i-- > 0;) open.push_back({roots[i], "    ", "    "});
   }
   while (!open.empty()) {
     const Line line = std::move(open.back());
     open.pop_back();
-    const Series& series = all[line.series];
-    out->Write(line.above, line.mark, SeriesText(run, series, runs.size() > 1), "\n");
-    const absl::string_view below = line.mark.empty() ? "" : line.mark == "|- " ? "|  " : "   ";
-    add(series.branches, absl::StrCat(line.above, below), "|- ", "`- ");
+    out->Write(line.before, SeriesText(run, all[line.series], runs.size() > 1), "\n");
+    AddBranches(run, all, line, &open);
   }
   for (const RunCheckpoint& one : run) {
-    if (!one.status.ok()) out->Write("  cannot be opened: ", Printable(one.file_name), "\n");
+    if (one.status.ok()) continue;
+    absl::string_view why = one.status.message();
+    // The message begins with the path.
+    const size_t name = why.find(absl::StrCat(one.file_name, ": "));
+    if (name != absl::string_view::npos) why.remove_prefix(name + one.file_name.size() + 2);
+    out->Write("  ", Printable(one.file_name), " cannot be opened: ", Printable(why), "\n");
   }
 }
 

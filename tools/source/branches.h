@@ -4,7 +4,7 @@
 //   PrintBranches(run, &out);      //   branches:
 //                                  //     1 to 200 (200 checkpoints)
 //                                  //     |- 201 to 300 (100 checkpoints), abandoned
-//                                  //     `- 210 to 220 (2 checkpoints)
+//                                  //     210 to 220 (2 checkpoints)
 #ifndef LEAFSTORE_TOOLS_SOURCE_BRANCHES_H_
 #define LEAFSTORE_TOOLS_SOURCE_BRANCHES_H_
 
@@ -24,12 +24,14 @@ namespace leafstore::tools {
 // error: the file system's.
 absl::StatusOr<std::vector<RunCheckpoint>> ListRunOf(const Source& source);
 
-// Returns an object for each checkpoint: step, file, abandoned, run, parent, metrics and error.
+// Returns an object for each checkpoint: step, file, abandoned, run, parent (its file, if that
+// exists), parent_name (when this one was saved), metrics and error.
 Json RunToJson(absl::Span<const RunCheckpoint> run);
 
 // Draws the branches, one line for each series of checkpoints, and names files that cannot be
-// opened. A checkpoint whose parent was removed is drawn after the last one before it. Prints
-// nothing if there is only one series.
+// opened, and why. What was set aside stands beside what continues a series, and that below it. A
+// checkpoint whose parent was removed is drawn after the last one before that. Draws nothing if
+// there is only one series. O(checkpoints).
 void PrintBranches(absl::Span<const RunCheckpoint> run, Output* out);
 
 }  // namespace leafstore::tools

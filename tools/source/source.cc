@@ -97,7 +97,7 @@ absl::StatusOr<RestoredCheckpoint> RestoreChosen(const std::string& directory,
                                                  const StepChoice& choice,
                                                  const SourceOptions& options) {
   LEAFSTORE_ASSIGN_OR_RETURN(
-      const CheckpointManager manager,
+      CheckpointManager manager,
       CheckpointManager::Open(directory,
                               {.io = options.io, .read_only = true, .retention = choice.best}));
   absl::StatusOr<RestoredCheckpoint> restored =
