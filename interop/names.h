@@ -76,7 +76,7 @@ struct NamedTensor {
 // A part of a file that cannot be read as a tensor. It does not affect the other parts.
 struct UnreadableLeaf {
   std::string name;
-  std::string what;       // "dtype 'NF4', shape [4]", "text ('<U3')", "not an array"
+  std::string what;       // "dtype 'NF4', shape [4]", "it is not an array (.npy)"
   int64_t byte_size = 0;  // in the file
 };
 

@@ -6,8 +6,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 
@@ -18,23 +20,35 @@ namespace leafstore::internal {
 // The count of first bytes that the functions below need; a file may be shorter.
 inline constexpr size_t kForeignBegin = 512;
 
-// Returns whether the file begins with a header's length that fits into it, and then white space or
-// '{'.
-bool LooksLikeSafetensors(absl::string_view begin, int64_t file_size);
-// Returns whether the file begins like JSON: white space, '{' or '[', and no control characters.
-bool LooksLikeJson(absl::string_view begin);
+enum class FileKind : uint8_t {
+  kUnknown,  // possibly a damaged file of any kind
+  kLeaf,
+  kSafetensors,  // including a truncated one
+  kJson,
+  kNpy,
+  kZip,
+  kForeign,  // another format, or text
+};
+// Returns the kind of a file by its first bytes, which may be all of a file that is shorter than
+// the mark of its kind.
+FileKind FileKindOf(absl::string_view begin, int64_t file_size);
 
 // Returns error InvalidArgument with ErrorReason::kForeign if `begin`, the first bytes of a file,
 // are those of a known format, or of text: "expected <expected>, found <what>; <what to do>".
-// Returns OK for other bytes: the file may be a damaged one of any format. JSON is text.
+// Returns OK for other bytes: the file may be a damaged one of any format. So are the first bytes
+// of safetensors. JSON is text.
 absl::Status CheckNotForeign(absl::string_view begin, absl::string_view expected);
-// Like CheckNotForeign, for an open file that may be a zip archive. Errors of reading it are not
-// reported.
-absl::Status CheckNotForeignToZip(const ReadableFile& file, absl::string_view expected);
+// Returns whether a file begins like a zip archive. error: as CheckNotForeign, for a file that is
+// not an archive or is one of PyTorch; the file system's.
+absl::StatusOr<bool> CheckZip(const ReadableFile& file, absl::string_view expected);
+// Returns the error of JSON that is not an index.
+absl::Status ForeignJson(absl::string_view text, absl::string_view expected);
 
 // Returns such an error for something that was recognized in another way.
 absl::Status ForeignError(absl::string_view expected, absl::string_view found,
                           absl::string_view advice);
+// Returns the error of an index whose tensors are in this file of PyTorch.
+absl::Status ForeignPyTorchIndex(absl::string_view file);
 // Returns the error of a zip archive without arrays, which has these members.
 absl::Status ForeignArchive(absl::Span<const std::string> members, absl::string_view expected);
 

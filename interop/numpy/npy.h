@@ -33,7 +33,6 @@
 #include <limits>
 #include <map>
 #include <string>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -44,7 +43,8 @@
 
 namespace leafstore {
 
-// The options of this file and of npz.h. Reading uses only `io`, `names` and the last three.
+// The options of this file and of npz.h. Reading uses only `io`, `names`, `max_bytes`,
+// `void_dtypes` and `skip_unreadable`.
 struct NumpyOptions {
   IoOptions io = {};
   // Compresses an archive like numpy.savez_compressed; otherwise stores it like numpy.savez.
@@ -62,9 +62,8 @@ struct NumpyOptions {
   // The dtypes of NumPy's void types by their size in bytes: {{2, DType::kBF16}} reads `<V2` as
   // bf16. A dtype of another size is error InvalidArgument.
   std::map<int, DType> void_dtypes = {};
-  // For archives. If not null, members that are not readable are left out of what is loaded, and
-  // are appended here. If null, they are errors.
-  std::vector<UnreadableLeaf>* unreadable = nullptr;
+  // For archives: leaves members that are not readable out, instead of returning their errors.
+  bool skip_unreadable = false;
 };
 
 // Writes a tensor. error InvalidArgument: the tensor is null, or NumPy does not have its dtype.

@@ -9,16 +9,18 @@
 // libzip does not support control characters in names except tab and line ends: a name with others
 // is neither written nor read.
 //
-// Other members. Strings, objects, other dtypes, encrypted members and files that are no arrays do
-// not affect the rest: with NumpyOptions::unreadable they are listed, otherwise the first is error
-// Unimplemented. Folders are ignored. An archive without any array is a foreign file.
+// Other members. Strings, objects, other dtypes, encrypted members and members that are not arrays
+// do not affect the rest: with NumpyOptions::skip_unreadable they are left out and listed,
+// otherwise the first is error Unimplemented. Folders, and what macOS adds (`__MACOSX`), are
+// ignored. An archive without any array is a foreign file. Bytes after the archive are ignored.
 //
 // Reading trusts nothing. Members are stored or deflated; their names are UTF-8 and unique. Members
 // are read into memory and their names are never used as file names, so `../x.npy`
 // is harmless. Before memory is allocated for a tensor, its header is read and must match the size
 // that the archive declares, and that size must be possible for the member's bytes (deflate expands
 // at most 1032 times); the members' bytes together do not exceed the archive's. The CRC-32 of every
-// member is checked.
+// member is checked, also of those that are not readable: damage never passes for another kind of
+// member. (Not of encrypted ones, and of those that are compressed in another way.)
 //
 // Writing is deterministic: members in the order of places, dated 1980-01-01.
 //
@@ -51,16 +53,21 @@ absl::Status SaveNpz(const std::string& path, const ParamStore& store,
 absl::Status SaveNpz(const std::string& path, absl::Span<const NamedTensor> tensors,
                      const NumpyOptions& options = {});
 
-// Reads an archive. error: see above. O(bytes).
+// Reads an archive; LoadNpzTensors also returns what was left out. error: see above. O(bytes).
 absl::StatusOr<ParamStore> LoadNpz(const std::string& path, const NumpyOptions& options = {});
 // Replaces leaves of a store with those of the archive (load_into.h), which is read completely
 // first. error: LoadNpz's and LoadInto's. O(bytes).
 absl::StatusOr<RestoreReport> LoadNpzInto(const std::string& path, ParamStore* store,
                                           const RestoreOptions& restore = {},
                                           const NumpyOptions& options = {});
-// Reads the tensors in the order of the archive, with their names without `.npy`.
-absl::StatusOr<std::vector<NamedTensor>> LoadNpzTensors(const std::string& path,
-                                                        const NumpyOptions& options = {});
+// The members of an archive, in its order, with their names without `.npy`.
+struct NpzContents {
+  std::vector<NamedTensor> tensors;
+  std::vector<UnreadableLeaf> unreadable;  // with NumpyOptions::skip_unreadable
+};
+// Reads the members by name. error: as LoadNpz. O(bytes).
+absl::StatusOr<NpzContents> LoadNpzTensors(const std::string& path,
+                                           const NumpyOptions& options = {});
 
 }  // namespace leafstore
 

@@ -55,6 +55,7 @@ absl::StatusOr<uint32_t> SafetensorsReader::GetIndex(absl::string_view name) con
 }
 
 std::vector<UnreadableLeaf> SafetensorsReader::unreadable() const { return file_->unreadable(); }
+std::vector<UnreadableLeaf> SafetensorsReader::unlisted() const { return file_->unlisted(); }
 
 absl::StatusOr<Tensor> SafetensorsReader::LoadTensor(uint32_t tensor) const {
   if (tensor >= size()) {

@@ -18,13 +18,15 @@
 //   1. its `model.safetensors.index.json`, or its only `*.safetensors.index*.json`;
 //   2. its `model.safetensors`, or its only `*.safetensors`;
 //   3. all its shards `<stem>-1-of-3.safetensors`, ..., read as a set although there is no index.
-// A file whose name says that it is one of several is never read as the model: it means its set,
-// with or without an index, and is an error if the set lacks a shard (see `one_shard`).
+// A file whose name, or an index beside it, says that it is one of several is never read as the
+// model: it means its set, with or without an index, and is an error if the set lacks a shard, its
+// index is damaged or its directory cannot be listed (see `one_shard`). Hidden files are ignored.
 //
 // Unusual files. What differs from the format or from common practice, but can have only one
 // meaning, is read, and notes() reports it: white space around a header, additional fields,
 // metadata that is null, a wrong `total_size`, a shard with tensors that the index does not list,
-// shards in a subdirectory, a set without an index. With `strict` it is an error. What could have
+// shards in a subdirectory, a set without an index, another model in the directory. With `strict`
+// it is an error, unless the file is damaged. What could have
 // two meanings (duplicate names, overlapping tensors, sizes that do not match) is always an error.
 //
 // Unreadable tensors, of an unknown dtype or a rank over kMaxRank, do not affect the others:
@@ -194,6 +196,8 @@ class SafetensorsReader {
   const std::optional<Metadata>& metadata() && = delete;
   // Returns the tensors that are not readable, shard after shard in the order of their bytes.
   std::vector<UnreadableLeaf> unreadable() const;
+  // Returns the tensors of the shards that the index does not list, and that are not read.
+  std::vector<UnreadableLeaf> unlisted() const;
   // Returns whether the file has a structure that is used.
   bool has_structure() const;
   // Returns how names and paths correspond: according to the structure, or to the options.

@@ -43,22 +43,22 @@ void RunNpy(const std::string& bytes) {
 
 void RunNpz(const std::string& bytes) {
   MemoryFile file(bytes);
-  std::vector<UnreadableLeaf> unreadable;
-  const absl::StatusOr<std::vector<NamedTensor>> tensors = LoadNpzTensors(
-      "x", {.io = {.file_system = &file}, .max_bytes = kMaxBytes, .unreadable = &unreadable});
-  if (!tensors.ok()) {
-    RequireReadError(tensors.status());
+  const absl::StatusOr<NpzContents> contents = LoadNpzTensors(
+      "x", {.io = {.file_system = &file}, .max_bytes = kMaxBytes, .skip_unreadable = true});
+  if (!contents.ok()) {
+    RequireReadError(contents.status());
     return;
   }
+  const std::vector<NamedTensor>& tensors = contents->tensors;
   MemoryDisk disk;
-  Require(SaveNpz("x", *tensors, {.io = {.durable = false, .file_system = &disk}}).ok(),
+  Require(SaveNpz("x", tensors, {.io = {.durable = false, .file_system = &disk}}).ok(),
           "loaded tensors can be saved");
   MemoryFile saved(disk.bytes());
-  const absl::StatusOr<std::vector<NamedTensor>> again =
-      LoadNpzTensors("x", {.io = {.file_system = &saved}});
-  Require(again.ok() && again->size() == tensors->size(), "and loaded again");
-  for (size_t i = 0; i < tensors->size(); ++i) {
-    Require((*again)[i].name == (*tensors)[i].name && (*again)[i].tensor == (*tensors)[i].tensor,
+  const absl::StatusOr<NpzContents> again = LoadNpzTensors("x", {.io = {.file_system = &saved}});
+  Require(again.ok() && again->tensors.size() == tensors.size(), "and loaded again");
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    const NamedTensor& one = again->tensors[i];
+    Require(one.name == tensors[i].name && one.tensor == tensors[i].tensor,
             "each tensor is the same");
   }
 }

@@ -2,13 +2,18 @@
 // escapes. What can be loaded is saved in canonical form, and saving it again gives the same
 // bytes.
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_split.h"
+
 #include "leafstore/interop/safetensors/internal/header.h"
+#include "leafstore/interop/safetensors/internal/place.h"
 #include "leafstore/interop/safetensors/internal/structure.h"
 #include "leafstore/interop/safetensors/reader.h"
 #include "leafstore/interop/safetensors/writer.h"
@@ -153,7 +158,73 @@ std::string AsHeader(const std::string& header) {
   return bytes + header + std::string(32, '\1');
 }
 
+// An index, and the same file under every other name.
+class SetInMemory : public MemoryFile {
+ public:
+  SetInMemory(const std::string& index, const std::string& shard)
+      : MemoryFile(shard), index_(index) {}
+  absl::StatusOr<std::unique_ptr<ReadableFile>> Open(const std::string& path) override {
+    return path == "x.json" ? index_.Open(path) : MemoryFile::Open(path);
+  }
+
+ private:
+  MemoryFile index_;
+};
+
+// Reads the bytes as an index of shards that all have the tensors `a`, `b` and `q`.
+void CheckSet(const std::string& bytes) {
+  static const std::string* const shard = new std::string([] {
+    const std::string header = R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},)"
+                               R"("b":{"dtype":"BOOL","shape":[1],"data_offsets":[2,3]},)"
+                               R"("q":{"dtype":"NF4","shape":[2],"data_offsets":[3,4]}})";
+    const uint64_t length = header.size();
+    std::string file(sizeof(length), '\0');
+    std::memcpy(file.data(), &length, sizeof(length));
+    return file + header + std::string(4, '\1');
+  }());
+  SetInMemory files(bytes, *shard);
+  SafetensorsReadOptions options;
+  options.io.file_system = &files;
+  options.skip_unreadable = true;
+  const absl::StatusOr<SafetensorsReader> set = SafetensorsReader::Open("x.json", options);
+  if (!set.ok()) return RequireReadError(set.status());
+  for (uint32_t i = 0; i < set->size(); ++i) {
+    Require(set->name(i) == "a" || set->name(i) == "b", "only tensors of the shards are read");
+  }
+  Require(set->Load().ok() && set->Verify().ok(), "the set can be loaded");
+}
+
+// Reads the lines as the names in a directory.
+void CheckPlaces(const std::string& bytes) {
+  std::vector<std::string> names = absl::StrSplit(bytes, '\n', absl::SkipEmpty());
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  internal::Notes notes;
+  const auto place = internal::FindInDirectory("d", names, &notes);
+  for (const std::string& name : names) {
+    const std::optional<internal::ShardName> shard = internal::ParseShardName(name);
+    if (!shard.has_value()) continue;
+    Require(shard->NameOf(shard->number) == name, "a shard's name can be made again");
+    const auto set = internal::FindShards("d/" + name, *shard, names, &notes);
+    if (!set.ok()) continue;
+    Require(std::find(set->shards.begin(), set->shards.end(), name) != set->shards.end(),
+            "a shard belongs to its set");
+  }
+  if (!place.ok()) {
+    return RequireError(place.status(), {StatusCode::kNotFound, StatusCode::kInvalidArgument,
+                                         StatusCode::kDataLoss});
+  }
+  const std::vector<std::string> read = place->kind == internal::SafetensorsPlace::kFile
+                                            ? std::vector<std::string>{place->file.substr(2)}
+                                            : place->shards;
+  for (const std::string& name : read) {
+    Require(std::binary_search(names.begin(), names.end(), name), "only what exists is read");
+  }
+}
+
 void Run(const std::string& bytes) {
+  CheckSet(bytes);
+  CheckPlaces(bytes);
   SafetensorsReadOptions strict;
   strict.strict = true;
   SafetensorsReadOptions usual;

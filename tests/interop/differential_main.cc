@@ -113,7 +113,8 @@ absl::StatusOr<Content> Load(const std::string& path, bool by_map) {
     LEAFSTORE_ASSIGN_OR_RETURN(Tensor tensor, LoadNpy(path));
     content.tensors.push_back({"", std::move(tensor)});
   } else if (absl::EndsWith(path, ".npz")) {
-    LEAFSTORE_ASSIGN_OR_RETURN(content.tensors, LoadNpzTensors(path));
+    LEAFSTORE_ASSIGN_OR_RETURN(NpzContents archive, LoadNpzTensors(path));
+    content.tensors = std::move(archive.tensors);
   } else {
     SafetensorsReadOptions options;
     options.io.mode = by_map ? ReadMode::kMap : ReadMode::kRead;

@@ -64,6 +64,21 @@ inline std::vector<ForeignFile> ForeignFiles() {
        "a MessagePack file"},
       {"model.tar.gz", "\x1f\x8b\x08" + zeros, "compressed by gzip"},
       {"model.zst", "\x28\xb5\x2f\xfd" + zeros, "compressed by zstd"},
+      {"model.lz4", "\x04\x22\x4d\x18" + zeros, "compressed by lz4"},
+      {"protocol0.pkl", "(dp0\nVweight\np1\nF1.0\ns.", "a Python pickle"},
+      {"class0.pkl", "ccollections\nOrderedDict\np0\n(tRp1\n.", "a Python pickle"},
+      {"ggml.bin", "lmgg" + zeros, "a GGML file"},
+      {"model.rar", "Rar!\x1a\x07" + zeros, "a rar archive"},
+      {"loss.png", "\x89PNG\r\n\x1a\n" + zeros, "a PNG image"},
+      {"log.db", std::string("SQLite format 3\0", 16) + zeros, "a database of SQLite"},
+      {"table.arrow", "ARROW1" + zeros, "Apache Arrow"},
+      {"w.mat", "MATLAB 5.0 MAT-file, Platform: GLNXA64", "a file of MATLAB"},
+      {"._w.npy", std::string("\0\5\x16\7\0\2", 6) + zeros, "an AppleDouble file"},
+      {"answer.safetensors", "{\"error\": \"Repository not found\"}", "a download failed"},
+      {"model.pt2",
+       std::string("PK\3\4\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x14\0\0\0", 30) +
+           "model/archive_format" + zeros,
+       "a file of PyTorch"},
   };
 }
 

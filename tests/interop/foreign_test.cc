@@ -59,12 +59,42 @@ TEST(ForeignTest, OwnFormats_AreNamedToTheWrongReader) {
 
 // A header's length may begin with the bytes of another format.
 TEST(ForeignTest, TruncatedSafetensors_AreNotForeign) {
-  for (const int64_t length : {0x0280, 0x0480, 0x0408, 0x8b1f, 0x0508, 0xa181}) {
-    std::string bytes(8, '\0');
-    std::memcpy(bytes.data(), &length, sizeof(length));
-    bytes += "{\"weight\":{\"dtype\":\"F32\",";
-    EXPECT_THAT(internal::CheckNotForeign(bytes, "a file"), IsOk()) << length;
+  std::vector<std::string> lengths = {std::string("\x81\xa1\x20\0", 4),
+                                      std::string("\x08\x01\x12\0", 4)};
+  for (const ForeignFile& file : ForeignFiles()) {
+    for (size_t size = 1; size <= 4; ++size) lengths.push_back(file.bytes.substr(0, size));
   }
+  for (std::string length : lengths) {
+    length.resize(8, '\0');
+    const std::string bytes = length + "{\"weight\":{\"dtype\":\"F32\",";
+    EXPECT_THAT(internal::CheckNotForeign(bytes, "a file"), IsOk()) << length;
+    uint64_t size = 0;
+    std::memcpy(&size, length.data(), sizeof(size));
+    if (size <= 27) continue;
+    EXPECT_EQ(internal::FileKindOf(bytes, 100), internal::FileKind::kSafetensors) << length;
+    MemoryFile files(bytes);
+    const absl::Status status =
+        SafetensorsReader::Open("x", {.io = {.file_system = &files}}).status();
+    EXPECT_THAT(status, StatusIs(kDamage, HasSubstr("the safetensors are truncated")));
+    EXPECT_EQ(ReasonOf(status), ErrorReason::kTruncated);
+  }
+}
+
+TEST(ForeignTest, OwnFormats_AreRecognizedByTheirFirstBytes) {
+  using internal::FileKind;
+  using internal::FileKindOf;
+  const auto kind = [](const std::string& bytes) { return FileKindOf(bytes, 1000); };
+  EXPECT_EQ(kind("\x89LEAF\r\n\x1a"), FileKind::kLeaf);
+  EXPECT_EQ(kind("\x89"), FileKind::kLeaf);
+  EXPECT_EQ(kind("\x93NUM"), FileKind::kNpy);
+  EXPECT_EQ(kind(std::string("PK\3\4\0\0", 6)), FileKind::kZip);
+  EXPECT_EQ(kind("PK\5\6"), FileKind::kZip);
+  EXPECT_EQ(kind("\xef\xbb\xbf {\"a\": 1}"), FileKind::kJson);
+  EXPECT_EQ(kind(std::string("\2\0\0\0\0\0\0\0{}", 10)), FileKind::kSafetensors);
+  EXPECT_EQ(kind(std::string("GGUF\3\0\0\0{", 9)), FileKind::kForeign);
+  EXPECT_EQ(kind("a text"), FileKind::kForeign);
+  EXPECT_EQ(kind(""), FileKind::kUnknown);
+  EXPECT_EQ(kind("\xff\xfe\xfd\xfc"), FileKind::kUnknown);
 }
 
 TEST(ForeignTest, OtherBytes_AreNotForeign) {

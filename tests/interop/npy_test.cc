@@ -99,6 +99,37 @@ TEST(NpyTest, Header_AcceptsEveryFormThatPythonWrites) {
   }
 }
 
+TEST(NpyTest, NamesOfDTypes_AreReadAsByNumPy) {
+  for (const char* descr : {"float32", "f4", "=f4"}) {
+    const std::string dict =
+        absl::StrCat("{'descr': '", descr, "', 'fortran_order': False, 'shape': (1,), }");
+    EXPECT_EQ(LoadNpyBytes(NpyFileOf(dict, std::string("\0\0\x80\x3f", 4)))->item<float>(), 1.0f)
+        << descr;
+  }
+  const auto is = [](const char* descr, DType dtype) {
+    const std::string dict =
+        absl::StrCat("{'descr': '", descr, "', 'fortran_order': False, 'shape': (0,), }");
+    EXPECT_EQ(LoadNpyBytes(NpyFileOf(dict, ""))->dtype(), dtype) << descr;
+  };
+  is("bool", DType::kBool);
+  is("uint16", DType::kU16);
+  is("int64", DType::kI64);
+  is("float16", DType::kF16);
+  is("complex64", DType::kC64);
+}
+
+TEST(NpyTest, VoidTypes_SayWhatNamesThem) {
+  const auto message = [](const std::string& descr) {
+    return LoadNpyBytes(
+               NpyFileOf("{'descr': '" + descr + "', 'fortran_order': False, 'shape': (0,), }", ""))
+        .status();
+  };
+  EXPECT_THAT(message("<V2"), StatusIs(kUnknown, HasSubstr("--dtype-of 'V2=bf16', or")));
+  EXPECT_THAT(message("|V1"), StatusIs(kUnknown, HasSubstr("--dtype-of 'V1=f8_e4m3', or")));
+  EXPECT_THAT(message("|V3"), StatusIs(kUnknown, HasSubstr("(bytes whose dtype NumPy does not "
+                                                           "name) is not supported")));
+}
+
 TEST(NpyTest, FortranOrder_IsConverted) {
   const auto dict = [](const std::string& shape) {
     return "{'descr': '<i2', 'fortran_order': True, 'shape': " + shape + ", }";

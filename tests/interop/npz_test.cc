@@ -233,11 +233,11 @@ TEST(NpzTest, UnreadableMembers_DoNotAffectTheOthers) {
                              {"secret.npy", GoodMember(), ZIP_CM_STORE, ZIP_EM_AES_256}}));
   EXPECT_THAT(LoadNpz(path),
               StatusIs(kUnknown, HasSubstr("member 'vocab': its dtype '<U1' (text)")));
-  std::vector<UnreadableLeaf> unreadable;
-  const ParamStore store = LoadNpz(path, {.unreadable = &unreadable}).value();
-  EXPECT_THAT(EntriesOf(store), testing::SizeIs(1));
+  EXPECT_THAT(EntriesOf(LoadNpz(path, {.skip_unreadable = true}).value()), testing::SizeIs(1));
+  const NpzContents contents = LoadNpzTensors(path, {.skip_unreadable = true}).value();
+  EXPECT_THAT(contents.tensors, testing::SizeIs(1));
   std::vector<std::string> found;
-  for (const UnreadableLeaf& one : unreadable) {
+  for (const UnreadableLeaf& one : contents.unreadable) {
     found.push_back(one.name + ": " + one.what);
     EXPECT_GT(one.byte_size, 0);
   }
@@ -248,10 +248,10 @@ TEST(NpzTest, UnreadableMembers_DoNotAffectTheOthers) {
                   HasSubstr("fields: its dtype is a record"),
                   HasSubstr("config.json: it is not an array"),
                   HasSubstr("text: expected an array of NumPy (.npy), found a text that begins"),
-                  HasSubstr("half: its dtype '<V2' (bytes without a meaning"),
+                  HasSubstr("half: its dtype '<V2' (bytes whose dtype NumPy does not name; "
+                            "--dtype-of 'V2=bf16', or NumpyOptions::void_dtypes, names it)"),
                   HasSubstr("secret: it is encrypted")));
-  unreadable.clear();
-  const NumpyOptions options = {.void_dtypes = {{2, DType::kBF16}}, .unreadable = &unreadable};
+  const NumpyOptions options = {.void_dtypes = {{2, DType::kBF16}}, .skip_unreadable = true};
   const ParamStore both = LoadNpz(path, options).value();
   EXPECT_EQ(both.Find("['half']")->tensor().dtype(), DType::kBF16);
   EXPECT_EQ(both.Find("['half']")->tensor().bytes()[1], std::byte{'?'});
@@ -294,6 +294,61 @@ TEST(NpzAttackTest, DamagedBytes_AreFoundByTheirChecksum) {
   bytes[at] = '\7';
   EXPECT_THAT(LoadNpzBytes(bytes),
               StatusIs(kDamage, AllOf(HasSubstr("member 'a'"), HasSubstr("CRC"))));
+}
+
+// A flipped bit may make a dtype, a version or a name one that this reader does not know.
+TEST(NpzAttackTest, FlippedBits_NeverHideATensor) {
+  const TempDir dir;
+  const Tensor tensor = PatternTensor(DType::kF32, {2});
+  for (const bool deflate : {false, true}) {
+    const std::string path = dir.File("x.npz");
+    ASSERT_THAT(SaveNpz(path, {{"a", tensor}, {"b", tensor}}, {.deflate = deflate}), IsOk());
+    const std::string bytes = ReadFile(path);
+    for (size_t bit = 0; bit < 8 * bytes.size(); ++bit) {
+      std::string flipped = bytes;
+      flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << (bit % 8)));
+      MemoryFile file(flipped);
+      const auto contents =
+          LoadNpzTensors("x", {.io = {.file_system = &file}, .skip_unreadable = true});
+      if (!contents.ok()) continue;
+      // What is encrypted, or is said to be, cannot be checked.
+      for (const UnreadableLeaf& one : contents->unreadable) {
+        EXPECT_THAT(one.what, StartsWith("it is encrypted")) << "bit " << bit;
+      }
+      EXPECT_EQ(contents->tensors.size() + contents->unreadable.size(), 2u) << "bit " << bit;
+      for (const NamedTensor& one : contents->tensors) EXPECT_EQ(one.tensor, tensor);
+    }
+  }
+}
+
+TEST(NpzAttackTest, DamageIsNoOtherKindOfMember) {
+  std::string bytes = ArchiveOf({{"a.npy", GoodMember()}, {"b.txt", "text"}});
+  for (const char* in : {"|u1", "text"}) {
+    std::string damaged = bytes;
+    damaged[damaged.find(in) + 1] = 'g';
+    const absl::Status status = LoadNpzBytes(damaged, {.skip_unreadable = true});
+    EXPECT_THAT(status,
+                StatusIs(kDamage, AllOf(HasSubstr("x.npz: member '"), HasSubstr("CRC-32"))));
+    EXPECT_EQ(LoadNpzBytes(damaged).code(), status.code());
+  }
+}
+
+TEST(NpzTest, BytesAroundAnArchive) {
+  const std::string bytes = ArchiveOf({{"a.npy", GoodMember()}, {"b.npy", GoodMember()}});
+  EXPECT_THAT(LoadNpzBytes(bytes + "\r\n"), IsOk());
+  EXPECT_THAT(LoadNpzBytes(bytes + "PK\5\6" + std::string(40, '\xff')), IsOk());
+  for (const size_t size : {bytes.size() - 10, bytes.size() / 2, size_t{60}}) {
+    const absl::Status status = LoadNpzBytes(bytes.substr(0, size));
+    EXPECT_THAT(status, StatusIs(kDamage, HasSubstr("it is truncated")));
+    EXPECT_EQ(ReasonOf(status), ErrorReason::kTruncated);
+  }
+}
+
+TEST(NpzTest, WhatMacOSAdds_IsIgnored) {
+  const std::string bytes = ArchiveOf({{"a.npy", GoodMember()},
+                                       {"__MACOSX/._a.npy", std::string("\0\5\x16\7\0\2", 6)},
+                                       {".DS_Store", std::string("\0\0\0\1Bud1", 8)}});
+  EXPECT_THAT(LoadNpzBytes(bytes), IsOk());
 }
 
 TEST(NpzAttackTest, WrongSizes_AreFoundBeforeAllocation) {

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -13,6 +14,7 @@
 
 #include "tests/core/status_matchers.h"
 #include "tests/interop/safetensors_files.h"
+#include "tests/io/faulty_file_system.h"
 #include "tests/io/temp_dir.h"
 #include "tests/status_codes.h"
 
@@ -74,9 +76,13 @@ TEST(ShardNameTest, Names_SayWhichShardTheyAre) {
   EXPECT_EQ(parsed("model-00001-of-00002-r1.safetensors"), "1/2");
   EXPECT_EQ(parsed("model_2_of_12.safetensors"), "2/12");
   EXPECT_EQ(parsed("1of3.safetensors"), "1/3");
+  EXPECT_EQ(parsed("MODEL-00001-OF-00002.SAFETENSORS"), "1/2");
+  EXPECT_EQ(parsed("model-4-of-3.safetensors"), "4/3");  // a part of something, in any case
+  EXPECT_EQ(internal::ParseShardName("m_01_of_12.x.safetensors")->NameOf(3),
+            "m_03_of_12.x.safetensors");
   for (const char* other :
-       {"model.safetensors", "model-00001-of-00001.safetensors", "model-4-of-3.safetensors",
-        "best-of-3.safetensors", "model-00001-of-00003.bin", "model-00001-of-00003.safetensors.bak",
+       {"model.safetensors", "model-00001-of-00001.safetensors", "best-of-3.safetensors",
+        "model-00001-of-00003.bin", "model-00001-of-00003.safetensors.bak",
         "out-of-order.safetensors", "1-of-99999999999.safetensors"}) {
     EXPECT_EQ(parsed(other), "") << other;
   }
@@ -92,9 +98,14 @@ TEST_F(PlacesTest, OneShardOfThree_IsNeverTheModel) {
     const absl::Status status = SafetensorsReader::Open(path).status();
     EXPECT_THAT(status,
                 StatusIs(kNotFound,
-                         AllOf(HasSubstr("expected all 3 shards of a set, found 1: model-00001-of-"
-                                         "00003.safetensors; the others are missing: 2, 3 of 3"),
+                         AllOf(HasSubstr("expected 3 shards, found 1: model-00001-of-00003."
+                                         "safetensors; missing: model-00002-of-00003.safetensors, "
+                                         "model-00003-of-00003.safetensors"),
                                HasSubstr(path + ": "))));
+    EXPECT_EQ(absl::StrContains(status.message(),
+                                "; if model-00001-of-00003.safetensors is a complete model, "
+                                "one_shard (--one-shard) reads it alone"),
+              path != dir_.path());
     EXPECT_EQ(ReasonOf(status), ErrorReason::kIncomplete);
   }
   const auto alone = SafetensorsReader::Open(File(ShardNameOf(1, 3)), {.one_shard = true});
@@ -104,32 +115,35 @@ TEST_F(PlacesTest, OneShardOfThree_IsNeverTheModel) {
   // A huge count costs nothing.
   Write("b/x-1-of-999999999.safetensors", SmallFile({{"a", 4}}));
   EXPECT_THAT(SafetensorsReader::Open(File("b")),
-              StatusIs(kNotFound, AllOf(HasSubstr("missing: 2, 3, 4"), HasSubstr("11, ..."))));
+              StatusIs(kNotFound, AllOf(HasSubstr("missing: x-2-of-999999999.safetensors, x-3-of"),
+                                        HasSubstr(" and 999999898 more"))));
 }
 
 TEST_F(PlacesTest, ShardsWithoutIndex_AreASet) {
   WriteShards();
   ExpectReads(dir_.path(), {"a", "b"},
-              ElementsAre(AllOf(HasSubstr("expected an index"), HasSubstr("merge"))));
+              ElementsAre(AllOf(HasSubstr("found no index (*.safetensors.index.json); all 2 "
+                                          "shards are read as one set"),
+                                HasSubstr("merge"))));
   const SafetensorsReader reader = SafetensorsReader::Open(dir_.path()).value();
   EXPECT_TRUE(reader.is_set());
   EXPECT_EQ(reader.file(), dir_.path());
   EXPECT_THAT(reader.shards(), ElementsAre(ShardNameOf(1, 2), ShardNameOf(2, 2)));
   ExpectReads(File(ShardNameOf(2, 2)), {"a", "b"},
-              ElementsAre(HasSubstr("expected an index"),
+              ElementsAre(HasSubstr("found no index"),
                           HasSubstr("found model-00002-of-00002.safetensors, one of its shards")));
 }
 
 TEST_F(PlacesTest, ShardsCountedFromZero_AreASet) {
   Write("m_0_of_2.safetensors", SmallFile({{"a", 4}}));
   Write("m_1_of_2.safetensors", SmallFile({{"b", 2}}));
-  ExpectReads(dir_.path(), {"a", "b"}, ElementsAre(HasSubstr("expected an index")));
+  ExpectReads(dir_.path(), {"a", "b"}, ElementsAre(HasSubstr("found no index")));
   Write("m_2_of_2.safetensors", SmallFile({{"c", 1}}));
   EXPECT_THAT(SafetensorsReader::Open(dir_.path()),
               StatusIs(kInvalid, HasSubstr("expected one set of 2 shards")));
   std::filesystem::remove(File("m_1_of_2.safetensors"));
   EXPECT_THAT(SafetensorsReader::Open(dir_.path()),
-              StatusIs(kNotFound, HasSubstr("missing: 1 of 2")));
+              StatusIs(kNotFound, HasSubstr("missing: m_1_of_2.safetensors")));
 }
 
 TEST_F(PlacesTest, SetsOfTwoModels_AreAnError) {
@@ -142,6 +156,10 @@ TEST_F(PlacesTest, SetsOfTwoModels_AreAnError) {
   Write("b/m-1-of-2.safetensors", SmallFile({{"a", 4}}));
   Write("b/m-01-of-2.safetensors", SmallFile({{"b", 4}}));
   EXPECT_THAT(SafetensorsReader::Open(File("b")), StatusIs(kInvalid, HasSubstr("specify one")));
+  const absl::Status named = SafetensorsReader::Open(File("b/m-1-of-2.safetensors")).status();
+  EXPECT_THAT(named, StatusIs(kDamage, HasSubstr("expected one shard 1 of 2, found m-01-of-2."
+                                                 "safetensors and m-1-of-2.safetensors")));
+  EXPECT_EQ(ReasonOf(named), ErrorReason::kAmbiguous);
 }
 
 TEST_F(PlacesTest, DuplicatesInShardsWithoutIndex_NameTheirFiles) {
@@ -261,6 +279,127 @@ TEST_F(PlacesTest, DirectoryWithTwoModels_SaysWhichIsRead) {
   ExpectReads(dir_.path(), {"a", "b"},
               ElementsAre(HasSubstr("found model.safetensors.index.json, which is read, and "
                                     "model.safetensors, which is not")));
+}
+
+TEST_F(PlacesTest, EveryOtherModelOfADirectory_IsNoted) {
+  WriteShards();
+  Write(kIndexName, IndexOfTwo());
+  Write("other.safetensors.index.json", IndexOfTwo());
+  ExpectReads(dir_.path(), {"a", "b"},
+              ElementsAre(HasSubstr("other.safetensors.index.json, which")));
+  std::filesystem::remove(File("other.safetensors.index.json"));
+  WriteTwoShards(dir_.path(), "model.fp16");
+  ExpectReads(dir_.path(), {"a", "b"},
+              ElementsAre(AllOf(HasSubstr("model.fp16-00001-of-00002.safetensors, which is not"),
+                                HasSubstr("(and 1 more)"))));
+  // A shard that is named is not a directory.
+  ExpectReads(File(ShardNameOf(1, 2)), {"a", "b"}, ElementsAre(HasSubstr("the complete set")));
+  Write("b/model.safetensors", SmallFile({{"c", 1}}));
+  Write("b/model.fp16.safetensors", SmallFile({{"c", 1}}));
+  ExpectReads(File("b"), {"c"}, ElementsAre(HasSubstr("model.fp16.safetensors, which is not")));
+}
+
+TEST_F(PlacesTest, IndexOfOneFile_IsNoSecondModel) {
+  Write("model.safetensors", SmallFile({{"a", 4}, {"b", 2}}));
+  Write(kIndexName, IndexOf({{"a", "model.safetensors"}, {"b", "model.safetensors"}}));
+  ExpectReads(dir_.path(), {"a", "b"}, IsEmpty());
+  ExpectReads(File("model.safetensors"), {"a", "b"}, IsEmpty());
+}
+
+TEST_F(PlacesTest, HiddenFiles_AreIgnored) {
+  Write("w.safetensors", SmallFile({{"c", 1}}));
+  const std::string added("\0\5\x16\7\0\2", 6);
+  Write("._w.safetensors", added);
+  Write("._model.safetensors.index.json", added);
+  ExpectReads(dir_.path(), {"c"}, IsEmpty());
+}
+
+TEST_F(PlacesTest, PartOfAnIndex_MeansItsSetWhateverItsName) {
+  Write("layers-0.safetensors", SmallFile({{"a", 4}}));
+  Write("layers-1.safetensors", SmallFile({{"b", 2}}));
+  Write(kIndexName, IndexOf({{"a", "layers-0.safetensors"}, {"b", "layers-1.safetensors"}}));
+  ExpectReads(File("layers-0.safetensors"), {"a", "b"},
+              ElementsAre(HasSubstr("one of its shards")));
+  EXPECT_EQ(SafetensorsReader::Open(File("layers-0.safetensors"), {.one_shard = true})->size(), 1u);
+  WriteTwoShards(File("set"));
+  std::filesystem::create_symlink("set/" + ShardNameOf(1, 2), File("link.safetensors"));
+  ExpectReads(File("link.safetensors"), {"a", "b"},
+              ElementsAre(HasSubstr("found no index"), HasSubstr("one of its shards")));
+  Write("caps/M-1-OF-2.SAFETENSORS", SmallFile({{"a", 4}}));
+  EXPECT_EQ(ReasonOf(SafetensorsReader::Open(File("caps/M-1-OF-2.SAFETENSORS")).status()),
+            ErrorReason::kIncomplete);
+}
+
+TEST_F(PlacesTest, DamagedIndexOfAShard_IsAnError) {
+  WriteShards();
+  Write(kIndexName, IndexOfTwo().substr(0, 60));
+  EXPECT_THAT(SafetensorsReader::Open(File(ShardNameOf(1, 2))),
+              StatusIs(kDamage, HasSubstr(File(kIndexName) + ": index: ")));
+  std::filesystem::rename(File(kIndexName), File("another.safetensors.index.json"));
+  ExpectReads(File(ShardNameOf(1, 2)), {"a", "b"},
+              ElementsAre(HasSubstr("found no index"), HasSubstr("one of its shards")));
+}
+
+// A file system whose directories cannot be listed.
+class UnlistedFileSystem : public FaultyFileSystem {
+ public:
+  absl::StatusOr<std::vector<std::string>> List(const std::string& path) override {
+    return absl::PermissionDeniedError("cannot list " + path);
+  }
+};
+
+TEST_F(PlacesTest, ShardInADirectoryThatCannotBeListed_IsAnError) {
+  WriteShards();
+  Write("model.safetensors", SmallFile({{"c", 1}}));
+  UnlistedFileSystem files;
+  const IoOptions io = {.file_system = &files};
+  EXPECT_THAT(SafetensorsReader::Open(File(ShardNameOf(1, 2)), {.io = io}),
+              StatusIs(absl::StatusCode::kPermissionDenied, HasSubstr("one_shard (--one-shard)")));
+  EXPECT_THAT(SafetensorsReader::Open(File(ShardNameOf(1, 2)), {.io = io, .one_shard = true}),
+              IsOk());
+  EXPECT_THAT(SafetensorsReader::Open(File("model.safetensors"), {.io = io}), IsOk());
+}
+
+TEST_F(PlacesTest, UnlistedTensors_AreListedByTheReader) {
+  WriteShards();
+  Write(ShardNameOf(2, 2), SmallFile({{"b", 2}, {"c", 3}}));
+  Write(kIndexName, IndexOfTwo());
+  const SafetensorsReader reader = SafetensorsReader::Open(dir_.path()).value();
+  ASSERT_EQ(reader.unlisted().size(), 1u);
+  EXPECT_EQ(reader.unlisted()[0].name, "c");
+  EXPECT_EQ(reader.unlisted()[0].byte_size, 3);
+}
+
+TEST_F(PlacesTest, ShardsWithDifferentMetadata_AreUnusual) {
+  Write(ShardNameOf(1, 2),
+        SafetensorsFileOf("{\"__metadata__\":{\"k\":\"x\"}," + BytesEntry("a", 0, 4) + "}", 4));
+  Write(ShardNameOf(2, 2),
+        SafetensorsFileOf("{\"__metadata__\":{\"k\":\"y\"}," + BytesEntry("b", 0, 2) + "}", 2));
+  Write(kIndexName, IndexOfTwo());
+  ExpectReads(dir_.path(), {"a", "b"},
+              ElementsAre(HasSubstr("metadata 'k': expected the same in all shards")));
+}
+
+TEST_F(PlacesTest, Strict_ReportsDamageFirst) {
+  WriteShards();
+  Write(kIndexName, IndexOfTwo("\"metadata\":null,"));
+  Write(ShardNameOf(2, 2), SmallFile({{"b", 2}}).substr(0, 20));
+  const absl::Status strict = SafetensorsReader::Open(dir_.path(), {.strict = true}).status();
+  EXPECT_EQ(strict, SafetensorsReader::Open(dir_.path()).status());
+  EXPECT_EQ(ReasonOf(strict), ErrorReason::kTruncated);
+}
+
+TEST_F(PlacesTest, IndexesOfOtherKinds) {
+  WriteShards();
+  Write("bom.json", "\xef\xbb\xbf" + IndexOfTwo());
+  ExpectReads(File("bom.json"), {"a", "b"}, ElementsAre(HasSubstr("a byte order mark")));
+  Write("tensors.json", SmallFile({{"c", 1}}));
+  ExpectReads(File("tensors.json"), {"c"}, IsEmpty());
+  Write("pytorch_model.bin.index.json", IndexOf({{"a", "pytorch_model-1-of-2.bin"}}));
+  const absl::Status torch = SafetensorsReader::Open(File("pytorch_model.bin.index.json")).status();
+  EXPECT_THAT(torch,
+              StatusIs(kInvalid, AllOf(HasSubstr("one of PyTorch"), HasSubstr("torch.load"))));
+  EXPECT_EQ(ReasonOf(torch), ErrorReason::kForeign);
 }
 
 TEST_F(PlacesTest, OnlyFile_IsTheModel) {

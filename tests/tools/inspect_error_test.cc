@@ -102,7 +102,7 @@ TEST_F(InspectErrorTest, FileOfANewerVersion_NeedsANewerProgram) {
 
 TEST_F(InspectErrorTest, EmptyFile_IsNotACheckpoint) {
   WriteFile(path_, "");
-  ExpectBad(AllOf(HasSubstr("expected 64 bytes"), HasSubstr("is it a leafstore checkpoint?")));
+  ExpectBad(AllOf(HasSubstr("expected 64 bytes"), HasSubstr("its beginning is damaged")));
 }
 
 TEST_F(InspectErrorTest, TextFile_IsNotACheckpoint) {

@@ -37,23 +37,71 @@ Examples:
   leafstore diff f32.safetensors bf16.safetensors --rtol 0.01           across dtypes
   leafstore diff a.leaf b.leaf --json | jq '.items[].leaves[] | select(.max_abs > 0.1) | .dotted'
 
-The JSON is one object with the fields schema, a, b, same, only_in_a, only_in_b (items), items; an
-item has name, same, same_leaves, only_in_a, only_in_b, structure, structure_compared, other_dtypes,
-leaves; a leaf has path, dotted, what (kind, dtype, shape, numbers, value), a, b, and for numbers: differing, count,
+A leaf that is not readable is trouble, as it is not compared, unless --ignore names it.
+
+The JSON is one object with the fields schema, a, b, same, only_in_a, only_in_b (items),
+unreadable_of_a, unreadable_of_b (leaves), notes_of_a, notes_of_b, items; an item has name, same,
+same_leaves, only_in_a, only_in_b, structure, structure_compared, other_dtypes, leaves; a leaf has
+path, dotted, what (kind, dtype, shape, numbers, value), a, b, and for numbers: differing, count,
 first, max_abs, max_rel (null: infinite, or only NaN differ).
 
 Exit codes, as for diff(1): 0 equal; 1 different; 2 trouble (a file, an option, the output).)";
 
 struct SourceDiff {
+  std::vector<UnreadableLeaf> unreadable_of_a;  // that should be compared
+  std::vector<UnreadableLeaf> unreadable_of_b;
   std::vector<std::string> only_in_a;  // items
   std::vector<std::string> only_in_b;
   std::vector<ItemDiff> items;
 
+  bool is_complete() const { return unreadable_of_a.empty() && unreadable_of_b.empty(); }
+  // Returns whether what was compared is the same.
   bool same() const {
     return only_in_a.empty() && only_in_b.empty() &&
            std::all_of(items.begin(), items.end(), [](const ItemDiff& one) { return one.same(); });
   }
 };
+
+// Returns the globs that match no leaf that is not readable.
+Globs ReadableGlobs(const SourceItems& items, const Globs& globs) {
+  Globs readable;
+  for (const internal::GlobPattern& glob : globs) {
+    bool matches = false;
+    for (const SourceItem* item : items) {
+      for (const UnreadableLeaf& one : item->unreadable) {
+        matches = matches || MatchesName({glob}, one.name);
+      }
+    }
+    if (!matches) readable.push_back(glob);
+  }
+  return readable;
+}
+
+// Returns the leaves that are to be compared, but are not readable.
+absl::StatusOr<std::vector<UnreadableLeaf>> NotCompared(const Source& source,
+                                                        const InputOptions& choice,
+                                                        const ItemDiffOptions& options) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const SourceItems items, ChooseItems(source, choice));
+  std::vector<UnreadableLeaf> leaves;
+  for (const SourceItem* item : items) {
+    for (const UnreadableLeaf& one : item->unreadable) {
+      if (MatchesName(options.ignore, one.name)) continue;
+      if (options.match.empty() || MatchesName(options.match, one.name)) leaves.push_back(one);
+    }
+  }
+  return leaves;
+}
+
+// Returns the error of leaves that are not readable.
+absl::Status CheckCompared(const Source& source, const std::vector<UnreadableLeaf>& leaves) {
+  if (leaves.empty()) return absl::OkStatus();
+  const UnreadableLeaf& one = leaves[0];
+  const std::string more =
+      leaves.size() > 1 ? absl::StrCat(" (nor are ", leaves.size() - 1, " more)") : "";
+  return absl::UnimplementedError(absl::StrCat(source.name, ": '", one.name, "' is not readable (",
+                                               one.what, "), so it is not compared", more,
+                                               "; --ignore '", one.name, "' compares the others"));
+}
 
 absl::StatusOr<SourceDiff> DiffSources(const Source& a, const Source& b, const InputOptions& choice,
                                        const ItemDiffOptions& options, const RenameMap& map) {
@@ -62,12 +110,14 @@ absl::StatusOr<SourceDiff> DiffSources(const Source& a, const Source& b, const I
   SourceItems both = items_a;
   both.insert(both.end(), items_b.begin(), items_b.end());
   LEAFSTORE_RETURN_IF_ERROR(CheckMatch(both, options.match));
-  LEAFSTORE_RETURN_IF_ERROR(CheckMatch(both, options.ignore, "--ignore"));
+  LEAFSTORE_RETURN_IF_ERROR(CheckMatch(both, ReadableGlobs(both, options.ignore), "--ignore"));
   std::vector<std::vector<RenamedPath>> renamed(items_a.size());
   if (!map.rules().empty()) {
     LEAFSTORE_ASSIGN_OR_RETURN(renamed, RenameItems(items_a, map));
   }
   SourceDiff diff;
+  LEAFSTORE_ASSIGN_OR_RETURN(diff.unreadable_of_a, NotCompared(a, choice, options));
+  LEAFSTORE_ASSIGN_OR_RETURN(diff.unreadable_of_b, NotCompared(b, choice, options));
   const bool only = items_a.size() == 1 && items_b.size() == 1;
   for (size_t i = 0; i < items_a.size(); ++i) {
     const SourceItem* const item = items_a[i];
@@ -203,9 +253,11 @@ void PrintAsJson(const SourceDiff& diff, const Source& a, const Source& b, Outpu
   JsonList items({{"schema", kJsonSchema},
                   {"a", a.file},
                   {"b", b.file},
-                  {"same", diff.same()},
+                  {"same", diff.same() && diff.is_complete()},
                   {"only_in_a", diff.only_in_a},
                   {"only_in_b", diff.only_in_b},
+                  {"unreadable_of_a", ToJson(diff.unreadable_of_a)},
+                  {"unreadable_of_b", ToJson(diff.unreadable_of_b)},
                   {"notes_of_a", a.notes},
                   {"notes_of_b", b.notes}},
                  "items", out);
@@ -251,6 +303,8 @@ absl::Status Diff(const DiffArguments& arguments) {
     PrintText(diff, arguments.brief, *a, *b, &out);
   }
   LEAFSTORE_RETURN_IF_ERROR(out.Finish());
+  LEAFSTORE_RETURN_IF_ERROR(CheckCompared(*a, diff.unreadable_of_a));
+  LEAFSTORE_RETURN_IF_ERROR(CheckCompared(*b, diff.unreadable_of_b));
   return diff.same() ? absl::OkStatus() : NegativeAnswer();
 }
 

@@ -1,6 +1,7 @@
 #include "leafstore/tools/commands/input.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
@@ -184,16 +185,7 @@ absl::StatusOr<std::vector<UnreadableLeaf>> LeftOut(const Source& source, const 
   std::vector<UnreadableLeaf> left_out;
   for (const SourceItem* item : items) {
     for (const UnreadableLeaf& one : item->unreadable) {
-      const std::vector<absl::string_view> name = {one.name};
-      bool is_matched = match.empty();
-      for (const NameStyle style : {NameStyle::kSplit, NameStyle::kSlash}) {
-        const absl::StatusOr<std::vector<Path>> path = PathsOfNames(name, style);
-        if (!path.ok()) continue;
-        is_matched = is_matched || std::any_of(match.begin(), match.end(), [&](const auto& glob) {
-                       return glob.Matches((*path)[0], /*or_above=*/true);
-                     });
-      }
-      if (is_matched) left_out.push_back(one);
+      if (match.empty() || MatchesName(match, one.name)) left_out.push_back(one);
     }
   }
   if (left_out.empty()) return left_out;
@@ -204,6 +196,22 @@ absl::StatusOr<std::vector<UnreadableLeaf>> LeftOut(const Source& source, const 
   }
   Note(source.file, ": note: ", what, " left out (--skip-unreadable)");
   return left_out;
+}
+
+// Returns the tensors that an index does not list, and that a glob matches, with a note.
+std::vector<UnreadableLeaf> Unlisted(const Source& source, const SourceItems& items,
+                                     const Globs& match) {
+  std::vector<UnreadableLeaf> unlisted;
+  for (const SourceItem* item : items) {
+    for (const UnreadableLeaf& one : item->unlisted) {
+      if (match.empty() || MatchesName(match, one.name)) unlisted.push_back(one);
+    }
+  }
+  if (unlisted.empty()) return unlisted;
+  Note(source.file,
+       ": note: ", CountOf(static_cast<int64_t>(unlisted.size()), "tensor is", "tensors are"),
+       " left out, such as '", unlisted[0].name, "': the index does not list it");
+  return unlisted;
 }
 
 absl::StatusOr<ModelItem> LoadItem(const ItemRows& rows, Progress* progress) {
@@ -243,7 +251,9 @@ absl::StatusOr<std::map<int, DType>> ParseVoidDTypes(const std::vector<std::stri
       return UsageError("--dtype-of '", text, "': expected a dtype of ",
                         CountOf(size, "byte", "bytes"), ", found ", DTypeName(*dtype));
     }
-    dtypes[size] = *dtype;
+    if (dtypes.emplace(size, *dtype).first->second == *dtype) continue;
+    return UsageError("--dtype-of '", text, "': expected one dtype for V", size, ", found ",
+                      DTypeName(dtypes[size]), " too");
   }
   return dtypes;
 }
@@ -308,6 +318,19 @@ absl::StatusOr<Globs> ParseMatch(const std::vector<std::string>& texts, absl::st
     globs.push_back(*std::move(glob));
   }
   return globs;
+}
+
+bool MatchesName(const Globs& globs, const std::string& name) {
+  const std::vector<absl::string_view> names = {name};
+  for (const NameStyle style : {NameStyle::kSplit, NameStyle::kFlat}) {
+    const absl::StatusOr<std::vector<Path>> path = PathsOfNames(names, style);
+    if (path.ok() && std::any_of(globs.begin(), globs.end(), [&path](const auto& glob) {
+          return glob.Matches((*path)[0], /*or_above=*/true);
+        })) {
+      return true;
+    }
+  }
+  return false;
 }
 
 absl::StatusOr<std::vector<NamedFilter>> ParseGroups(const std::vector<std::string>& texts) {
@@ -441,6 +464,9 @@ absl::StatusOr<Model> LoadModel(const Source& source, const SourceItems& items,
                                 bool skip_unreadable, const Globs& match) {
   Model model;
   LEAFSTORE_ASSIGN_OR_RETURN(model.left_out, LeftOut(source, items, skip_unreadable, match));
+  std::vector<UnreadableLeaf> unlisted = Unlisted(source, items, match);
+  model.left_out.insert(model.left_out.end(), std::make_move_iterator(unlisted.begin()),
+                        std::make_move_iterator(unlisted.end()));
   model.notes = source.notes;
   if (source.format == SourceFormat::kLeaf) model.metadata = source.metadata;
   model.metrics = source.metrics;

@@ -63,6 +63,9 @@ absl::StatusOr<std::map<int, DType>> ParseVoidDTypes(const std::vector<std::stri
 absl::StatusOr<Globs> ParseMatch(const std::vector<std::string>& texts,
                                  absl::string_view option = "--match");
 
+// Returns whether a glob matches a leaf that is not readable, by its name in the file.
+bool MatchesName(const Globs& globs, const std::string& name);
+
 // Parses texts NAME=FILTER of --group. error: a UsageError, with the column in the filter.
 absl::StatusOr<std::vector<NamedFilter>> ParseGroups(const std::vector<std::string>& texts);
 

@@ -9,6 +9,7 @@
 #include "absl/strings/str_split.h"
 
 #include "leafstore/interop/safetensors/internal/place.h"
+#include "leafstore/interop/safetensors/checkpoint.h"
 #include "leafstore/tools/commands/commands.h"
 
 namespace leafstore::tools {
@@ -43,6 +44,15 @@ struct Parts {
 
 using PartsByName = std::map<std::string, size_t>;
 
+// Notes which metadata of a file is not kept, because an earlier one has another value.
+void NoteMetadata(const std::string& file, const Metadata& kept, const Metadata& other) {
+  for (const auto& [key, value] : other) {
+    const auto at = kept.find(key);
+    if (at == kept.end() || at->second == value || key == kSafetensorsOriginKey) continue;
+    Note(file, ": note: metadata '", key, "' differs from that of an earlier file, which is kept");
+  }
+}
+
 absl::Status AddFile(const std::string& file, const MergeArguments& arguments, Model* merged,
                      std::vector<Parts>* parts, PartsByName* by_name) {
   MergeArguments one = arguments;
@@ -60,11 +70,16 @@ absl::Status AddFile(const std::string& file, const MergeArguments& arguments, M
     merged->notes.push_back(absl::StrCat(file, ": ", line));
   }
   merged->left_out.insert(merged->left_out.end(), model.left_out.begin(), model.left_out.end());
+  NoteMetadata(file, merged->metadata, model.metadata);
   if (merged->metadata.empty()) merged->metadata = model.metadata;
   if (merged->metrics.empty()) merged->metrics = model.metrics;
   for (ModelItem& item : model.items) {
     const auto [at, is_new] = by_name->try_emplace(item.name, parts->size());
-    if (is_new) parts->push_back({item.name, {}, std::move(item.options)});
+    if (is_new) {
+      parts->push_back({item.name, {}, std::move(item.options)});
+    } else {
+      NoteMetadata(file, (*parts)[at->second].options.metadata, item.options.metadata);
+    }
     Parts& known = (*parts)[at->second];
     if (!known.options.grouping) known.options.grouping = item.options.grouping;
     known.stores.push_back(std::move(item.store));

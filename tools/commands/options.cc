@@ -101,6 +101,8 @@ void AddFormat(CLI::App* command, InputOptions* options) {
       "reject what is unusual, and leaves that are not readable, instead of noting it");
   command->add_flag("--one-shard", options->one_shard,
                     "read a shard of safetensors alone, instead of the set that it belongs to");
+  command->add_flag("--ignore-structure", options->ignore_structure,
+                    "read safetensors by their names, without the structure in their metadata");
   AddValue(command, "--dtype-of", &options->dtype_of, "TYPE=DTYPE",
            "what a void type of NumPy is: '<V2=bf16'; may be repeated");
   AddValue(command, "--max-header", &options->max_header_text, "SIZE",

@@ -46,7 +46,7 @@ struct WriteInput : InputOptions {
 
 enum InputOption : uint8_t {
   kStep,     // --step, and those of kFormat
-  kFormat,   // --names, --strict, --one-shard, --dtype-of
+  kFormat,   // --names, --strict, --one-shard, --ignore-structure, --dtype-of
   kItem,     // --item
   kMatch,    // --match
   kGroup,    // --group

@@ -241,6 +241,15 @@ absl::Status ModelWriter::WriteAs(SourceFormat format, Model model, const std::s
   ModelItem& item = model.items[0];
   LEAFSTORE_RETURN_IF_ERROR(CheckNoStatic(item, format, path));
   if (format == SourceFormat::kSafetensors) return WriteSafetensors(std::move(item), path);
+  const Metadata& metadata = item.options.metadata;
+  const size_t dropped =
+      metadata.size() - metadata.count(std::string(kSafetensorsOriginKey)) + model.metadata.size();
+  if (dropped > 0 && format == SourceFormat::kNpz) {
+    Note(path, ": note: ",
+         CountOf(static_cast<int64_t>(dropped), "entry of the metadata is",
+                 "entries of the metadata are"),
+         " left out: ", ExtensionOf(format), " has no metadata");
+  }
   return WriteNumpy(format, item, path);
 }
 

@@ -3,6 +3,9 @@
 #include <csignal>
 #include <cstddef>
 #include <cstdio>
+#include <filesystem>
+#include <string>
+#include <system_error>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_split.h"
@@ -23,7 +26,7 @@ constexpr std::pair<ErrorReason, const char*> kAdviceByReason[] = {
     {ErrorReason::kMissingBase, "; copy it into the same directory, or use another checkpoint"},
     {ErrorReason::kNewerVersion, "; use a newer leafstore to read it"},
     {ErrorReason::kNotThisFormat,
-     "; is it a leafstore checkpoint? If so, its beginning is damaged: use another copy"},
+     "; if it should be one, its beginning is damaged: use another copy"},
     {ErrorReason::kUnusual, "; without --strict it is read, with a note"},
     {ErrorReason::kForeign, ""},
     {ErrorReason::kIncomplete, "; copy all of them into one directory"},
@@ -34,7 +37,13 @@ constexpr std::pair<absl::StatusCode, const char*> kAdviceByCode[] = {
     {absl::StatusCode::kPermissionDenied, "; check its permissions"},
     {absl::StatusCode::kDataLoss, "; it is damaged: use another copy or an older checkpoint"}};
 
-std::string AdviceFor(const absl::Status& status) {
+std::string AdviceFor(absl::string_view file, const absl::Status& status) {
+  std::error_code error;
+  const std::filesystem::path target =
+      std::filesystem::read_symlink(std::filesystem::path(std::string(file)), error);
+  if (!error && absl::IsNotFound(status) && !std::filesystem::exists(std::string(file), error)) {
+    return absl::StrCat("; it is a symbolic link to ", target.string(), ", which does not exist");
+  }
   for (const auto& [reason, advice] : kAdviceByReason) {
     if (ReasonOf(status) == reason) return advice;
   }
@@ -86,7 +95,7 @@ absl::Status FileError(absl::string_view file, const absl::Status& status) {
     }
     message = absl::StrCat(file, ": ", message);
   }
-  const std::string advice = AdviceFor(status);
+  const std::string advice = AdviceFor(file, status);
   if (!absl::EndsWith(message, advice)) message += advice;
   return WithMessage(status, message);
 }

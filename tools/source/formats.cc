@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <limits>
+#include <numeric>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
@@ -10,8 +12,8 @@
 #include "leafstore/core/error_reason.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/interop/internal/foreign.h"
+#include "leafstore/interop/numpy/internal/npz_reader.h"
 #include "leafstore/interop/numpy/npy.h"
-#include "leafstore/interop/numpy/npz.h"
 #include "leafstore/interop/safetensors/checkpoint.h"
 #include "leafstore/interop/safetensors/reader.h"
 #include "leafstore/io/file_system.h"
@@ -25,18 +27,7 @@ namespace {
 using SourceOr = absl::StatusOr<std::unique_ptr<Source>>;
 using Places = std::optional<std::vector<uint32_t>>;  // null: all
 
-constexpr absl::string_view kLeafMagic("\x89LEAF\r\n\x1a", 8);
 constexpr absl::string_view kIndexSuffix = ".safetensors.index.json";
-
-constexpr absl::string_view kNpyMagic("\x93NUMPY", 6);
-constexpr absl::string_view kZipMagic("PK\x03\x04", 4);
-constexpr absl::string_view kEmptyZipMagic("PK\x05\x06", 4);
-
-// Returns whether `head` begins with `magic`, or is a prefix of it.
-bool Begins(absl::string_view head, absl::string_view magic) {
-  const size_t size = std::min(head.size(), magic.size());
-  return size > 0 && head.substr(0, size) == magic.substr(0, size);
-}
 
 // Returns the format by the first bytes of a file; kSafetensors is a file, or an index of several.
 // The name decides only where the bytes do not: a damaged file is then opened in the format of its
@@ -51,13 +42,21 @@ absl::StatusOr<SourceFormat> DetectFormat(const std::string& file) {
   std::string head(std::min(static_cast<size_t>(opened->size()), internal::kForeignBegin), '\0');
   LEAFSTORE_RETURN_IF_ERROR(
       opened->ReadAt(0, absl::MakeSpan(reinterpret_cast<std::byte*>(head.data()), head.size())));
-  if (Begins(head, kLeafMagic)) return SourceFormat::kLeaf;
-  if (Begins(head, kNpyMagic)) return SourceFormat::kNpy;
-  if (Begins(head, kZipMagic) || Begins(head, kEmptyZipMagic)) return SourceFormat::kNpz;
-  if (internal::LooksLikeSafetensors(head, opened->size()) || internal::LooksLikeJson(head) ||
-      absl::EndsWith(file, kIndexSuffix)) {
-    return SourceFormat::kSafetensors;
+  switch (internal::FileKindOf(head, opened->size())) {
+    case internal::FileKind::kLeaf:
+      return SourceFormat::kLeaf;
+    case internal::FileKind::kNpy:
+      return SourceFormat::kNpy;
+    case internal::FileKind::kZip:
+      return SourceFormat::kNpz;
+    case internal::FileKind::kSafetensors:
+    case internal::FileKind::kJson:
+      return SourceFormat::kSafetensors;
+    case internal::FileKind::kUnknown:
+    case internal::FileKind::kForeign:
+      break;
   }
+  if (absl::EndsWith(file, kIndexSuffix)) return SourceFormat::kSafetensors;
   LEAFSTORE_RETURN_IF_ERROR(
       internal::CheckNotForeign(head, "a checkpoint, safetensors, .npz or .npy"));
   if (const std::optional<SourceFormat> named = FormatOfName(file)) return *named;
@@ -66,9 +65,8 @@ absl::StatusOr<SourceFormat> DetectFormat(const std::string& file) {
       head.empty() ? "an empty file" : absl::StrCat("'", absl::CHexEscape(head.substr(0, 16)), "'");
   return WithReason(
       absl::DataLossError(absl::StrCat(
-          "preamble: expected '", absl::CHexEscape(kLeafMagic),
-          "' (a checkpoint), a header's length and '{' (safetensors), '{' (an index of "
-          "safetensors), 'PK' (npz) or '\\x93NUMPY' (npy), found ",
+          "preamble: expected '\\x89LEAF' (a checkpoint), a header's length and '{' (safetensors), "
+          "'{' (an index of safetensors), 'PK' (npz) or '\\x93NUMPY' (npy), found ",
           found)),
       ErrorReason::kNotThisFormat);
 }
@@ -78,6 +76,7 @@ SourceOr OpenSafetensors(const std::string& file, const SourceOptions& options) 
       const SafetensorsReader reader,
       SafetensorsReader::Open(file, {.io = options.io,
                                      .names = options.names,
+                                     .ignore_structure = options.ignore_structure,
                                      .strict = options.strict,
                                      .skip_unreadable = true,
                                      .one_shard = options.one_shard,
@@ -102,6 +101,7 @@ SourceOr OpenSafetensors(const std::string& file, const SourceOptions& options) 
        .slots = leaves->slots(),
        .grouping = leaves->grouping(),
        .unreadable = reader.unreadable(),
+       .unlisted = reader.unlisted(),
        .entry = [leaves](uint32_t place) { return leaves->entry(place); },
        .load = [reader](Places places) { return reader.Load({.places = std::move(places)}); },
        .save_options = [reader] { return ItemOptionsFromSafetensors(reader); }});
@@ -109,44 +109,116 @@ SourceOr OpenSafetensors(const std::string& file, const SourceOptions& options) 
   return source;
 }
 
-EntryInfo EntryOf(const Leaf& leaf) {
-  EntryInfo entry{leaf.spec()};
-  if (leaf.is_value()) entry.value = &leaf.value();
-  entry.stored_size = entry.spec.byte_size();  // 0 for a value
-  return entry;
-}
-
-// Opens a file of NumPy, and loads its leaves.
-SourceOr OpenNumpy(SourceFormat format, const std::string& file, const SourceOptions& options) {
-  ParamStore loaded;
-  std::vector<UnreadableLeaf> unreadable;
-  NumpyOptions numpy = {.names = options.names, .void_dtypes = options.void_dtypes};
-  if (!options.strict) numpy.unreadable = &unreadable;
-  if (format == SourceFormat::kNpz) {
-    LEAFSTORE_ASSIGN_OR_RETURN(loaded, LoadNpz(file, numpy));
-  } else {
-    LEAFSTORE_ASSIGN_OR_RETURN(Tensor tensor, LoadNpy(file, numpy));
-    LEAFSTORE_ASSIGN_OR_RETURN(loaded, ParamStore::FromEntries({{Path(), std::move(tensor)}}));
-  }
+// Opens an array of NumPy, and loads it.
+SourceOr OpenNpy(const std::string& file, const SourceOptions& options) {
+  LEAFSTORE_ASSIGN_OR_RETURN(Tensor tensor, LoadNpy(file, {.void_dtypes = options.void_dtypes}));
+  LEAFSTORE_ASSIGN_OR_RETURN(ParamStore loaded,
+                             ParamStore::FromEntries({{Path(), std::move(tensor)}}));
   LEAFSTORE_ASSIGN_OR_RETURN(const auto opened, FileSystem::Posix().Open(file));
+  const auto store = std::make_shared<const ParamStore>(std::move(loaded));
+  const auto entry = [store](uint32_t place) {
+    const LeafSpec spec = store->leaf(place).spec();
+    return EntryInfo{.spec = spec, .stored_size = spec.byte_size()};
+  };
+  const auto load = [store](const Places& places) {
+    const SlotSet& all = store->slots();
+    return store->Select(places ? all.AtPlaces(*places) : all);
+  };
   auto source = std::make_unique<Source>();
-  source->format = format;
+  source->format = SourceFormat::kNpy;
   source->file = file;
   source->file_size = opened->size();
-  source->description = format == SourceFormat::kNpz ? "NumPy archive" : "NumPy array";
-  const auto store = std::make_shared<const ParamStore>(std::move(loaded));
+  source->description = "NumPy array";
   source->items.push_back({.name = std::string(kOnlyItem),
                            .file = file,
                            .layout = store->layout(),
                            .slots = store->slots(),
-                           .unreadable = std::move(unreadable),
-                           .entry = [store](uint32_t place) { return EntryOf(store->leaf(place)); },
-                           .load =
-                               [store](const Places& places) {
-                                 const SlotSet& all = store->slots();
-                                 return store->Select(places ? all.AtPlaces(*places) : all);
-                               }});
+                           .entry = entry,
+                           .load = load});
   source->verify = [] { return absl::OkStatus(); };  // loading has read and checked everything
+  return source;
+}
+
+// The arrays of an archive of NumPy, by place.
+struct NpzArrays {
+  std::unique_ptr<const internal::NpzReader> reader;
+  std::vector<std::pair<internal::NpyHeader, size_t>> arrays;  // and the index of the member
+  Layout layout;
+  SlotSet slots;
+  std::vector<UnreadableLeaf> unreadable;
+
+  absl::StatusOr<Tensor> Read(uint32_t place) const {
+    return reader->ReadTensor(arrays[place].second, std::numeric_limits<int64_t>::max());
+  }
+};
+
+absl::StatusOr<std::shared_ptr<const NpzArrays>> ReadArrays(const std::string& file,
+                                                            const SourceOptions& options) {
+  const auto read = std::make_shared<NpzArrays>();
+  LEAFSTORE_ASSIGN_OR_RETURN(read->reader,
+                             internal::NpzReader::Open(file, {.void_dtypes = options.void_dtypes,
+                                                              .skip_unreadable = !options.strict}));
+  std::vector<absl::string_view> names;
+  std::vector<std::pair<internal::NpyHeader, size_t>> arrays;
+  for (size_t i = 0; i < read->reader->size(); ++i) {
+    absl::StatusOr<internal::NpyHeader> header = read->reader->ReadHeader(i);
+    if (header.ok()) {
+      names.push_back(read->reader->name(i));
+      arrays.emplace_back(*std::move(header), i);
+      continue;
+    }
+    LEAFSTORE_ASSIGN_OR_RETURN(UnreadableLeaf one, read->reader->AsUnreadable(i, header.status()));
+    read->unreadable.push_back(std::move(one));
+  }
+  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Path> paths, PathsOfNames(names, options.names));
+  std::vector<uint32_t> order(paths.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::sort(order.begin(), order.end(),
+            [&paths](uint32_t a, uint32_t b) { return paths[a] < paths[b]; });
+  std::vector<Path> sorted;
+  for (const uint32_t i : order) {
+    sorted.push_back(std::move(paths[i]));
+    read->arrays.push_back(std::move(arrays[i]));
+  }
+  LEAFSTORE_ASSIGN_OR_RETURN(read->layout, Layout::Create(std::move(sorted)));
+  read->slots = SlotSet::All(read->layout.size());
+  return read;
+}
+
+// Opens an archive of NumPy, and reads the headers of its arrays.
+SourceOr OpenNpz(const std::string& file, const SourceOptions& options) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const auto arrays, ReadArrays(file, options));
+  const auto entry = [arrays](uint32_t place) {
+    const auto& [header, index] = arrays->arrays[place];
+    return EntryInfo{.spec = LeafSpec(header.dtype, header.shape), .stored_size = header.byte_size};
+  };
+  const auto load = [arrays](const Places& places) -> absl::StatusOr<ParamStore> {
+    const SlotSet slots = places ? arrays->slots.AtPlaces(*places) : arrays->slots;
+    std::vector<Leaf> leaves;
+    for (uint32_t i = 0; i < slots.size(); ++i) {
+      LEAFSTORE_ASSIGN_OR_RETURN(Tensor tensor, arrays->Read(slots.SlotAt(i)));
+      leaves.emplace_back(std::move(tensor));
+    }
+    return ParamStore::FromParts(arrays->layout, slots, std::move(leaves));
+  };
+  auto source = std::make_unique<Source>();
+  source->format = SourceFormat::kNpz;
+  source->file = file;
+  source->file_size = arrays->reader->file_size();
+  source->description = "NumPy archive";
+  source->items.push_back({.name = std::string(kOnlyItem),
+                           .file = file,
+                           .layout = arrays->layout,
+                           .slots = arrays->slots,
+                           .unreadable = arrays->unreadable,
+                           .entry = entry,
+                           .load = load});
+  source->verify = [arrays]() -> absl::Status {
+    for (uint32_t place = 0; place < arrays->arrays.size(); ++place) {
+      LEAFSTORE_RETURN_IF_ERROR(arrays->Read(place).status());
+    }
+    return absl::OkStatus();
+  };
   return source;
 }
 
@@ -202,7 +274,8 @@ absl::StatusOr<std::unique_ptr<Source>> OpenFile(const std::string& file,
                                                  const SourceOptions& options) {
   LEAFSTORE_ASSIGN_OR_RETURN(const SourceFormat format, DetectFormat(file));
   if (format == SourceFormat::kSafetensors) return OpenSafetensors(file, options);
-  if (format != SourceFormat::kLeaf) return OpenNumpy(format, file, options);
+  if (format == SourceFormat::kNpz) return OpenNpz(file, options);
+  if (format == SourceFormat::kNpy) return OpenNpy(file, options);
   LEAFSTORE_ASSIGN_OR_RETURN(
       const CheckpointReader reader,
       CheckpointReader::Open(file, {.io = options.io, .verify = options.verify}));

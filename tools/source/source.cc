@@ -162,7 +162,8 @@ void PassNotes(const Source& source, const std::function<void(absl::string_view)
       const UnreadableLeaf& one = item.unreadable[i];
       note(absl::StrCat("note: '", one.name, "' is not readable: ", one.what));
     }
-    if (count > kMaxNamed) note(absl::StrCat("note: nor are ", count - kMaxNamed, " others"));
+    if (count > kMaxNamed)
+      note(absl::StrCat("note: ", count - kMaxNamed, " more leaves are not readable"));
   }
 }
 

@@ -74,6 +74,7 @@ struct SourceItem {
   Metadata metadata = {};
   bool has_checksums = false;                   // for each tensor
   std::vector<UnreadableLeaf> unreadable = {};  // not among the leaves
+  std::vector<UnreadableLeaf> unlisted = {};    // likewise; SafetensorsReader::unlisted
 
   // What the format defines. `entry` describes the leaf at `place`, which must be below size(),
   // without reading it, in O(1); fields that the format does not have are 0. `load` loads the
@@ -151,6 +152,8 @@ struct SourceOptions {
   bool one_shard = false;
   // SafetensorsLeniency::max_header.
   int64_t max_header = kMaxSafetensorsHeader;
+  // SafetensorsReadOptions::ignore_structure.
+  bool ignore_structure = false;
   // NumpyOptions::void_dtypes.
   std::map<int, DType> void_dtypes = {};
   // Called with one line, without its end, for each skipped checkpoint, each of Source::notes, and
@@ -163,8 +166,8 @@ absl::StatusOr<SourcePtr> OpenSource(const SourceOptions& options);
 
 // The parts of OpenSource that depend on the format (formats.cc). They return a source, of which
 // OpenSource sets `name`, `step` and `verifies`. The content of the file decides its format. error:
-// the reader's of that format. NumPy files are read in full; an array is the only leaf, at the
-// empty path.
+// the reader's of that format. An array of NumPy is read in full; it is the only leaf, at the empty
+// path. Of an archive, the headers of the arrays are read.
 absl::StatusOr<std::unique_ptr<Source>> OpenFile(const std::string& file,
                                                  const SourceOptions& options);
 std::unique_ptr<Source> LeafSource(const CheckpointReader& reader);

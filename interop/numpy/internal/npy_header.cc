@@ -97,11 +97,13 @@ class HeaderParser {
     }
     absl::string_view descr;
     LEAFSTORE_RETURN_IF_ERROR(ParseString(&descr));
-    const auto unknown = [&] {
+    const std::string usual = UsualDescr(descr);
+    const auto unknown = [&, descr] {
       return absl::UnimplementedError(absl::StrCat("its dtype ", QuotedForMessage(descr),
-                                                   MeaningOf(descr.substr(1)),
+                                                   MeaningOf(usual.substr(1)),
                                                    " is not supported by this reader"));
     };
+    descr = usual;
     if (descr.size() < 2 || absl::string_view("<>=|").find(descr[0]) == absl::string_view::npos) {
       return WrongNpy("a dtype such as '<f4'", QuotedForMessage(descr));
     }
@@ -122,6 +124,23 @@ class HeaderParser {
     return absl::OkStatus();
   }
 
+  // Returns a dtype without a byte order, or called by its name, as NumPy writes it; NumPy reads
+  // these, too: "f4", "float32" as "=f4". Returns another text unchanged.
+  static std::string UsualDescr(absl::string_view descr) {
+    for (const DType dtype : AllDTypes()) {
+      const std::optional<std::string> kind = KindOf(dtype);
+      if (!kind.has_value()) continue;
+      constexpr std::pair<char, absl::string_view> kWords[] = {
+          {'i', "int"}, {'u', "uint"}, {'f', "float"}, {'c', "complex"}};
+      std::string name = "bool";
+      for (const auto& [letter, word] : kWords) {
+        if (letter == (*kind)[0]) name = absl::StrCat(word, DTypeBits(dtype));
+      }
+      if (descr == *kind || descr == name) return absl::StrCat("=", *kind);
+    }
+    return std::string(descr);
+  }
+
   // Returns the meaning of a dtype that is not supported, in parentheses; "" if it is not known.
   static std::string MeaningOf(absl::string_view kind) {
     constexpr std::pair<absl::string_view, absl::string_view> kMeanings[] = {
@@ -132,8 +151,10 @@ class HeaderParser {
       if (absl::StartsWith(kind, letter)) return absl::StrCat(" (", meaning, ")");
     }
     if (!absl::StartsWith(kind, "V")) return "";
-    return absl::StrCat(" (bytes without a meaning; if they are bf16 or another dtype, say so: ",
-                        "'", kind, "=bf16')");
+    const absl::string_view dtype = kind == "V1" ? "f8_e4m3" : kind == "V2" ? "bf16" : "";
+    if (dtype.empty()) return " (bytes whose dtype NumPy does not name)";
+    return absl::StrCat(" (bytes whose dtype NumPy does not name; --dtype-of '", kind, "=", dtype,
+                        "', or NumpyOptions::void_dtypes, names it)");
   }
 
   absl::Status ParseBool(bool* out) {
@@ -264,6 +285,12 @@ absl::StatusOr<NpyHeader> ParseNpyHeader(absl::Span<const std::byte> begin, int6
   }
   header.byte_size = *bytes;
   if (file_size - header.size == *bytes) return header;
+  const absl::string_view data = AsText(begin.subspan(static_cast<size_t>(header.size)));
+  if (static_cast<size_t>(*bytes) < data.size() &&
+      absl::StartsWith(data.substr(static_cast<size_t>(*bytes)), kMagic)) {
+    return ForeignError("one array of NumPy (.npy)", "another behind the first",
+                        "numpy.save was called twice; save each array in a file of its own");
+  }
   return absl::DataLossError(absl::StrCat("npy: expected ", *bytes, " bytes after the header, as ",
                                           LeafSpec(header.dtype, header.shape).ToString(),
                                           " requires, found ", file_size - header.size));
@@ -279,7 +306,7 @@ absl::StatusOr<std::string> EncodeNpyHeader(const LeafSpec& tensor, bool raw_bit
     if (!raw_bits) {
       return absl::InvalidArgumentError(
           absl::StrCat("expected a dtype that NumPy has, found ", DTypeName(dtype),
-                       "; cast it, or write its raw bits as integers"));
+                       "; cast it, or write its raw bits as integers (raw_bits, --raw-bits)"));
     }
     if (DTypeBits(dtype) % 8 != 0) written = {tensor.byte_size()};
     dtype = DTypeBits(dtype) == 16 ? DType::kU16 : DType::kU8;

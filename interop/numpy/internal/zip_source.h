@@ -33,6 +33,9 @@ class ZipFile {
   ZipFile(const ZipFile&) = delete;
   ZipFile& operator=(const ZipFile&) = delete;
 
+  // Hides the bytes of a file to read from this offset on.
+  void CutAt(int64_t size) { size_ = size; }
+
   // Opens the archive with these flags of libzip. error DataLoss: it is not an archive, or has two
   // members of one name. error ResourceExhausted: out of memory.
   absl::StatusOr<ZipArchive> Open(int flags);

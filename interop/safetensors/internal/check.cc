@@ -127,8 +127,9 @@ absl::Status SafetensorsFile::ApplyIndex(const SafetensorsIndex& index) {
         twice ? "a tensor in two shards" : "a tensor that is not listed",
         [&, name = name, file = file] {
           if (!twice) {
-            return DamagedJson("index", absl::StrCat("all tensors of ", index.files[file]),
-                               absl::StrCat("none called ", QuotedForMessage(name)));
+            return DamagedJson(
+                "index", absl::StrCat("all tensors of ", index.files[file]),
+                absl::StrCat("none called ", QuotedForMessage(name), ", which is not read"));
           }
           return DamagedJson(IndexTensor(name),
                              absl::StrCat("it only in ", index.files[listed->second]),
@@ -137,13 +138,21 @@ absl::Status SafetensorsFile::ApplyIndex(const SafetensorsIndex& index) {
     removed[file].emplace(name);
   }
   for (size_t file = 0; file < shards_.size(); ++file) {
-    if (!removed[file].empty()) shards_[file].header.Remove(removed[file]);
+    if (removed[file].empty()) continue;
+    SafetensorsHeader& header = shards_[file].header;
+    for (uint32_t i = 0; i < header.size(); ++i) {
+      const absl::string_view name = header.name(i);
+      const auto at = std::lower_bound(wanted.begin(), wanted.end(), std::make_pair(name, 0U));
+      if (at != wanted.end() && at->first == name) continue;
+      unlisted_.push_back({std::string(name), "the index does not list it", header.byte_size(i)});
+    }
+    header.Remove(removed[file]);
   }
   const int64_t size = BytesOf(shards_);
   if (index.total_size.value_or(size) == size) return absl::OkStatus();
   return set_notes_.Add("total_size", [&] {
     return DamagedJson("index, metadata",
-                       absl::StrCat("a total_size of ", size, ", as the shards have"),
+                       absl::StrCat("a total_size of ", size, ", the bytes of what it lists"),
                        absl::StrCat(*index.total_size));
   });
 }

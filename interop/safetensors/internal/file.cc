@@ -1,7 +1,9 @@
 #include "leafstore/interop/safetensors/internal/file.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <numeric>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -10,6 +12,7 @@
 
 #include "leafstore/core/error_reason.h"
 #include "leafstore/core/internal/hash_tables.h"
+#include "leafstore/core/internal/list_for_message.h"
 #include "leafstore/core/internal/suggest.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/interop/internal/foreign.h"
@@ -40,7 +43,8 @@ absl::StatusOr<SafetensorsHeader> ReadHeader(const FileBytes& file,
                                              const SafetensorsReadOptions& options) {
   constexpr int64_t kPrefix = sizeof(uint64_t);
   Buffer scratch;
-  if (const absl::string_view begin = AsText(bytes); !LooksLikeSafetensors(begin, file.size())) {
+  const absl::string_view begin = AsText(bytes);
+  if (FileKindOf(begin, file.size()) != FileKind::kSafetensors) {
     LEAFSTORE_RETURN_IF_ERROR(WithContext(CheckNotForeign(begin, kExpected), file.path()));
   }
   LEAFSTORE_ASSIGN_OR_RETURN(
@@ -57,6 +61,25 @@ absl::StatusOr<SafetensorsHeader> ReadHeader(const FileBytes& file,
   }
   const absl::string_view text = AsText(bytes.subspan(kPrefix, static_cast<size_t>(length)));
   return WithContext(SafetensorsHeader::Parse(text, file.size(), options, behind), file.path());
+}
+
+// Returns the path by which a file is one of several: that of the file, if `path` is a link whose
+// own name does not say so.
+std::string AsNamed(const std::string& path, const IoOptions& io) {
+  std::error_code ignored;
+  if (io.file_system != nullptr || ParseShardName(FileNameOf(path)).has_value() ||
+      !std::filesystem::is_symlink(path, ignored)) {
+    return path;
+  }
+  const std::string target = std::filesystem::canonical(path, ignored).string();
+  return ParseShardName(FileNameOf(target)).has_value() ? target : path;
+}
+
+// Adds to the error of a set what to do if the file that was named is no part of one.
+absl::Status WithOneShard(const absl::Status& status, const std::string& path) {
+  return WithMessage(status, absl::StrCat(status.message(), "; if ", FileNameOf(path),
+                                          " is a complete model, one_shard (--one-shard) reads it "
+                                          "alone"));
 }
 
 }  // namespace
@@ -76,44 +99,54 @@ absl::StatusOr<std::shared_ptr<const SafetensorsFile>> SafetensorsFile::Open(
   file->path_ = path;
   file->file_ = path;
   file->options_ = options;
-  file->set_notes_ = Notes(options.strict);
+  file->options_.strict = false;  // damage matters more than what is unusual
   LEAFSTORE_RETURN_IF_ERROR(file->OpenPath());
+  if (options.strict) LEAFSTORE_RETURN_IF_ERROR(file->CheckStrict());
   return file;
 }
 
 absl::Status SafetensorsFile::OpenPath() {
-  LEAFSTORE_ASSIGN_OR_RETURN(const bool is_open, OpenSetOf(path_));
-  if (is_open) return absl::OkStatus();
+  const absl::StatusOr<bool> is_open = OpenSetOf(AsNamed(path_, options_.io));
+  if (!is_open.ok()) return WithOneShard(is_open.status(), path_);
+  if (*is_open) return absl::OkStatus();
   absl::StatusOr<std::unique_ptr<FileBytes>> bytes = FileBytes::Open(path_, options_.io);
   if (bytes.ok()) return OpenFile(*std::move(bytes));
   if (!absl::IsInvalidArgument(bytes.status())) return bytes.status();
-  const absl::StatusOr<std::vector<std::string>> names = options_.io.files().List(path_);
+  absl::StatusOr<std::vector<std::string>> names = options_.io.files().List(path_);
   if (!names.ok()) return bytes.status();  // not a directory either
   LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsPlace place,
                              WithContext(FindInDirectory(path_, *names, &set_notes_), path_));
+  beside_ = *std::move(names);
   return OpenPlace(place);
 }
 
 absl::StatusOr<bool> SafetensorsFile::OpenSetOf(const std::string& path) {
   const std::string name = FileNameOf(path);
   const std::optional<ShardName> shard = ParseShardName(name);
-  if (options_.one_shard || !shard.has_value()) return false;
-  const std::string directory = DirectoryOf(path);
-  const absl::StatusOr<std::vector<std::string>> names = options_.io.files().List(directory);
-  if (!names.ok() || !std::binary_search(names->begin(), names->end(), name)) return false;
+  if (options_.one_shard || !IsModelName(name) || IsIndexName(name)) return false;
+  const absl::StatusOr<std::vector<std::string>> names =
+      options_.io.files().List(DirectoryOf(path));
+  if (!names.ok()) {
+    if (!shard.has_value() || absl::IsNotFound(names.status())) return false;
+    return names.status();
+  }
+  if (!std::binary_search(names->begin(), names->end(), name)) return false;
   for (const std::string& other : *names) {
     if (!IsIndexName(other)) continue;
     const std::string index_path = InDirectoryOf(path, other);
     const auto bytes = FileBytes::Open(index_path, options_.io);
     absl::StatusOr<SafetensorsIndex> index =
         bytes.ok() ? ReadIndex(**bytes, /*strict=*/false) : bytes.status();
+    if (!index.ok() && shard.has_value() && IsIndexOf(other, *shard)) return index.status();
     if (!index.ok() || !std::binary_search(index->files.begin(), index->files.end(), name)) {
       continue;  // an index of another set
     }
+    if (!shard.has_value() && index->files.size() == 1) continue;
     LEAFSTORE_RETURN_IF_ERROR(WithPath(AddOneShard(path, &set_notes_)));
     LEAFSTORE_RETURN_IF_ERROR(OpenIndex(index_path, *std::move(index)));
     return true;
   }
+  if (!shard.has_value()) return false;
   LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsPlace place,
                              WithContext(FindShards(path, *shard, *names, &set_notes_), path_));
   LEAFSTORE_RETURN_IF_ERROR(OpenPlace(place));
@@ -137,7 +170,9 @@ absl::Status SafetensorsFile::OpenFile(std::unique_ptr<FileBytes> bytes) {
   Buffer scratch;
   LEAFSTORE_ASSIGN_OR_RETURN(const auto begin,
                              ReadBegin(*bytes, std::min(bytes->size(), kFirstRead), &scratch));
-  if (absl::EndsWith(bytes->path(), ".json") || LooksLikeJson(AsText(begin))) {
+  const FileKind kind = FileKindOf(AsText(begin), bytes->size());
+  if (kind == FileKind::kJson ||
+      (kind != FileKind::kSafetensors && absl::EndsWith(bytes->path(), ".json"))) {
     LEAFSTORE_ASSIGN_OR_RETURN(SafetensorsIndex index, ReadIndex(*bytes, options_.strict));
     return OpenIndex(bytes->path(), std::move(index));
   }
@@ -195,6 +230,8 @@ absl::Status SafetensorsFile::OpenIndex(const std::string& path, SafetensorsInde
   is_set_ = true;
   file_ = path;
   LEAFSTORE_RETURN_IF_ERROR(OpenShards(path, index.files));
+  set_notes_.AppendTo("", &notes_);  // what the path is, first
+  set_notes_ = Notes();
   LEAFSTORE_RETURN_IF_ERROR(WithContext(ApplyIndex(index), path));
   index.notes.AppendTo("", &notes_);
   return Finish();
@@ -202,6 +239,8 @@ absl::Status SafetensorsFile::OpenIndex(const std::string& path, SafetensorsInde
 
 absl::Status SafetensorsFile::Finish() {
   uint64_t size = 0;
+  LEAFSTORE_RETURN_IF_ERROR(AddNotRead());
+  LEAFSTORE_RETURN_IF_ERROR(CombineMetadata());
   set_notes_.AppendTo("", &notes_);
   for (Shard& shard : shards_) {
     shard.first_tensor = static_cast<uint32_t>(size);
@@ -212,13 +251,47 @@ absl::Status SafetensorsFile::Finish() {
           "expected shards of less than 2^32 tensors and 2^63 bytes in all, found more"));
     }
     shard.header.notes().AppendTo(is_set_ ? absl::StrCat(shard.name, ": ") : "", &notes_);
-    const std::optional<Metadata>& metadata = shard.header.metadata();
-    if (!metadata.has_value()) continue;
-    if (!metadata_.has_value()) metadata_.emplace();
-    metadata_->insert(metadata->begin(), metadata->end());
   }
   size_ = static_cast<uint32_t>(size);
   return options_.ignore_structure ? absl::OkStatus() : WithPath(ReadStructure());
+}
+
+absl::Status SafetensorsFile::AddNotRead() {
+  for (const std::string& name : beside_) {
+    const bool is_read = name == FileNameOf(file_) ||
+                         std::any_of(shards_.begin(), shards_.end(),
+                                     [&name](const Shard& shard) { return shard.name == name; });
+    if (is_read || !IsModelName(name)) continue;
+    const std::string read = FileNameOf(is_set_ && !IsIndexName(file_) ? shards_[0].name : file_);
+    LEAFSTORE_RETURN_IF_ERROR(internal::AddNotRead(read, name, &set_notes_));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SafetensorsFile::CombineMetadata() {
+  for (const Shard& shard : shards_) {
+    const std::optional<Metadata>& metadata = shard.header.metadata();
+    if (!metadata.has_value()) continue;
+    if (!metadata_.has_value()) metadata_.emplace();
+    for (const auto& [key, value] : *metadata) {
+      const auto [at, is_new] = metadata_->emplace(key, value);
+      if (is_new || at->second == value || key == kSafetensorsStructureKey) continue;
+      LEAFSTORE_RETURN_IF_ERROR(set_notes_.Add("metadata", [&, key = key] {
+        return absl::DataLossError(absl::StrCat("metadata ", QuotedForMessage(key),
+                                                ": expected the same in all shards, found another ",
+                                                "in ", shard.name, "; the first is used"));
+      }));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SafetensorsFile::CheckStrict() const {
+  if (!notes_.empty()) {
+    return WithReason(WithPath(absl::DataLossError(notes_[0])), ErrorReason::kUnusual);
+  }
+  const std::vector<UnreadableLeaf> leaves = unreadable();
+  return leaves.empty() ? absl::OkStatus() : NotReadable(leaves[0]);
 }
 
 absl::Status SafetensorsFile::ReadStructure() {
@@ -236,15 +309,18 @@ absl::Status SafetensorsFile::ReadStructure() {
   }
   if (!text.has_value()) return absl::OkStatus();
   absl::StatusOr<SafetensorsStructure> structure = DecodeSafetensorsStructure(*text);
-  if (!structure.ok()) {
-    return WithMessage(structure.status(),
-                       absl::StrCat(structure.status().message(),
-                                    "; without the structure, the tensors can be loaded"));
-  }
+  const auto advised = [](const absl::Status& status) {
+    return WithMessage(status, absl::StrCat(status.message(),
+                                            "; without the structure, the tensors can be loaded "
+                                            "(ignore_structure, --ignore-structure)"));
+  };
+  if (!structure.ok()) return advised(structure.status());
   structure_ = *std::move(structure);
   metadata_->erase(key);
   if (metadata_->empty()) metadata_.reset();
-  return leaves().status();
+  const absl::Status fits = leaves().status();
+  if (!absl::IsDataLoss(fits)) return fits;
+  return WithReason(advised(fits), ErrorReason::kAmbiguous);  // of a program that kept the old one
 }
 
 const SafetensorsFile::Shard& SafetensorsFile::ShardOf(uint32_t tensor) const {

@@ -50,6 +50,7 @@ class SafetensorsFile {
   const std::optional<Metadata>& metadata() const { return metadata_; }
   const std::vector<std::string>& notes() const { return notes_; }
   std::vector<UnreadableLeaf> unreadable() const;
+  const std::vector<UnreadableLeaf>& unlisted() const { return unlisted_; }
   bool has_structure() const { return structure_.has_value(); }
   NameStyle name_style() const { return has_structure() ? structure_->names : options_.names; }
 
@@ -99,6 +100,12 @@ class SafetensorsFile {
                         absl::Span<const std::byte> begin);
   // Finishes opening after the last shard.
   absl::Status Finish();
+  // Adds notes of what is in the directory, and is not read.
+  absl::Status AddNotRead();
+  // Combines the metadata of the shards. Adds a note where two differ.
+  absl::Status CombineMetadata();
+  // Returns the error of what is unusual or not readable; OK without `strict`.
+  absl::Status CheckStrict() const;
   // Checks that each tensor of the index is in the file that the index names. Other tensors of
   // these files, of which it adds notes, are removed. Tensors that are not readable are checked
   // like the others.
@@ -117,6 +124,8 @@ class SafetensorsFile {
   SafetensorsReadOptions options_;
   Notes set_notes_;  // of what is not in one shard
   std::vector<std::string> notes_;
+  std::vector<std::string> beside_;  // the names in the directory, if one was opened
+  std::vector<UnreadableLeaf> unlisted_;
   bool is_set_ = false;
   std::vector<Shard> shards_;
   uint32_t size_ = 0;

@@ -6,7 +6,9 @@
 #include "absl/strings/str_cat.h"
 #include "simdjson.h"
 
+#include "leafstore/core/error_reason.h"
 #include "leafstore/core/status_macros.h"
+#include "leafstore/interop/internal/foreign.h"
 #include "leafstore/interop/internal/json_text.h"
 #include "leafstore/interop/safetensors/internal/header.h"
 #include "leafstore/interop/safetensors/internal/header_builder.h"
@@ -199,6 +201,12 @@ absl::StatusOr<int64_t> SafetensorsHeader::ParseLength(absl::Span<const std::byt
   uint64_t length = 0;
   std::memcpy(&length, prefix.data(), sizeof(length));
   const auto rest = static_cast<uint64_t>(file_size - kPrefix);
+  if (length > rest && FileKindOf(AsText(prefix), file_size) == FileKind::kSafetensors) {
+    return WithReason(
+        DamagedJson("header", absl::StrCat("a length of at most ", rest, ", as the file has"),
+                    absl::StrCat(length, ": the safetensors are truncated")),
+        ErrorReason::kTruncated);
+  }
   if (length > rest) {
     return DamagedJson(
         "header", absl::StrCat("a length of at most ", rest, ", as the file has"),

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include <nlohmann/json.hpp>
 
 #include "leafstore/core/error_reason.h"
@@ -24,17 +25,24 @@ class IndexParser {
   using Value = JsonReader::Value;
   using Field = JsonReader::Field;
 
-  IndexParser(absl::string_view text, bool strict) : json_(text, "index") {
+  IndexParser(absl::string_view text, bool strict) : text_(text), json_(text, "index") {
     out_.notes = Notes(strict);
   }
 
-  absl::StatusOr<SafetensorsIndex> Parse() {
+  absl::StatusOr<SafetensorsIndex> Parse(bool has_mark) {
+    if (has_mark) {
+      LEAFSTORE_RETURN_IF_ERROR(out_.notes.Add("a mark", [] {
+        return DamagedJson("index", "'{' as its first byte", "a byte order mark of UTF-8");
+      }));
+    }
     absl::Status status = json_.Read([this](Field& field) { return ParseField(field); });
     if (!status.ok()) return status;
     if (!found_map_) {
-      return ForeignError("an index of safetensors, with a field weight_map", "JSON without one",
-                          "name the file with the tensors, its index (*.safetensors.index.json) or "
-                          "their directory");
+      return ForeignJson(text_, "an index of safetensors, with a field weight_map");
+    }
+    const auto first = files_.begin();
+    if (files_.size() > 0 && absl::EndsWith(first->first, ".bin")) {
+      return ForeignPyTorchIndex(first->first);
     }
     // Only now: JSON without a weight_map is not an index with other fields.
     for (const absl::string_view key : others_) {
@@ -87,6 +95,12 @@ class IndexParser {
       return WrongTensor(name, "the name of a file, without a directory", QuotedForMessage(file));
     };
     const std::optional<std::string> inside = FileBelow(file);
+    if (!inside.has_value() && LeavesDirectory(file)) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "index, tensor ", QuotedForMessage(name), ": expected a file in the index's directory, ",
+          "found ", QuotedForMessage(file), ", outside of it, which is not opened; put it there, ",
+          "and its name into the index"));
+    }
     if (!inside.has_value()) return wrong();
     if (*inside != file || absl::StrContains(file, '/')) {
       LEAFSTORE_RETURN_IF_ERROR(out_.notes.Add("a directory", wrong));
@@ -138,11 +152,20 @@ class IndexParser {
     return absl::StrJoin(parts, "/");
   }
 
+  // Returns whether the name is that of a file elsewhere, and not nonsense.
+  static bool LeavesDirectory(absl::string_view name) {
+    const std::vector<absl::string_view> parts = absl::StrSplit(name, '/');
+    return parts.size() > 1 && parts.back().size() > 0 &&
+           (parts.front().empty() ||
+            std::find(parts.begin(), parts.end() - 1, "..") != parts.end() - 1);
+  }
+
   static absl::Status WrongTensor(absl::string_view name, absl::string_view expected,
                                   absl::string_view found) {
     return DamagedJson(absl::StrCat("index, tensor ", QuotedForMessage(name)), expected, found);
   }
 
+  absl::string_view text_;
   JsonReader json_;
   SafetensorsIndex out_;
   std::vector<absl::string_view> others_;  // other fields
@@ -155,11 +178,12 @@ class IndexParser {
 }  // namespace
 
 absl::StatusOr<SafetensorsIndex> ParseSafetensorsIndex(absl::string_view text, bool strict) {
+  const bool has_mark = absl::ConsumePrefix(&text, "\xef\xbb\xbf");
   if (!absl::StartsWith(absl::StripLeadingAsciiWhitespace(text), "{")) {
     LEAFSTORE_RETURN_IF_ERROR(
         CheckNotForeign(text.substr(0, kForeignBegin), "an index of safetensors"));
   }
-  return IndexParser(text, strict).Parse();
+  return IndexParser(text, strict).Parse(has_mark);
 }
 
 std::string EncodeSafetensorsIndex(const SafetensorsIndex& index) {

@@ -7,11 +7,11 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "re2/re2.h"
 
 #include "leafstore/core/error_reason.h"
+#include "leafstore/core/internal/list_for_message.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/io/file_system.h"
 
@@ -22,7 +22,7 @@ constexpr absl::string_view kIndexOfDirectory = "model.safetensors.index.json";
 constexpr absl::string_view kFileOfDirectory = "model.safetensors";
 constexpr absl::string_view kFileSuffix = ".safetensors";
 constexpr absl::string_view kIndexInfix = ".safetensors.index";
-constexpr size_t kMaxListed = 10;
+constexpr size_t kMaxShards = 100;  // that a message names
 
 // The shards of one set that exist, by number.
 using Shards = std::map<int64_t, std::string>;
@@ -32,16 +32,16 @@ absl::Status Several(absl::string_view expected, absl::Span<const std::string> f
                                                  ListForMessage(found), "; specify one of them"));
 }
 
-// Returns the error of a set that lacks shards.
+// Returns the error of a set of `count` shards that lacks these, and perhaps others.
 absl::Status Incomplete(int64_t count, const std::vector<std::string>& found,
                         const std::vector<std::string>& missing) {
-  const absl::Span<const std::string> named(missing.data(), std::min(missing.size(), kMaxListed));
-  return WithReason(
-      absl::NotFoundError(absl::StrCat("expected all ", count, " shards of a set, found ",
-                                       found.size(), ": ", ListForMessage(found),
-                                       "; the others are missing: ", absl::StrJoin(named, ", "),
-                                       missing.size() > kMaxListed ? ", ..." : "", " of ", count)),
-      ErrorReason::kIncomplete);
+  const auto total = static_cast<size_t>(count) - std::min(found.size(), missing.size());
+  return WithReason(absl::NotFoundError(absl::StrCat(
+                        "expected ", count, " shards, found ", found.size(), ": ",
+                        ListForMessage(found, kMaxShards), "; missing: ",
+                        ListForMessage(missing, kMaxShards,
+                                       missing.size() > kMaxShards ? total : missing.size()))),
+                    ErrorReason::kIncomplete);
 }
 
 // Returns the shards as a place. error: some are missing, or there are too many.
@@ -51,8 +51,9 @@ absl::StatusOr<SafetensorsPlace> ShardsPlace(const std::string& directory, int64
   for (const auto& [number, name] : shards) place.shards.push_back(name);
   const int64_t first = shards.begin()->first == 0 ? 0 : 1;  // both conventions exist
   std::vector<std::string> missing;
-  for (int64_t i = first; i < first + count && missing.size() <= kMaxListed; ++i) {
-    if (!shards.contains(i)) missing.push_back(absl::StrCat(i));
+  const std::optional<ShardName> one = ParseShardName(shards.begin()->second);
+  for (int64_t i = first; i < first + count && missing.size() <= kMaxShards; ++i) {
+    if (!shards.contains(i)) missing.push_back(one->NameOf(i));
   }
   if (!missing.empty()) return Incomplete(count, place.shards, missing);
   if (static_cast<int64_t>(shards.size()) > count) {
@@ -60,8 +61,8 @@ absl::StatusOr<SafetensorsPlace> ShardsPlace(const std::string& directory, int64
   }
   LEAFSTORE_RETURN_IF_ERROR(notes->Add("shards without an index", [&] {
     return absl::DataLossError(
-        absl::StrCat("expected an index (*.safetensors.index.json) of ", count,
-                     " shards, found none; they are read as one set (merge makes one file of it)"));
+        absl::StrCat("found no index (*.safetensors.index.json); all ", count,
+                     " shards are read as one set; `leafstore merge` writes one file"));
   }));
   return place;
 }
@@ -98,7 +99,7 @@ struct Contents {
 Contents ContentsOf(absl::Span<const std::string> names) {
   Contents contents;
   for (const std::string& name : names) {
-    if (!absl::EndsWith(name, kFileSuffix)) continue;
+    if (!IsModelName(name) || IsIndexName(name)) continue;
     contents.all.push_back(name);
     const std::optional<ShardName> shard = ParseShardName(name);
     if (!shard.has_value()) {
@@ -117,41 +118,53 @@ absl::string_view StemOfIndex(absl::string_view index) {
   return index.substr(0, index.find(kIndexInfix));
 }
 
-absl::Status AddNotRead(absl::string_view taken, absl::string_view other, Notes* notes) {
+}  // namespace
+
+absl::Status AddNotRead(absl::string_view read, absl::string_view other, Notes* notes) {
   return notes->Add("two models", [&] {
-    return absl::DataLossError(absl::StrCat("expected one model in the directory, found ", taken,
+    return absl::DataLossError(absl::StrCat("expected one model in the directory, found ", read,
                                             ", which is read, and ", other, ", which is not"));
   });
 }
 
-}  // namespace
-
 std::optional<ShardName> ParseShardName(absl::string_view name) {
   static const RE2* const pattern =
-      new RE2(R"((.*?)[-_. ]?(\d{1,9})[-_. ]?of[-_. ]?(\d{1,9})(\D.*)?\.safetensors)");
-  std::string stem, number, count, rest;
-  if (!RE2::FullMatch(re2::StringPiece(name.data(), name.size()), *pattern, &stem, &number, &count,
-                      &rest)) {
-    return std::nullopt;
-  }
+      new RE2(R"((?i)((.*?)[-_. ]?)(\d{1,9})([-_. ]?of[-_. ]?(\d{1,9})(\D.*)?\.safetensors))");
+  std::string number, count, rest;
   ShardName shard;
-  if (!absl::SimpleAtoi(number, &shard.number) || !absl::SimpleAtoi(count, &shard.count) ||
-      shard.count < 2 || shard.number > shard.count) {
+  if (!RE2::FullMatch(re2::StringPiece(name.data(), name.size()), *pattern, &shard.before,
+                      &shard.stem, &number, &shard.behind, &count, &rest)) {
     return std::nullopt;
   }
-  shard.set = absl::StrCat(stem, "-of-", count, rest);
+  shard.digits = number.size();
+  if (!absl::SimpleAtoi(number, &shard.number) || !absl::SimpleAtoi(count, &shard.count) ||
+      shard.count < 2) {
+    return std::nullopt;
+  }
+  shard.set = absl::StrCat(shard.stem, "-of-", count, rest);
   return shard;
 }
 
-bool IsIndexName(absl::string_view name) {
-  return absl::EndsWith(name, ".json") && absl::StrContains(name, kIndexInfix);
+std::string ShardName::NameOf(int64_t other) const {
+  std::string number_text = absl::StrCat(other);
+  if (number_text.size() < digits) number_text.insert(0, digits - number_text.size(), '0');
+  return absl::StrCat(before, number_text, behind);
 }
 
-std::string ListForMessage(absl::Span<const std::string> names) {
-  const size_t named = std::min(names.size(), kMaxListed);
-  return absl::StrCat(
-      absl::StrJoin(names.subspan(0, named), ", "),
-      names.size() > named ? absl::StrCat(" and ", names.size() - named, " more") : "");
+bool IsIndexName(absl::string_view name) {
+  return !absl::StartsWith(name, ".") && absl::EndsWith(name, ".json") &&
+         absl::StrContains(name, kIndexInfix);
+}
+
+bool IsIndexOf(absl::string_view index, const ShardName& shard) {
+  const absl::string_view stem = index.substr(0, index.find(kIndexInfix));
+  absl::string_view rest = shard.stem;
+  return absl::ConsumePrefix(&rest, stem) && (rest.empty() || absl::StartsWith(rest, "."));
+}
+
+bool IsModelName(absl::string_view name) {
+  return !absl::StartsWith(name, ".") &&
+         (absl::EndsWithIgnoreCase(name, kFileSuffix) || IsIndexName(name));
 }
 
 absl::StatusOr<SafetensorsPlace> FindInDirectory(const std::string& directory,
@@ -159,8 +172,7 @@ absl::StatusOr<SafetensorsPlace> FindInDirectory(const std::string& directory,
                                                  Notes* notes) {
   // Returns the place of the file `name`; `other` is not read.
   const auto file = [&](absl::string_view name,
-                        std::string other) -> absl::StatusOr<SafetensorsPlace> {
-    if (!other.empty()) LEAFSTORE_RETURN_IF_ERROR(AddNotRead(name, other, notes));
+                        std::string other) {
     return SafetensorsPlace{SafetensorsPlace::kFile,
                             absl::StrCat(absl::StripSuffix(directory, "/"), "/", name),
                             {},
@@ -242,7 +254,13 @@ absl::StatusOr<SafetensorsPlace> FindShards(const std::string& path, const Shard
   Shards shards;
   for (const std::string& name : names) {
     const std::optional<ShardName> other = ParseShardName(name);
-    if (other.has_value() && other->set == shard.set) shards.emplace(other->number, name);
+    if (!other.has_value() || other->set != shard.set) continue;
+    const auto [at, is_new] = shards.emplace(other->number, name);
+    if (is_new) continue;
+    return WithReason(
+        absl::DataLossError(absl::StrCat("expected one shard ", other->number, " of ", shard.count,
+                                         ", found ", at->second, " and ", name)),
+        ErrorReason::kAmbiguous);
   }
   LEAFSTORE_ASSIGN_OR_RETURN(SafetensorsPlace place,
                              ShardsPlace(DirectoryOf(path), shard.count, shards, notes));

@@ -22,17 +22,29 @@ namespace leafstore::internal {
 
 // What the name of a shard says: `model-00001-of-00003.safetensors` is 1 of 3.
 struct ShardName {
-  std::string set;  // the name without the number; equal for all shards of a set
+  std::string set;   // the name without the number; equal for all shards of a set
+  std::string stem;  // "model"
   int64_t number = 0;
   int64_t count = 0;
+  // What is before the number, its digits, and what is behind it.
+  std::string before;
+  size_t digits = 0;
+  std::string behind;
+
+  // Returns the name of another shard of the set.
+  std::string NameOf(int64_t other) const;
 };
 // Parses the name of a file; nullopt if it does not say that the file is one of several. The
 // separators and the digits may be others: `model_1_of_3.fp16.safetensors`.
 std::optional<ShardName> ParseShardName(absl::string_view name);
 
 // Returns whether the name is that of an index, including a variant's
-// (`model.safetensors.index.fp16.json`).
+// (`model.safetensors.index.fp16.json`). Hidden files, such as those that macOS adds, are not.
 bool IsIndexName(absl::string_view name);
+// Returns whether the index with this name is that of the set of the shard.
+bool IsIndexOf(absl::string_view index, const ShardName& shard);
+// Returns whether the name is that of safetensors or of an index. Hidden files are not.
+bool IsModelName(absl::string_view name);
 
 struct SafetensorsPlace {
   enum Kind : uint8_t {
@@ -46,8 +58,8 @@ struct SafetensorsPlace {
   std::string other;                // the name of a file of another model, which is not read
 };
 
-// Returns what the directory, whose names are `names`, reads as. Adds a note where it could also be
-// read as something else. error NotFound with kNotThisFormat: it has no safetensors. error NotFound
+// Returns what the directory, whose names are `names`, reads as. Adds a note for a set without an
+// index; what else the directory has is known when the index was read (AddNotRead). error NotFound with kNotThisFormat: it has no safetensors. error NotFound
 // with kIncomplete: shards are missing; lists which exist and which do not. error InvalidArgument:
 // it has several models; lists them. O(n log n).
 absl::StatusOr<SafetensorsPlace> FindInDirectory(const std::string& directory,
@@ -72,11 +84,11 @@ std::vector<std::string> ShardsOf(absl::string_view name, absl::Span<const std::
 absl::StatusOr<SafetensorsPlace> FindShards(const std::string& path, const ShardName& shard,
                                             absl::Span<const std::string> names, Notes* notes);
 
+// Adds the note that `other`, in the same directory as `read`, is not read.
+absl::Status AddNotRead(absl::string_view read, absl::string_view other, Notes* notes);
+
 // Adds the note that the set of a shard is read instead of the shard.
 absl::Status AddOneShard(const std::string& path, Notes* notes);
-
-// Returns up to ten names, separated by commas, and the count of the others.
-std::string ListForMessage(absl::Span<const std::string> names);
 
 }  // namespace leafstore::internal
 
