@@ -29,29 +29,16 @@
 #define LEAFSTORE_CHECKPOINT_SAVE_HISTORY_H_
 
 #include <cstddef>
-#include <cstdint>
 #include <string>
 #include <vector>
 
-#include "leafstore/core/internal/hash_tables.h"
+#include "leafstore/checkpoint/internal/stored_locations.h"
 #include "leafstore/proto/manifest_codec.h"
 
 namespace leafstore {
 
 namespace internal {
-
 class Increment;
-
-// The location of the stored bytes of one tensor.
-struct StoredLocation {
-  uint32_t file = 0;  // in a history, an index of its files; in a manifest, as EntryInfo::base
-  uint64_t offset = 0;
-  uint64_t checksum = 0;
-  int64_t stored_size = 0;
-  uint8_t codec = 0;
-  std::vector<uint64_t> block_checksums = {};
-};
-
 }  // namespace internal
 
 class SaveHistory {
@@ -67,7 +54,7 @@ class SaveHistory {
   std::string directory_;        // of all files; empty if there are none
   bool durable_ = true;          // whether all files were saved with IoOptions::durable
   std::vector<BaseFile> files_;  // at most kMaxBases
-  internal::HashMap<uint64_t, internal::StoredLocation> locations_;  // by generation
+  internal::StoredLocations locations_;
 };
 
 }  // namespace leafstore

@@ -270,7 +270,7 @@ class CheckpointWriter::State {
       LEAFSTORE_ASSIGN_OR_RETURN(where, tensors_->Write(tensor, &file_->stream(), &progress_));
     }
     AddSegment(*where, segments);
-    if (increment_.has_value()) increment_->Add(tensor, *where);
+    if (increment_.has_value()) increment_->Add(tensor, *std::move(where));
     return absl::OkStatus();
   }
 

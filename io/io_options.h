@@ -50,7 +50,7 @@ struct IoOptions {
   int threads = 0;
   // Reading: the bytes of all buffers between the disk and the tensors, at least 1 MiB a thread. A
   // compressed tensor needs a buffer for its stored bytes as well.
-  int64_t max_bytes_in_flight = int64_t{32} << 20;
+  int64_t max_bytes_in_flight = 33'554'432;  // 32 MiB
   // Receives the bytes done and the total, every few MiB and at the end, while a file is saved or
   // verified. May be called from any thread, but never concurrently. Must not throw.
   std::function<void(int64_t done, int64_t total)> progress = {};

@@ -84,7 +84,7 @@ class CheckpointFile {
   ReadOptions options_;
   OpenFile own_;
   Manifest manifest_;
-  std::vector<uint32_t> by_name_;  // the indices of its items, ascending by name
+  std::vector<uint32_t> by_name_;              // the indices of its items, ascending by name
   mutable std::vector<Lazy<OpenFile>> bases_;  // parallel to manifest_.bases
 };
 

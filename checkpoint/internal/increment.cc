@@ -49,8 +49,8 @@ std::optional<StoredLocation> Increment::Find(const Tensor& tensor) {
   return here;
 }
 
-void Increment::Add(const Tensor& tensor, const StoredLocation& where) {
-  if (tensor.byte_size() > 0) locations_.try_emplace(tensor.generation(), where);
+void Increment::Add(const Tensor& tensor, StoredLocation where) {
+  if (tensor.byte_size() > 0) locations_.try_emplace(tensor.generation(), std::move(where));
 }
 
 void Increment::Finish(const Footer& footer) {

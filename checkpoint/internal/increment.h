@@ -11,8 +11,8 @@
 #include "absl/status/statusor.h"
 
 #include "leafstore/checkpoint/internal/format.h"
+#include "leafstore/checkpoint/internal/stored_locations.h"
 #include "leafstore/checkpoint/save_history.h"
-#include "leafstore/core/internal/hash_tables.h"
 #include "leafstore/core/tensor.h"
 #include "leafstore/io/io_options.h"
 #include "leafstore/proto/manifest_codec.h"
@@ -30,7 +30,7 @@ class Increment {
   // is the index of that file in bases() plus 1. O(1).
   std::optional<StoredLocation> Find(const Tensor& tensor);
   // Records the location of a tensor's bytes: in this file (0) or in a base.
-  void Add(const Tensor& tensor, const StoredLocation& where);
+  void Add(const Tensor& tensor, StoredLocation where);
   // Returns the files that Find has returned so far.
   const std::vector<BaseFile>& bases() const { return bases_; }
 
@@ -55,7 +55,7 @@ class Increment {
   std::vector<uint32_t> base_indices_;
   std::vector<int64_t> bytes_in_base_;  // for each file of the history: that Find has returned
   std::vector<BaseFile> bases_;
-  HashMap<uint64_t, StoredLocation> locations_;  // by generation
+  StoredLocations locations_;
 };
 
 }  // namespace leafstore::internal

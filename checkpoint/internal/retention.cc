@@ -2,12 +2,11 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 #include <optional>
 #include <string>
 
 #include "absl/status/status.h"
-
-#include "leafstore/core/internal/hash_tables.h"
 
 namespace leafstore::internal {
 namespace {
@@ -75,7 +74,7 @@ class BaseIndex {
 
  private:
   absl::Span<const StepRecord> checkpoints_;
-  HashMap<std::string, std::vector<size_t>> by_name_;  // also those that were set aside
+  std::map<std::string, std::vector<size_t>> by_name_;  // also those that were set aside
 };
 
 }  // namespace

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <iterator>
 #include <map>
-#include <string>
 #include <set>
+#include <string>
 #include <tuple>
 
 #include "absl/strings/ascii.h"

@@ -277,11 +277,11 @@ TEST_P(ReaderTest, LoadInto_ReportsAllMismatchesAndChangesNothing) {
                                "  '.extra'\n"
                                "unexpected (3):\n"
                                "  '.by_number[-3]'\n"
-                               "  '.named['\xc3\xa9'][0]'\n"
-                               "  '.named['\xc3\xa9'][1][0]'\n"
+                               "  .named['\xc3\xa9'][0]\n"
+                               "  .named['\xc3\xa9'][1][0]\n"
                                "dtype mismatch (2):\n"
                                "  '.act': expected static int, found static str\n"
-                               "  '.named['a b']': expected f32[], found i64[]\n"
+                               "  .named['a b']: expected f32[], found i64[]\n"
                                "shape mismatch (1):\n"
                                "  '.embed': expected f32[3, 2], found f32[2, 3]"))));
   EXPECT_EQ(StoreState(store), before);

@@ -353,7 +353,8 @@ TEST_F(RefusingDirectoryTest, WithoutReadPermission_HasTheNewFileAndIsNamed) {
   const std::optional<absl::Status> status = Save(0333);
   if (!status) GTEST_SKIP() << "no user to become who is refused something";
   EXPECT_THAT(*status, StatusIs(StatusCode::kPermissionDenied,
-                                "cannot open directory " + closed_ + ": Permission denied"));
+                                "cannot open directory " + closed_ + ": Permission denied; " +
+                                    file_ + " is in place, but may not survive a power failure"));
   EXPECT_THAT(Names(), ElementsAre("a.leaf"));
   EXPECT_THAT(CheckpointReader::Open(file_)->items(), ElementsAre("new"));
 }

@@ -107,7 +107,7 @@ int64_t LastSaved(const std::string& out) {
 }
 
 void CheckSteps(const std::string& directory, int64_t saved) {
-  const absl::StatusOr<CheckpointManager> manager =
+  absl::StatusOr<CheckpointManager> manager =
       CheckpointManager::Open(directory, {.read_only = true});
   ASSERT_THAT(manager, IsOk());
   const absl::StatusOr<std::vector<int64_t>> steps = manager->Steps();

@@ -61,7 +61,7 @@ TEST(NpzTest, NamesWithSlashes_AreAHierarchy) {
       ParamStore::FromEntries({{Path().Item("a").Item("b.c"), PatternTensor(DType::kF32, {2})}})
           .value();
   ASSERT_THAT(SaveNpz(dir.File("x.npz"), store, {.names = NameStyle::kSlash}), IsOk());
-  EXPECT_EQ(LoadNpzTensors(dir.File("x.npz")).value()[0].name, "a/b.c");
+  EXPECT_EQ(LoadNpzTensors(dir.File("x.npz")).value().tensors[0].name, "a/b.c");
   EXPECT_EQ(EntriesOf(LoadNpz(dir.File("x.npz"), {.names = NameStyle::kSlash}).value()),
             EntriesOf(store));
 }

@@ -44,6 +44,7 @@ const std::vector<KnownFault>& Known() {
   static const auto* const known = new std::vector<KnownFault>{
       // simdjson 3.0 chooses an implementation at its first use, in functions that are noexcept, and
       // in builds with assertions uses memory that it was refused.
+      {"SafetensorsLoad", "detect_best_supported"},
       {"SafetensorsLoad", "8ondemand6parser8allocateEmm"}};
   return *known;
 }

@@ -99,12 +99,12 @@ TEST(ManifestCodecTest, NonDefaultCodecsSizesAndBases_RoundTrip) {
   Manifest manifest = TwoItems();
   manifest.items[0].segments.codecs = {0, 7, 0};
   manifest.items[0].segments.stored_sizes = {24, 3, 0};
-  manifest.items[0].segments.bases = {0, 0, 1};
+  manifest.items[0].segments.bases = {0, 1, 0};
   manifest.bases = {{"step-1.leaf", 4096, 0x1234}};
   const Manifest found = DecodeManifest(EncodeManifest(manifest).value()).value();
   EXPECT_EQ(found.items[0].segments.codec(1), 7);
   EXPECT_EQ(found.items[0].stored_size(1), 3);
-  EXPECT_EQ(found.items[0].segments.base(2), 1u);
+  EXPECT_EQ(found.items[0].segments.base(1), 1u);
   EXPECT_EQ(found.bases, manifest.bases);
 }
 

@@ -322,7 +322,7 @@ absl::StatusOr<Globs> ParseMatch(const std::vector<std::string>& texts, absl::st
 
 bool MatchesName(const Globs& globs, const std::string& name) {
   const std::vector<absl::string_view> names = {name};
-  for (const NameStyle style : {NameStyle::kSplit, NameStyle::kFlat}) {
+  for (const NameStyle style : {NameStyle::kSplit, NameStyle::kSlash, NameStyle::kFlat}) {
     const absl::StatusOr<std::vector<Path>> path = PathsOfNames(names, style);
     if (path.ok() && std::any_of(globs.begin(), globs.end(), [&path](const auto& glob) {
           return glob.Matches((*path)[0], /*or_above=*/true);

@@ -8,8 +8,8 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 
-#include "leafstore/interop/safetensors/internal/place.h"
 #include "leafstore/interop/safetensors/checkpoint.h"
+#include "leafstore/interop/safetensors/internal/place.h"
 #include "leafstore/tools/commands/commands.h"
 
 namespace leafstore::tools {

@@ -171,8 +171,7 @@ absl::StatusOr<SafetensorsPlace> FindInDirectory(const std::string& directory,
                                                  absl::Span<const std::string> names,
                                                  Notes* notes) {
   // Returns the place of the file `name`; `other` is not read.
-  const auto file = [&](absl::string_view name,
-                        std::string other) {
+  const auto file = [&](absl::string_view name, std::string other) {
     return SafetensorsPlace{SafetensorsPlace::kFile,
                             absl::StrCat(absl::StripSuffix(directory, "/"), "/", name),
                             {},

@@ -59,9 +59,10 @@ struct SafetensorsPlace {
 };
 
 // Returns what the directory, whose names are `names`, reads as. Adds a note for a set without an
-// index; what else the directory has is known when the index was read (AddNotRead). error NotFound with kNotThisFormat: it has no safetensors. error NotFound
-// with kIncomplete: shards are missing; lists which exist and which do not. error InvalidArgument:
-// it has several models; lists them. O(n log n).
+// index; what else the directory has is known when the index was read (AddNotRead). error NotFound
+// with kNotThisFormat: it has no safetensors. error NotFound with kIncomplete: shards are missing;
+// lists which exist and which do not. error InvalidArgument: it has several models; lists them.
+// O(n log n).
 absl::StatusOr<SafetensorsPlace> FindInDirectory(const std::string& directory,
                                                  absl::Span<const std::string> names, Notes* notes);
 
