@@ -173,7 +173,9 @@ TEST(ResumeTest, DamagedCheckpoint_IsNamedAndSkipped) {
   const std::string message = leafstore::ReadFile(errors);
   EXPECT_EQ(message.rfind("digits: skipped: " + last + ": footer: expected ", 0), 0u) << message;
   ExpectSameItems(last, intact);
-  EXPECT_TRUE(leafstore::ReadFile(last + ".damaged") == half) << "nothing is removed";
+  const std::string aside =
+      fs::path(last).parent_path() / ("abandoned-" + fs::path(last).filename().string());
+  EXPECT_TRUE(leafstore::ReadFile(aside) == half) << "nothing is removed";
 }
 
 TEST(ResumeTest, Resume_AllCheckpointsDamaged_IsAnErrorAndStartsNoRun) {

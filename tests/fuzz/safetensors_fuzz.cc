@@ -188,6 +188,7 @@ void CheckSet(const std::string& bytes) {
   options.skip_unreadable = true;
   const absl::StatusOr<SafetensorsReader> set = SafetensorsReader::Open("x.json", options);
   if (!set.ok()) return RequireReadError(set.status());
+  if (!set->is_set()) return;  // the bytes are a file with tensors
   for (uint32_t i = 0; i < set->size(); ++i) {
     Require(set->name(i) == "a" || set->name(i) == "b", "only tensors of the shards are read");
   }

@@ -149,7 +149,8 @@ TEST_F(BranchesTest, SecondRunAndDamage_AreShown) {
   const Ran ran = RunLeafstore({"inspect", File("run")});
   EXPECT_THAT(ran.out, testing::ContainsRegex("    1 to 2 \\(2 checkpoints\\), run [0-9a-f]{8}\n"
                                               "    3 \\(1 checkpoint\\), run [0-9a-f]{8}\n"));
-  EXPECT_THAT(ran.out, HasSubstr("  step-00000000000000000004.leaf cannot be opened: expected "));
+  EXPECT_THAT(ran.out,
+              HasSubstr("  step-00000000000000000004.leaf cannot be opened: footer: expected "));
   EXPECT_THAT(ran.err, HasSubstr("step 4 skipped"));
 }
 

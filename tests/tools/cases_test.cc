@@ -39,9 +39,10 @@ struct Readable {
   const char* note;
 };
 constexpr Readable kReadable[] = {
-    {"shards-without-index", "", 2, "merge makes one file of it"},
+    {"shards-without-index", "", 2,
+     "all 2 shards are read as one set; `leafstore merge` writes one file"},
     {"index-uses-part-of-a-shard", "", 2, "'old.weight'"},
-    {"index-total-size-wrong", "", 2, "a total_size of 32, as the shards have, found 48"},
+    {"index-total-size-wrong", "", 2, "a total_size of 32, the bytes of what it lists, found 48"},
     {"index-total-size-float", "", 2, "found 32.0"},
     {"index-metadata-null", "", 2, "found null"},
     {"index-third-field", "", 2, "'format'"},
@@ -100,6 +101,8 @@ TEST_F(CasesTest, UnusualFiles_AreReadWithANote) {
 }
 
 TEST_F(CasesTest, OneShardOfThree_IsNeverTheModel) {
+  constexpr char kMissing[] =
+      "missing: model-00002-of-00003.safetensors, model-00003-of-00003.safetensors";
   const std::string shard = "model-00001-of-00003.safetensors";
   for (const std::string& file :
        {Case("one-shard-of-three"), Case("one-shard-of-three") + "/" + shard}) {
@@ -107,13 +110,13 @@ TEST_F(CasesTest, OneShardOfThree_IsNeverTheModel) {
                              Args{"convert", file, File("out.leaf")}}) {
       const Ran ran = RunLeafstore(args);
       EXPECT_EQ(ran.exit_code, args[0] == "diff" ? 2 : 1);
-      EXPECT_THAT(ran.err, AllOf(HasSubstr("found 1: " + shard), HasSubstr("missing: 2, 3 of 3")));
+      EXPECT_THAT(ran.err, AllOf(HasSubstr("found 1: " + shard), HasSubstr(kMissing)));
     }
     EXPECT_EQ(ReasonOf(SafetensorsReader::Open(file).status()), ErrorReason::kIncomplete);
   }
   EXPECT_THAT(
       Error({"merge", Case("one-shard-of-three") + "/" + shard, "--out", File("out.leaf")}, 2),
-      HasSubstr("missing: 2, 3 of 3"));
+      HasSubstr(kMissing));
   EXPECT_EQ(Files(), "");
 }
 
@@ -121,7 +124,7 @@ TEST_F(CasesTest, ForeignFiles_AreNamed) {
   const std::pair<const char*, const char*> cases[] = {
       {"pointer.safetensors", "a Git LFS pointer.*git lfs pull"},
       {"page.safetensors", "a web page.*Access denied.*download the file again"},
-      {"config.json", "JSON without.*name the file with the tensors"},
+      {"config.json", "with a field weight_map, found JSON.*name the file with the tensors"},
       {"model.gguf", "a GGUF file"},
       {"weights.h5", "an HDF5 file.*h5py"},
       {"old.pth", "PyTorch.*torch.load"}};

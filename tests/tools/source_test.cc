@@ -123,9 +123,12 @@ TEST_F(SourceTest, DirectoryOfSafetensors_OpensItsIndexOrItsOnlyFile) {
                                                         HasSubstr("m.safetensors, n.safetensors")));
   Out({"convert", File("a.leaf"), File("one/s.safetensors"), "--item", "params", "--shard-size",
        "40"});
-  EXPECT_THAT(Out({"inspect", File("one")}),
-              AllOf(StartsWith(File("one/s.safetensors.index.json") + ": "),
-                    HasSubstr(" shards, 1 item"), HasSubstr("shard: s-00001-of-0000")));
+  const Ran set = RunLeafstore({"inspect", File("one")});
+  EXPECT_EQ(set.exit_code, 0);
+  EXPECT_THAT(set.out, AllOf(StartsWith(File("one/s.safetensors.index.json") + ": "),
+                             HasSubstr(" shards, 1 item"), HasSubstr("shard: s-00001-of-0000")));
+  EXPECT_THAT(set.err, HasSubstr("s.safetensors.index.json, which is read, and m.safetensors, "
+                                 "which is not (and 1 more)"));
 }
 
 TEST_F(SourceTest, Names_ChooseHowSafetensorsNamesBecomePaths) {
