@@ -45,6 +45,9 @@ const std::vector<KnownFault>& Known() {
       // simdjson 3.0 chooses an implementation at its first use, in functions that are noexcept, and
       // in builds with assertions uses memory that it was refused.
       {"SafetensorsLoad", "detect_best_supported"},
+      // So does RE2, when it compiles the expression for names of shards.
+      {"SafetensorsLoad", "_ZN3re23RE24Init"},
+      {"SafetensorsSave", "_ZN3re23RE24Init"},
       {"SafetensorsLoad", "8ondemand6parser8allocateEmm"}};
   return *known;
 }
