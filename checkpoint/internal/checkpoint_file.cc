@@ -17,12 +17,15 @@
 namespace leafstore::internal {
 namespace {
 
+// The bytes that are read at once to open a file: its footer, and mostly its manifest.
+constexpr int64_t kTail = int64_t{512} << 10;
+
 // `expected_size`, if known, distinguishes a truncated file from other damage.
 absl::StatusOr<OpenFile> OpenFooted(const std::string& path, const IoOptions& io,
-                                    int64_t expected_size = 0) {
+                                    Buffer* tail = nullptr, int64_t expected_size = 0) {
   OpenFile file;
   LEAFSTORE_ASSIGN_OR_RETURN(file.bytes, FileBytes::Open(path, io));
-  const absl::StatusOr<Footer> footer = ReadFooter(*file.bytes);
+  const absl::StatusOr<Footer> footer = ReadFooter(*file.bytes, tail);
   if (footer.ok()) {
     file.footer = *footer;
     return file;
@@ -38,18 +41,27 @@ absl::StatusOr<OpenFile> OpenFooted(const std::string& path, const IoOptions& io
 }
 
 // Returns the bytes of the manifest, which are checked, and so is the padding after them. They may
-// be in `*scratch`.
-absl::StatusOr<absl::string_view> ReadManifestBytes(const OpenFile& file, Buffer* scratch) {
+// be in the tail or in `*scratch`.
+absl::StatusOr<absl::string_view> ReadManifestBytes(const OpenFile& file, const Buffer& tail,
+                                                    Buffer* scratch) {
   const Footer& footer = file.footer;
-  LEAFSTORE_ASSIGN_OR_RETURN(
-      const auto bytes, file.bytes->Get(footer.manifest_offset, footer.manifest_size, scratch));
+  const int64_t size = footer.file_size - kFooterSize - footer.manifest_offset;
+  const int64_t tail_begin = footer.file_size - tail.size();
+  absl::Span<const std::byte> bytes;
+  if (footer.manifest_offset >= tail_begin) {
+    bytes = tail.bytes().subspan(static_cast<size_t>(footer.manifest_offset - tail_begin),
+                                 static_cast<size_t>(size));
+  } else {
+    LEAFSTORE_ASSIGN_OR_RETURN(bytes, file.bytes->Get(footer.manifest_offset, size, scratch));
+  }
+  const auto manifest = bytes.subspan(0, static_cast<size_t>(footer.manifest_size));
   const absl::Status intact = CompareChecksum(footer.manifest_offset, footer.manifest_size,
-                                              footer.manifest_checksum, Checksum(bytes));
+                                              footer.manifest_checksum, Checksum(manifest));
   if (!intact.ok()) return WithContext(intact, "manifest");
-  LEAFSTORE_RETURN_IF_ERROR(file.bytes->CheckZeros(footer.manifest_offset + footer.manifest_size,
-                                                   footer.file_size - kFooterSize,
-                                                   "padding before the footer"));
-  return absl::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  const absl::Status padding =
+      CheckZeroBytes(footer.manifest_offset + footer.manifest_size, bytes.subspan(manifest.size()));
+  if (!padding.ok()) return WithContext(padding, "padding before the footer");
+  return absl::string_view(reinterpret_cast<const char*>(manifest.data()), manifest.size());
 }
 
 }  // namespace
@@ -68,19 +80,30 @@ bool IsOfProcess(const absl::Status& status) {
   }
 }
 
-absl::StatusOr<Footer> ReadFooter(const FileBytes& bytes) {
+absl::StatusOr<Footer> ReadFooter(const FileBytes& bytes, Buffer* tail) {
   const int64_t size = bytes.size();
   Buffer scratch;
   LEAFSTORE_ASSIGN_OR_RETURN(const auto head,
                              bytes.Get(0, std::min(size, kPreambleSize), &scratch));
   LEAFSTORE_ASSIGN_OR_RETURN(const Preamble preamble, DecodePreamble(head));
-  LEAFSTORE_ASSIGN_OR_RETURN(const auto tail, bytes.Get(size - kFooterSize, kFooterSize, &scratch));
-  return DecodeFooter(tail, preamble, size);
+  int64_t most = kFooterSize;
+  if (tail != nullptr) {
+    LEAFSTORE_ASSIGN_OR_RETURN(const Buffer* map, bytes.Map());
+    if (map->null()) most = std::min(size, kTail);
+  }
+  auto end = bytes.Get(size - most, most, most > kFooterSize ? tail : &scratch);
+  if (!end.ok() && most > kFooterSize) {
+    *tail = Buffer();  // perhaps its end can be read
+    end = bytes.Get(size - kFooterSize, kFooterSize, &scratch);
+  }
+  LEAFSTORE_RETURN_IF_ERROR(end.status());
+  return DecodeFooter(end->subspan(end->size() - kFooterSize), preamble, size);
 }
 
 absl::StatusOr<OpenFile> OpenBase(absl::string_view path, const BaseFile& base,
                                   const IoOptions& io) {
-  absl::StatusOr<OpenFile> opened = OpenFooted(InDirectoryOf(path, base.name), io, base.file_size);
+  absl::StatusOr<OpenFile> opened =
+      OpenFooted(InDirectoryOf(path, base.name), io, nullptr, base.file_size);
   if (!opened.ok()) {
     absl::Status why = WithContext(opened.status(), "base");
     return absl::IsNotFound(why) ? WithReason(std::move(why), ErrorReason::kMissingBase) : why;
@@ -119,10 +142,11 @@ absl::StatusOr<OpenFile> FindBase(absl::string_view path, const BaseFile& base,
 
 absl::StatusOr<ManifestHead> ReadHead(const std::string& path, const IoOptions& io,
                                       BaseFile* identity) {
-  LEAFSTORE_ASSIGN_OR_RETURN(const OpenFile file, OpenFooted(path, io));
+  Buffer tail;
+  LEAFSTORE_ASSIGN_OR_RETURN(const OpenFile file, OpenFooted(path, io, &tail));
   *identity = {FileNameOf(path), file.footer.file_size, file.footer.manifest_checksum};
   Buffer scratch;
-  const absl::StatusOr<absl::string_view> bytes = ReadManifestBytes(file, &scratch);
+  const absl::StatusOr<absl::string_view> bytes = ReadManifestBytes(file, tail, &scratch);
   if (!bytes.ok()) return file.bytes->WithPath(bytes.status());
   absl::StatusOr<ManifestHead> head = DecodeManifestHead(*bytes);
   return head.ok() ? std::move(head) : file.bytes->WithPath(head.status());
@@ -132,8 +156,11 @@ absl::StatusOr<std::shared_ptr<const CheckpointFile>> CheckpointFile::Open(
     const std::string& path, const ReadOptions& options) {
   std::shared_ptr<CheckpointFile> file(new CheckpointFile());
   file->options_ = options;
-  LEAFSTORE_ASSIGN_OR_RETURN(file->own_, OpenFooted(path, options.io));
-  LEAFSTORE_RETURN_IF_ERROR(file->WithPath(file->ReadManifest()));
+  {
+    Buffer tail;
+    LEAFSTORE_ASSIGN_OR_RETURN(file->own_, OpenFooted(path, options.io, &tail));
+    LEAFSTORE_RETURN_IF_ERROR(file->WithPath(file->ReadManifest(tail)));
+  }
   file->bases_ = std::vector<Lazy<OpenFile>>(file->manifest_.bases.size());
   // From now on the bases can be removed or renamed.
   const absl::Status bases = file->OpenBases();
@@ -141,9 +168,10 @@ absl::StatusOr<std::shared_ptr<const CheckpointFile>> CheckpointFile::Open(
   return file;
 }
 
-absl::Status CheckpointFile::ReadManifest() {
+absl::Status CheckpointFile::ReadManifest(const Buffer& tail) {
   Buffer scratch;
-  LEAFSTORE_ASSIGN_OR_RETURN(const absl::string_view bytes, ReadManifestBytes(own_, &scratch));
+  LEAFSTORE_ASSIGN_OR_RETURN(const absl::string_view bytes,
+                             ReadManifestBytes(own_, tail, &scratch));
   LEAFSTORE_ASSIGN_OR_RETURN(manifest_, DecodeManifest(bytes));
   LEAFSTORE_RETURN_IF_ERROR(CheckSegments(manifest_, own_.footer.manifest_offset));
   const std::vector<ManifestItem>& items = manifest_.items;

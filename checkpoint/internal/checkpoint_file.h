@@ -45,8 +45,9 @@ absl::StatusOr<OpenFile> OpenBase(absl::string_view path, const BaseFile& base,
 absl::StatusOr<OpenFile> FindBase(absl::string_view path, const BaseFile& base,
                                   const IoOptions& io);
 
-// Reads and checks the preamble and the footer.
-absl::StatusOr<Footer> ReadFooter(const FileBytes& bytes);
+// Reads and checks the preamble and the footer. With `tail`, reads the last bytes of a file that is
+// not mapped at once and leaves them there, which mostly saves a slow disk or a network the next read.
+absl::StatusOr<Footer> ReadFooter(const FileBytes& bytes, Buffer* tail = nullptr);
 
 // Reads the head of a checkpoint, but not its items, and opens no bases. If the footer is intact,
 // sets `*identity`, also if the manifest is damaged. Errors as CheckpointReader::Open.
@@ -79,7 +80,8 @@ class CheckpointFile {
  private:
   CheckpointFile() = default;
 
-  absl::Status ReadManifest();
+  // `tail` is ReadFooter's.
+  absl::Status ReadManifest(const Buffer& tail);
 
   ReadOptions options_;
   OpenFile own_;

@@ -162,9 +162,9 @@ class Loader {
   // Makes a tensor whose bytes are read into `*out`.
   static absl::StatusOr<Tensor> MakeFor(const EntryInfo& entry, const File& file, std::byte** out) {
     const DType dtype = entry.spec.dtype();
-    // A direct read needs an address that is like the offset.
+    // A direct read needs an address that is like the offset. Any read is faster into huge pages.
     const int64_t before = entry.offset % static_cast<int64_t>(kDirectAlignment);
-    if (file.mode == ReadMode::kDirect && IsAligned(dtype, before)) {
+    if (file.mode != ReadMode::kMap && IsAligned(dtype, before)) {
       LEAFSTORE_ASSIGN_OR_RETURN(const DirectBuffer memory,
                                  DirectBuffer::Allocate(before + entry.stored_size));
       *out = memory.data + before;

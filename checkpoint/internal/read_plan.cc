@@ -26,6 +26,8 @@ constexpr int64_t kReadGap = int64_t{64} << 10;
 constexpr int64_t kMappedWindow = int64_t{4} << 20;
 constexpr int64_t kMaxWindow = int64_t{8} << 20;
 constexpr int64_t kMinWindow = kBlockSize;
+// Threads for plain and direct reads, unless the caller gives their number: most wait for the disk.
+constexpr int kReadThreads = 6;
 
 // Checks bytes of a range that begin at `position` of it and end at the end of a block.
 absl::Status CheckBytes(const ReadPlan::Range& range, int64_t position,
@@ -105,7 +107,7 @@ class ReadPlan::Runner {
     }
     threads_ = ThreadsFor(io.threads, bytes);
     if (all_mapped) return;
-    if (io.threads == 0) threads_ = ThreadsFor(std::max(threads_, 4), bytes);
+    if (io.threads == 0) threads_ = ThreadsFor(std::max(threads_, kReadThreads), bytes);
     const int64_t allowed = io.max_bytes_in_flight / threads_ / kBlockSize * kBlockSize;
     const int64_t share = (bytes / threads_ / kBlockSize + 1) * kBlockSize;
     read_window_ = std::clamp(std::min(allowed, share), kMinWindow, kMaxWindow);

@@ -184,6 +184,7 @@ TEST(RestoreCallTest, Restore_WithAnUnreadableBlock_SkipsTheCheckpoint) {
   int reads = 0;
   for (bool more = true; more; ++reads) {
     SystemCallFault fault("pread", reads, EIO);
+    fault.count = 2;  // a smaller read of the same bytes fails too
     const WithFault with(&fault);
     const absl::StatusOr<RestoredCheckpoint> restored = manager.Restore(query);
     ASSERT_THAT(restored, IsOk()) << "read " << reads;

@@ -32,7 +32,8 @@ bool Fails(const char* call) {
   SystemCallFault* const fault = Find(call);
   if (fault == nullptr) return false;
   const int number = fault->seen.fetch_add(1);
-  if (fault->error == 0 || (fault->at != -1 && fault->at != number)) return false;
+  if (fault->error == 0 || fault->at > number) return false;
+  if (fault->at != -1 && number - fault->at >= fault->count) return false;
   errno = fault->error;
   return true;
 }

@@ -22,6 +22,7 @@ namespace leafstore {
 struct SystemCallFault {
   std::string call;  // its name
   int at = 0;        // which of its calls fails, from 0 on; -1: all of them
+  int count = 1;     // how many calls from then on
   int error = 0;     // errno; 0: no failure
   long most = -1;    // the most bytes that one read or write transfers; -1: no limit
   std::atomic<int> seen{0};
