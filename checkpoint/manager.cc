@@ -132,14 +132,14 @@ class CheckpointManager::State {
   absl::Status RemoveAbandoned() {
     LEAFSTORE_RETURN_IF_ERROR(CheckCanWrite());
     LEAFSTORE_RETURN_IF_ERROR(worker_.Wait());
-    absl::StatusOr<std::vector<internal::StepRecord>> all = files_.DescribeAll();
-    if (!all.ok()) return WithContext(all.status(), "removed none, as it may need any");
+    LEAFSTORE_ASSIGN_OR_RETURN(std::vector<internal::StepRecord> all, files_.DescribeAll());
     std::vector<bool> keep;
-    for (const internal::StepRecord& one : *all) {
-      keep.push_back(!one.file.abandoned || absl::IsInvalidArgument(one.status));
+    for (const internal::StepRecord& one : all) {
+      if (one.is_unknown) return WithContext(one.status, "removed none, as it may need any");
+      keep.push_back(!one.file.abandoned || ReasonOf(one.status) == ErrorReason::kNotAFile);
     }
-    internal::KeepBases(*all, &keep);
-    return RemoveOthers(*std::move(all), keep);
+    internal::KeepBases(all, &keep);
+    return RemoveOthers(std::move(all), keep);
   }
 
   absl::Status Wait() {
@@ -205,22 +205,23 @@ class CheckpointManager::State {
         absl::StrCat("cannot write to ", files_.path(), ": it was opened with read_only"));
   }
 
-  // Checks that no undamaged checkpoint needs that of `step`. error FailedPrecondition: one does.
+  // Checks that no undamaged checkpoint needs that of `step`. error FailedPrecondition: one does, or
+  // may, as it cannot be read.
   absl::Status CheckNotNeeded(int64_t step) {
     const std::string name = internal::StepFileName(step);
-    LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<internal::StepRecord> all,
-                               files_.DescribeAll(/*unchecked=*/name));
+    LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<internal::StepRecord> all, files_.DescribeAll());
     const auto wanted = std::find_if(all.begin(), all.end(),
                                      [&](const auto& one) { return one.file.name == name; });
     if (wanted == all.end()) return absl::OkStatus();
     const std::optional<size_t> user =
         internal::FindUser(all, static_cast<size_t>(wanted - all.begin()));
     if (!user) return absl::OkStatus();
-    const internal::RunFile& file = all[*user].file;
+    const internal::StepRecord& one = all[*user];
     return absl::FailedPreconditionError(absl::StrCat(
         "cannot remove ", files_.PathOf(step), ": ",
-        file.abandoned ? file.name : absl::StrCat("the checkpoint of step ", file.step),
-        " needs it"));
+        one.file.abandoned ? one.file.name : absl::StrCat("the checkpoint of step ", one.file.step),
+        one.is_unknown ? " may need it: " : " needs it",
+        one.is_unknown ? one.status.message() : ""));
   }
 
   // Ensures that this step can be saved: sets aside files that Restore has found damaged, from this
@@ -250,8 +251,7 @@ class CheckpointManager::State {
   }
 
   absl::Status NotAboveNewest(int64_t step, int64_t newest, bool exists) {
-    const auto found = files_.Describe({newest, internal::StepFileName(newest)});
-    const absl::Status why = found.ok() ? found->status : found.status();
+    const absl::Status why = files_.Describe({newest, internal::StepFileName(newest)}).status;
     const std::string message = absl::StrCat(
         "cannot save step ", step, exists ? ", which exists" : "", ": expected a step above ",
         newest, ", the newest in ", files_.path(),
@@ -286,7 +286,10 @@ class CheckpointManager::State {
     failed_step_ = step;
     absl::StatusOr<BaseFile> saved =
         SaveItems(files_.PathOf(step), std::move(items), std::move(save));
-    if (!saved.ok()) return WithContext(saved.status(), absl::StrCat("cannot save step ", step));
+    if (!saved.ok()) {
+      if (saved_ == 0) started_ = false;  // last: Restore may set the tip again
+      return WithContext(saved.status(), absl::StrCat("cannot save step ", step));
+    }
     ++saved_;
     before_tip_ = std::move(tip_);
     tip_ = {step, *std::move(saved)};
@@ -302,20 +305,20 @@ class CheckpointManager::State {
   // Removes the checkpoints that no rule keeps.
   absl::Status ApplyRetention(int64_t just_saved) {
     absl::StatusOr<std::vector<internal::StepRecord>> all = files_.DescribeAll();
-    // One that cannot be described may need any of the others as its base.
-    if (absl::IsUnimplemented(all.status())) return absl::OkStatus();
-    if (!all.ok()) {
-      const bool is_new = reported_.insert(std::string(all.status().message())).second;
-      if (!is_new && !internal::IsOfProcess(all.status())) return absl::OkStatus();
-      return WithContext(all.status(), "kept all older ones");
-    }
+    if (!all.ok()) return WithContext(all.status(), "kept all older ones");
+    absl::Status unknown;
     for (internal::StepRecord& one : *all) {
       one.pinned =
           !one.file.abandoned && (one.file.step == just_saved || one.file.step == restored_);
+      if (!one.is_unknown || absl::IsUnimplemented(one.status)) continue;
+      const bool is_new = reported_.insert(std::string(one.status.message())).second;
+      if (is_new || internal::IsOfProcess(one.status)) unknown = one.status;  // the newest
     }
     const std::vector<bool> keep = internal::CheckpointsToKeep(*all, options_.retention);
     LEAFSTORE_RETURN_IF_ERROR(
         WithContext(RemoveOthers(*std::move(all), keep), "cannot remove an older one"));
+    LEAFSTORE_RETURN_IF_ERROR(
+        WithContext(unknown, "kept all below a file that cannot be read and may need any of them"));
     return files_.TakeIgnored();
   }
 
@@ -351,7 +354,7 @@ class CheckpointManager::State {
   std::shared_ptr<void> lock_;
   std::atomic<bool> next_is_full_ = false;  // whether the next save ignores the history
   std::atomic<int64_t> restored_ = -1;      // the step restored since the last save began
-  bool started_ = false;                    // whether a save has begun
+  std::atomic<bool> started_ = false;       // whether a save runs, or has succeeded
   std::string run_id_;                      // empty: not known yet
   // While the worker is busy, only its thread uses these.
   SaveHistory history_;

@@ -71,10 +71,10 @@
 // needs it. The newest, the one just saved, and one restored during the save are always kept.
 // Damaged ones are ignored by the rules and kept, with the files that they need, as far as that can
 // still be read: other leaves of them may be intact. While some file cannot be read now, for any
-// other reason, or is from a newer leafstore, all are kept, as it may need any of them. Save
-// returns an error for the former after the rest of its work: each time if it concerns this process
-// (no permission, for example), otherwise once. It also reports once a directory, or the like, with
-// the name of a checkpoint, which is ignored.
+// other reason, or is from a newer leafstore, it and all below it are kept, as it may need any of
+// them. Save returns an error for the former after the rest of its work: each time if it concerns
+// this process (no permission, for example), otherwise once. It also reports once a directory, or
+// the like, with the name of a checkpoint, which is ignored.
 //
 // Processes. A manager belongs to the process that opened it: in a child made by fork, calls that
 // save, restore, remove or wait return FailedPrecondition, except those of a read_only manager;
@@ -208,7 +208,7 @@ class CheckpointManager {
   // Returns the greatest of Steps(). error NotFound: no checkpoint exists (kNoCheckpoint).
   absl::StatusOr<int64_t> Latest() const;
   // Returns all checkpoints, also those that were set aside, ascending by step, without verifying
-  // them. Opens each file, and none of those that it needs.
+  // them. Opens each file, and none of those that it needs. O(bytes of their manifests).
   absl::StatusOr<std::vector<RunCheckpoint>> ListRun() const;
   // Returns the path of a step's file, which need not exist.
   std::string PathOf(int64_t step) const;
@@ -233,11 +233,14 @@ class CheckpointManager {
   absl::StatusOr<RestoredCheckpoint> Restore(const RestoreQuery& query = {});
 
   // Waits for the running save, then removes the checkpoint of a step. error FailedPrecondition:
-  // another checkpoint, not known to be damaged, needs it; names that one.
+  // another checkpoint, not known to be damaged, needs it, or may need it, as it cannot be read now;
+  // names that one. NotFound: no such checkpoint. Other errors: the file system's; if only syncing
+  // the directory failed, the file was removed.
   absl::Status Remove(int64_t step);
   // Waits for the running save, then removes the checkpoints that were set aside, except those that
   // another one needs. error: one cannot be read now, or is from a newer leafstore, so that it may
-  // need any of them; nothing was removed.
+  // need any of them; nothing was removed. Other errors: the file system's; some may then have been
+  // removed.
   absl::Status RemoveAbandoned();
 
  private:

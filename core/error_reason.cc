@@ -16,9 +16,10 @@ constexpr absl::string_view kPayload = "leafstore/reason";
 
 // The text of each reason in a printed status, indexed by reason.
 constexpr absl::string_view kNames[] = {
-    "none",          "not this format", "truncated",    "newer version", "missing base",
-    "exists",        "unusual",         "foreign",      "incomplete",    "ambiguous",
-    "no checkpoint", "behind newest",   "unknown name", "usage",         "reported"};
+    "none",          "not this format", "truncated",  "newer version",
+    "missing base",  "exists",          "unusual",    "foreign",
+    "incomplete",    "ambiguous",       "not a file", "no checkpoint",
+    "behind newest", "unknown name",    "usage",      "reported"};
 static_assert(std::size(kNames) == static_cast<size_t>(ErrorReason::kReported) + 1);
 
 }  // namespace

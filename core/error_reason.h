@@ -33,6 +33,7 @@ enum class ErrorReason : uint8_t {
   kForeign,        // the file is in another format, which the message names
   kIncomplete,     // files of a set do not exist
   kAmbiguous,      // the file, or the set, contradicts itself
+  kNotAFile,       // a directory, a pipe or the like, or a link to nothing, has the name of a file
 
   // Runs.
   kNoCheckpoint,  // a run's directory has no checkpoint, damaged or not: the run can start

@@ -299,7 +299,9 @@ class PosixFileSystem : public FileSystem {
     struct stat info;
     if (fstat(fd, &info) != 0) return Failed("stat", path);
     if (!S_ISREG(info.st_mode)) {
-      return absl::InvalidArgumentError(absl::StrCat("cannot open ", path, ": not a regular file"));
+      return WithReason(
+          absl::InvalidArgumentError(absl::StrCat("cannot open ", path, ": not a regular file")),
+          ErrorReason::kNotAFile);
     }
     auto file = std::make_unique<PosixReadableFile>(path, fd, info.st_size);
     std::move(close_fd).Cancel();

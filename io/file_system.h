@@ -105,7 +105,7 @@ class FileSystem {
 
   // Creates a new, empty file. error AlreadyExists: the path exists.
   virtual absl::StatusOr<std::unique_ptr<WritableFile>> Create(const std::string& path) = 0;
-  // Opens a file for reading. error InvalidArgument: not a regular file.
+  // Opens a file for reading. error InvalidArgument (kNotAFile): not a regular file.
   virtual absl::StatusOr<std::unique_ptr<ReadableFile>> Open(const std::string& path) = 0;
   // Renames a file. Replaces `to` atomically if it exists.
   virtual absl::Status Rename(const std::string& from, const std::string& to) = 0;

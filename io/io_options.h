@@ -46,7 +46,7 @@ struct IoOptions {
   // Reading, in formats that can be mapped.
   ReadMode mode = ReadMode::kAuto;
   // Reading: the maximum number of threads that read, verify and decompress; 0: one per processor,
-  // up to eight, and where the file is not mapped at least four, so that the disk always has work.
+  // up to eight, and where the file is not mapped at least six, so that the disk always has work.
   int threads = 0;
   // Reading: the bytes of all buffers between the disk and the tensors, at least 1 MiB a thread. A
   // compressed tensor needs a buffer for its stored bytes as well.

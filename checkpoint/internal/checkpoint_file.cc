@@ -71,7 +71,8 @@ bool IsOfProcess(const absl::Status& status) {
     case absl::StatusCode::kPermissionDenied:
     case absl::StatusCode::kResourceExhausted:  // no memory, no descriptors
     case absl::StatusCode::kUnavailable:
-    case absl::StatusCode::kAborted:
+    case absl::StatusCode::kFailedPrecondition:  // not connected, busy
+    case absl::StatusCode::kAborted:             // a file of a network disk has vanished
     case absl::StatusCode::kCancelled:
     case absl::StatusCode::kDeadlineExceeded:
       return true;
@@ -184,7 +185,7 @@ absl::Status CheckpointFile::ReadManifest(const Buffer& tail) {
 
 absl::Status CheckpointFile::OpenBases() const {
   absl::Status first;
-  for (size_t i = 0; i < std::min(bases_.size(), SaveHistory::kMaxBases); ++i) {
+  for (size_t i = 0; i < bases_.size(); ++i) {
     const absl::Status opened = WithPath(FileOf(static_cast<uint32_t>(i + 1)).status());
     if (IsOfProcess(opened)) return opened;
     first.Update(opened);

@@ -67,8 +67,7 @@ class CheckpointFile {
   // Returns the file of an EntryInfo::base. Open opens bases too, but a missing or damaged one
   // affects only its tensors. error: as FindBase; the next call tries again.
   absl::StatusOr<const FileBytes*> FileOf(uint32_t base) const;
-  // Opens the bases that are not open, except more than kMaxBases: such a file is not from
-  // leafstore, and must not use up all descriptors. error: the first of FileOf.
+  // Opens the bases that are not open. error: the first of FileOf.
   absl::Status OpenBases() const;
   // Prefixes an error with the path of the file; WithItem also with the name of the item.
   absl::Status WithPath(const absl::Status& status) const { return own_.bytes->WithPath(status); }

@@ -49,8 +49,9 @@ absl::Status CheckBytes(const ReadPlan::Range& range, int64_t position,
 }  // namespace
 
 int64_t ReadPlan::MaxShared(const IoOptions& io) {
-  constexpr int64_t kMaxThreads = 8;
-  return std::clamp(io.max_bytes_in_flight / kMaxThreads, kMinWindow, kMaxWindow / 2);
+  const int threads =
+      io.threads > 0 ? io.threads : std::max(ThreadsFor(0, INT64_MAX), kReadThreads);
+  return std::clamp(io.max_bytes_in_flight / threads, kMinWindow, kMaxWindow / 2);
 }
 
 class ReadPlan::Runner {
@@ -145,7 +146,8 @@ class ReadPlan::Runner {
     const Window& last = windows_.back();
     const Range& before = At(last.first);
     const int64_t gap = range.mode == ReadMode::kMap ? kMappedGap : kReadGap;
-    return before.file == range.file && before.mode == range.mode &&
+    // A part of a divided range may begin after a range that shares its bytes.
+    return before.file == range.file && before.mode == range.mode && range.offset >= last.begin &&
            range.offset - last.end <= gap &&
            std::max(last.end, range.offset + range.size) - last.begin <= most;
   }

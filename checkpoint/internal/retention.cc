@@ -87,6 +87,12 @@ bool IsBetter(const StepRecord& a, const StepRecord& b, const Retention& retenti
 }
 
 void KeepBases(absl::Span<const StepRecord> checkpoints, std::vector<bool>* keep) {
+  int64_t highest_unknown = -1;
+  for (size_t i = checkpoints.size(); i > 0; --i) {
+    const int64_t step = checkpoints[i - 1].file.step;
+    if (checkpoints[i - 1].is_unknown) highest_unknown = std::max(highest_unknown, step);
+    if (step < highest_unknown) (*keep)[i - 1] = true;
+  }
   const BaseIndex index(checkpoints);
   std::vector<size_t> open;
   for (size_t i = 0; i < checkpoints.size(); ++i) {
@@ -109,6 +115,8 @@ std::optional<size_t> FindUser(absl::Span<const StepRecord> checkpoints, size_t 
   const BaseIndex bases(checkpoints);
   for (size_t i = 0; i < checkpoints.size(); ++i) {
     if (i == index || absl::IsDataLoss(checkpoints[i].status)) continue;
+    const bool is_above = checkpoints[i].file.step > checkpoints[index].file.step;
+    if (checkpoints[i].is_unknown && is_above) return i;
     for (const BaseFile& base : checkpoints[i].bases) {
       const std::vector<size_t> found = bases.Find(base);
       if (std::find(found.begin(), found.end(), index) == found.end()) continue;

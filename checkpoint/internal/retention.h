@@ -25,6 +25,9 @@ struct StepRecord {
   // Not OK: it cannot be restored. It counts for no rule, and is kept with its bases, as far as
   // they are known: a part of it may be intact.
   absl::Status status;
+  // Whether it may need any file with a lower step: it cannot be read now, or is from a newer
+  // leafstore.
+  bool is_unknown = false;
   // What other checkpoints name it by; an empty name if its footer is damaged.
   BaseFile identity;
   std::optional<RunInfo> run;
@@ -36,8 +39,8 @@ struct StepRecord {
 // Returns whether `a` is better than `b` by the metric; of equals, the newer one is better.
 bool IsBetter(const StepRecord& a, const StepRecord& b, const Retention& retention);
 
-// Adds the bases of all kept checkpoints to `*keep`. A kept base keeps its own bases too: it is
-// listed as a checkpoint, and may be restored. O(n).
+// Adds the bases of all kept checkpoints to `*keep`; for one that is_unknown, all below it. A kept
+// base keeps its own bases too: it is listed as a checkpoint, and may be restored. O(n).
 void KeepBases(absl::Span<const StepRecord> checkpoints, std::vector<bool>* keep);
 // Returns a checkpoint that needs that at `index`, as no equal file exists, and that is not known
 // to be damaged. O(n).

@@ -105,6 +105,10 @@ absl::Status CheckApart(const Manifest& manifest) {
   return absl::OkStatus();
 }
 
+uint8_t CodecOf(const Manifest& manifest, const Segment& segment) {
+  return manifest.items[segment.item].segments.codec(segment.tensor);
+}
+
 // Checks that tensors in one base have the same segment or do not overlap, and that they are not
 // too many.
 absl::Status CheckInBase(const Manifest& manifest, const BaseFile& base,
@@ -123,7 +127,8 @@ absl::Status CheckInBase(const Manifest& manifest, const BaseFile& base,
     left -= b.size;
     if (i == 0) continue;
     const Segment& a = segments[i - 1];
-    const bool same = a.offset == b.offset && a.size == b.size && a.checksum == b.checksum;
+    const bool same = a.offset == b.offset && a.size == b.size && a.checksum == b.checksum &&
+                      CodecOf(manifest, a) == CodecOf(manifest, b);
     if (same || b.offset >= a.offset + a.size) continue;
     return Wrong(item, b.tensor, "bytes of its own, or all those of another tensor",
                  absl::StrCat("byte ", b.offset, " of the base ", Quoted(base.name), " also in ",
@@ -134,6 +139,10 @@ absl::Status CheckInBase(const Manifest& manifest, const BaseFile& base,
 
 absl::Status CheckInBases(const Manifest& manifest) {
   if (manifest.bases.empty()) return absl::OkStatus();
+  if (manifest.bases.size() > kMaxBases) {
+    return absl::DataLossError(
+        absl::StrCat("expected at most ", kMaxBases, " bases, found ", manifest.bases.size()));
+  }
   const std::vector<std::vector<Segment>> segments = SegmentsInBases(manifest);
   for (size_t i = 0; i < manifest.bases.size(); ++i) {
     LEAFSTORE_RETURN_IF_ERROR(CheckInBase(manifest, manifest.bases[i], segments[i + 1]));

@@ -7,6 +7,7 @@
 #ifndef LEAFSTORE_CHECKPOINT_INTERNAL_SEGMENTS_H_
 #define LEAFSTORE_CHECKPOINT_INTERNAL_SEGMENTS_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <string>
@@ -27,6 +28,9 @@ struct Segment {
   uint32_t item;
   uint32_t tensor;
 };
+
+// The most bases of a checkpoint: a reader has all of them open. (A save uses fewer: SaveHistory.)
+inline constexpr size_t kMaxBases = 64;
 
 // Returns the maximum of the stored sizes of all tensors in a base together. Without one, a small
 // file could name a few bytes as millions of tensors, which nobody could load.

@@ -31,7 +31,7 @@ bool IsDamage(const absl::Status& status) {
 }
 
 // Returns whether an error means that what has a checkpoint's name is not a file.
-bool IsNotAFile(const absl::Status& status) { return absl::IsInvalidArgument(status); }
+bool IsNotAFile(const absl::Status& status) { return ReasonOf(status) == ErrorReason::kNotAFile; }
 
 absl::Status NoSuchStep(absl::string_view directory, int64_t step,
                         absl::Span<const int64_t> steps) {
@@ -77,6 +77,15 @@ StepRecord StepFiles::Read(const RunFile& file) const {
   absl::StatusOr<ManifestHead> head = ReadHead(PathTo(file.name), io, &record.identity);
   if (!record.identity.name.empty()) record.identity.name = StepFileName(file.step);
   record.status = head.status();
+  if (absl::IsNotFound(record.status)) {
+    // A link to nothing, and a socket, have a name but cannot be found.
+    const absl::StatusOr<bool> listed = IsListed(file.name);
+    if (!listed.ok()) record.status = listed.status();
+    if (listed.ok() && *listed) {
+      record.status =
+          WithReason(absl::InvalidArgumentError(head.status().message()), ErrorReason::kNotAFile);
+    }
+  }
   if (!head.ok()) return record;
   record.bases = std::move(head->bases);
   record.metrics = std::move(head->metrics);
@@ -93,10 +102,7 @@ absl::StatusOr<std::vector<RunCheckpoint>> StepFiles::ListRun() const {
   std::map<std::tuple<std::string, uint64_t, bool>, size_t> places;
   for (const RunFile& file : files) {
     StepRecord record = Read(file);
-    if (absl::IsNotFound(record.status)) {
-      LEAFSTORE_ASSIGN_OR_RETURN(const bool still_exists, IsListed(file.name));
-      if (!still_exists) continue;
-    }
+    if (absl::IsNotFound(record.status)) continue;  // removed meanwhile
     places.emplace(
         std::tuple(record.identity.name, record.identity.manifest_checksum, file.abandoned),
         records.size());
@@ -191,7 +197,7 @@ absl::StatusOr<CheckpointReader> StepFiles::Open(absl::string_view name,
   return CheckpointReader::Open(PathTo(name), options);
 }
 
-absl::StatusOr<StepRecord> StepFiles::Describe(const RunFile& file) {
+StepRecord StepFiles::Describe(const RunFile& file) {
   std::optional<StepRecord> record;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -200,8 +206,10 @@ absl::StatusOr<StepRecord> StepFiles::Describe(const RunFile& file) {
   const bool is_new = !record;
   if (is_new) record = Read(file);
   const absl::Status& why = record->status;
-  // Any other error may pass, and says nothing of what the file needs.
-  if (!why.ok() && !absl::IsDataLoss(why) && !IsNotAFile(why)) return why;
+  if (!why.ok() && !absl::IsDataLoss(why) && !IsNotAFile(why)) {
+    record->is_unknown = true;  // the error may pass
+    return *std::move(record);
+  }
   const std::lock_guard<std::mutex> lock(mutex_);
   const auto skipped = skipped_.find(file.name);
   if (is_new) {
@@ -218,21 +226,14 @@ absl::StatusOr<StepRecord> StepFiles::Describe(const RunFile& file) {
   return *std::move(record);
 }
 
-absl::StatusOr<std::vector<StepRecord>> StepFiles::DescribeAll(absl::string_view unchecked) {
+absl::StatusOr<std::vector<StepRecord>> StepFiles::DescribeAll() {
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<RunFile> files, Files());
   ForgetOthers(files);
   std::vector<StepRecord> records;
   for (const RunFile& file : files) {
-    absl::StatusOr<StepRecord> record = Describe(file);
-    if (absl::IsNotFound(record.status())) {
-      LEAFSTORE_ASSIGN_OR_RETURN(const bool still_exists, IsListed(file.name));
-      if (!still_exists) continue;
-    }
-    if (!record.ok() && file.name == unchecked) {
-      record = StepRecord{.file = file, .status = record.status()};
-    }
-    if (!record.ok()) return record.status();
-    records.push_back(*std::move(record));
+    StepRecord record = Describe(file);
+    if (absl::IsNotFound(record.status)) continue;  // removed meanwhile
+    records.push_back(std::move(record));
   }
   return records;
 }
@@ -303,7 +304,14 @@ absl::StatusOr<std::unique_ptr<RestoredCheckpoint>> StepFiles::RestoreFirst(
     if (reader.ok()) {
       return std::make_unique<RestoredCheckpoint>(RestoredCheckpoint{step, *std::move(reader), {}});
     }
-    if (IsOfProcess(reader.status())) return reader.status();
+    // What another process has removed from a network disk is ABORTED there.
+    const absl::Status& why = reader.status();
+    if (absl::IsAborted(why)) {
+      LEAFSTORE_ASSIGN_OR_RETURN(const bool listed, IsListed(StepFileName(step)));
+      if (listed) return why;
+    } else if (IsOfProcess(why)) {
+      return why;
+    }
     skipped->emplace_back(step, reader.status());
   }
   return nullptr;

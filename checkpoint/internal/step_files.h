@@ -60,13 +60,11 @@ class StepFiles {
   // unless files could be checkpoints under other names; then the message names some.
   absl::Status NoCheckpoint() const;
 
-  // Returns the properties of a checkpoint that retention depends on. Reads each file once. A
-  // damaged one, or what is not a file, has a status. error: the file cannot be read now, or is
-  // from a newer leafstore; the next call reads it again.
-  absl::StatusOr<StepRecord> Describe(const RunFile& file);
-  // Describes all files, ascending by step. error: that of the first file that cannot be described,
-  // except for `unchecked`, which then has a record without its properties.
-  absl::StatusOr<std::vector<StepRecord>> DescribeAll(absl::string_view unchecked = "");
+  // Returns the properties of a checkpoint that retention depends on. Reads each file once, except
+  // one that cannot be read now or is from a newer leafstore, whose record is_unknown.
+  StepRecord Describe(const RunFile& file);
+  // Describes all files, ascending by step. error: the directory cannot be listed.
+  absl::StatusOr<std::vector<StepRecord>> DescribeAll();
 
   // Returns whether Restore has skipped the file of a step, and whether it called it damaged.
   bool WasSkipped(int64_t step) const;

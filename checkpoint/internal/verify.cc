@@ -132,9 +132,17 @@ class Verifier {
     ReadPlan plan;
   };
 
+  // Returns how to read a file. Unless the user wants it, not past the page cache: what is verified
+  // is mostly loaded next.
+  ReadMode ModeOf(const FileBytes& file) const {
+    const ReadMode mode = file.ModeFor(file.size());
+    const bool is_wanted = file_.options().io.mode == ReadMode::kDirect;
+    return mode == ReadMode::kDirect && !is_wanted ? ReadMode::kRead : mode;
+  }
+
   absl::Status VerifySegments(const FileBytes& bytes) {
     const Manifest& manifest = file_.manifest();
-    const ReadMode mode = bytes.ModeFor(file_.footer().file_size);
+    const ReadMode mode = ModeOf(bytes);
     Parts parts(file_.options().io);
     int64_t end = kPreambleSize;
     for (const Segment& segment : SegmentsByOffset(manifest)) {
@@ -232,7 +240,7 @@ class Verifier {
   // Adds the segments in a base. Bytes that several tensors have are read once.
   void AddBase(const FileBytes& file, uint32_t base, absl::Span<const Segment> segments,
                Parts* parts) {
-    const ReadMode mode = file.ModeFor(file.size());
+    const ReadMode mode = ModeOf(file);
     while (!segments.empty()) {
       const size_t count = CountEqual(segments);
       const Segment& segment = segments.front();

@@ -18,7 +18,7 @@ struct DirectBuffer {
   int64_t size = 0;           // from `data` on, a multiple of kDirectAlignment
 
   // Allocates at least `size` bytes; `data` is at a multiple of kDirectAlignment, and of the size of
-  // a huge page if it is larger than one. error ResourceExhausted: out of memory.
+  // a huge page if it is larger than a few of them. error ResourceExhausted: out of memory.
   static absl::StatusOr<DirectBuffer> Allocate(int64_t size);
 };
 

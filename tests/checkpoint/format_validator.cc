@@ -338,7 +338,7 @@ class ManifestValidator {
     uint64_t size;
   };
   // A segment in a file: its offset, stored size and checksum.
-  using Segment = std::tuple<uint64_t, uint64_t, uint64_t>;
+  using Segment = std::tuple<uint64_t, uint64_t, uint64_t, uint8_t>;
 
   void ReadBases() {
     bases_.push_back({"", end_ + kEnd});  // this file, up to the manifest
@@ -348,6 +348,7 @@ class ManifestValidator {
       Check(names.insert(name).second, "bases: a name twice");
       bases_.push_back({name, size});
     }
+    Check(bases_.size() <= 1 + 64, "bases: too many");
     segments_.resize(bases_.size());
   }
 
@@ -404,12 +405,12 @@ class ManifestValidator {
       Check(codecs[i] == 0 ? stored[i] == sizes[i] : (stored[i] == 0) == (sizes[i] == 0),
             "segments: the stored size");
       Check(stored[i] <= kMaxInt64 && offsets[i] <= kMaxInt64 / 64, "segments: too large");
-      AddSegment(bases[i], {offsets[i] * 64, stored[i], checksums[i]});
+      AddSegment(bases[i], {offsets[i] * 64, stored[i], checksums[i], codecs[i]});
     }
   }
 
   void AddSegment(uint32_t base, const Segment& segment) {
-    const auto& [offset, size, checksum] = segment;
+    const auto& [offset, size, checksum, codec] = segment;
     if (size == 0) {
       Check(offset == 0 && checksum == 0x2d06800538d394c2, "segments: an empty one");
       return;
@@ -429,7 +430,7 @@ class ManifestValidator {
     for (size_t i = 0; i < segments.size(); ++i) {
       total += std::get<1>(segments[i]);
       if (i == 0) continue;
-      const auto& [offset, size, checksum] = segments[i - 1];
+      const auto& [offset, size, checksum, codec] = segments[i - 1];
       const bool shared = base != 0 && segments[i] == segments[i - 1];
       Check(shared || std::get<0>(segments[i]) >= offset + size, "segments: an overlap");
     }

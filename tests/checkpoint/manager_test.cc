@@ -286,12 +286,6 @@ TEST_F(ManagerTest, Retention_WithUnreadableFiles_Continues) {
   CheckpointManager manager = Open({.retention = {.last = 2}});
   ASSERT_THAT(manager.Save(4, Items(Params(1))), IsOk());
   EXPECT_THAT(manager.Steps().value(), ElementsAre(2, 3, 4));
-  // A checkpoint of an unknown version may need any of the others.
-  WriteFile(manager.PathOf(0),
-            WithVersions(ReadFile(manager.PathOf(3)), {.producer = 9, .min_reader = 9}));
-  ASSERT_THAT(manager.Save(5, Items(Params(1))), IsOk());
-  ASSERT_THAT(manager.Save(6, Items(Params(1))), IsOk());
-  EXPECT_THAT(manager.Steps().value(), ElementsAre(0, 2, 3, 4, 5, 6));
 }
 
 TEST_F(ManagerTest, Retention_KeepsByAllRules) {

@@ -44,6 +44,10 @@ ParamStore StoreOf(int count, int64_t size) {
   return ParamStore::FromEntries(std::move(entries)).value();
 }
 
+absl::Span<const std::byte> BytesOf(const std::string& text) {
+  return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
+}
+
 class ReadPlanTest : public testing::Test {
  protected:
   void Save(const ParamStore& store, SaveOptions options = {}) {
@@ -165,8 +169,43 @@ TEST_F(ReadPlanTest, Auto_ReadsAColdFilePastThePageCache) {
   EXPECT_TRUE(EntriesOf(loaded) == EntriesOf(store));
   EXPECT_EQ(files_.direct_reads, files_.reads);
   EXPECT_GE(files_.bytes, 72 * kMiB);
+  // What is verified is mostly loaded next: it goes through the page cache.
   ASSERT_THAT(reader.Verify(), IsOk());
   EXPECT_GE(files_.bytes, 144 * kMiB);
+  EXPECT_LT(files_.direct_reads, files_.reads);
+  files_.direct_reads = 0;
+  ASSERT_THAT(Open({}).Verify(), IsOk());
+  EXPECT_EQ(files_.direct_reads, 0);
+}
+
+// One tensor has checksums of its blocks, another with the same bytes has none.
+TEST_F(ReadPlanTest, SharedBytes_WithAndWithoutBlocks_AreCheckedEach) {
+  std::string bytes(10 * kMiB + 5, '\0');
+  for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<char>(i * i >> 7);
+  const auto file = File(bytes, ReadMode::kMap);
+  std::vector<uint64_t> blocks;
+  for (size_t at = 0; at < bytes.size(); at += kMiB) {
+    blocks.push_back(internal::Checksum(BytesOf(bytes).subspan(at, kMiB)));
+  }
+  const uint64_t all = internal::Checksum(BytesOf(bytes));
+  const IoOptions io;
+  ReadPlan plan(io);
+  ReadPlan::Range range = {.file = file.get(), .size = 10 * kMiB + 5, .verify = true};
+  range.checksum = all;
+  range.blocks = blocks;
+  plan.Add(range);
+  range.blocks = {};
+  plan.Add(range);
+  EXPECT_THAT(
+      plan.Run([](size_t, int64_t, absl::Span<const std::byte>) { return absl::OkStatus(); },
+               [](size_t, int64_t, const absl::Status& error) { return error; }),
+      IsOk());
+}
+
+TEST_F(ReadPlanTest, MaxShared_IsTheShareOfAThread) {
+  EXPECT_EQ(ReadPlan::MaxShared({.threads = 16}), 2 * kMiB);
+  EXPECT_EQ(ReadPlan::MaxShared({.threads = 1}), 4 * kMiB);
+  EXPECT_EQ(ReadPlan::MaxShared({.threads = 64}), kMiB) << "at least 1 MiB a thread";
 }
 
 TEST_F(ReadPlanTest, Auto_MapsPartsOfAColdFile) {

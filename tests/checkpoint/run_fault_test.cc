@@ -153,14 +153,61 @@ TEST_F(RunFaultTest, TransientReadError_DoesNotRemoveBases) {
     return path == PathOf(NameOf(2)) ? absl::ErrnoToStatus(EIO, path) : absl::OkStatus();
   };
   EXPECT_THAT(Save(&manager, 5), StatusIs(absl::StatusCode::kUnknown,
-                                          AllOf(HasSubstr("saved "), HasSubstr("kept all older"),
+                                          AllOf(HasSubstr("saved "), HasSubstr("kept all below"),
                                                 HasSubstr(NameOf(2)))));
   EXPECT_THAT(Save(&manager, 7), IsOk()) << "it is reported once";
-  EXPECT_THAT(manager.Steps().value(), ElementsAre(1, 2, 5, 7));
+  EXPECT_THAT(manager.Steps().value(), ElementsAre(1, 2, 7)) << "2 cannot need 5";
   files_.before_open = nullptr;
   EXPECT_THAT(Save(&manager, 9), IsOk());
   EXPECT_THAT(manager.Steps().value(), ElementsAre(1, 2, 9));
   EXPECT_THAT(Verified(NameOf(2)), IsOk());
+}
+
+// What cannot be read at all may need any file below it, but does not stop retention.
+TEST_F(RunFaultTest, FileOfANewerVersion_KeepsOnlyWhatIsBelowIt) {
+  {
+    CheckpointManager manager = Open();
+    SaveAll(&manager, {1, 2});
+  }
+  WriteFile(PathOf(NameOf(2)),
+            WithVersions(ReadFile(PathOf(NameOf(2))), {.producer = 9, .min_reader = 9}));
+  CheckpointManager manager = Open({.retention = {.last = 1}});
+  SaveAll(&manager, {3, 4, 5});
+  EXPECT_THAT(manager.Steps().value(), ElementsAre(1, 2, 5));
+  EXPECT_THAT(manager.Remove(1), StatusIs(absl::StatusCode::kFailedPrecondition,
+                                          HasSubstr("the checkpoint of step 2 may need it: ")));
+  SaveAll(&manager, {6});
+  EXPECT_THAT(manager.Remove(6), IsOk());
+}
+
+// On NFS, a file that another process has removed is ESTALE.
+TEST_F(RunFaultTest, FileThatVanishesFromANetworkDisk_IsNotAnError) {
+  CheckpointManager manager = Open();
+  SaveAll(&manager, {1, 2});
+  bool removes = false;
+  files_.before_open = [&](const std::string& path) {
+    if (path != PathOf(NameOf(2))) return absl::OkStatus();
+    if (removes) std::filesystem::remove(path);
+    return absl::ErrnoToStatus(ESTALE, path);
+  };
+  EXPECT_THAT(manager.Restore(), StatusIs(absl::StatusCode::kAborted, HasSubstr(NameOf(2))));
+  removes = true;
+  const RestoredCheckpoint restored = manager.Restore().value();
+  EXPECT_EQ(restored.step, 1);
+  EXPECT_TRUE(restored.skipped.empty());
+}
+
+TEST_F(RunFaultTest, RestoreAfterTheFirstSaveFailed_SetsTheParent) {
+  {
+    CheckpointManager manager = Open();
+    SaveAll(&manager, {300});
+  }
+  CheckpointManager manager = Open();
+  files_.fail_at = files_.calls;
+  ASSERT_FALSE(Save(&manager, 350).ok());
+  ASSERT_EQ(manager.Restore()->step, 300);
+  ASSERT_THAT(Save(&manager, 400), IsOk());
+  EXPECT_EQ(CheckpointReader::Open(PathOf(NameOf(400)))->run()->parent->name, NameOf(300));
 }
 
 // Its other leaves can still be read.
