@@ -31,12 +31,12 @@ struct EntryInfo {
   uint64_t checksum = 0;         // XXH3-64 of the stored bytes
   uint8_t codec = 0;             // 0: stored unchanged
   uint32_t base = 0;             // 0: in this file; n: in the nth other file, counted from 1
-  // XXH3-64 of each MiB of the stored bytes, if there is more than one, and the file has them
-  // (docs/format.md, version 3). Valid while a reader of the file lives.
+  // XXH3-64 of each block of 1 MiB of the stored bytes; empty if there is only one block, or if the
+  // file does not have them (docs/format.md, version 3). Valid while a reader of the file lives.
   absl::Span<const uint64_t> block_checksums = {};
 };
 
-// Rows of a tensor, along its first axis: from `begin` to before `end`.
+// A range of rows of a tensor, along its first axis: from `begin` up to but not including `end`.
 struct RowRange {
   int64_t begin = 0;
   int64_t end = 0;

@@ -40,7 +40,7 @@ absl::Status CheckOptions(absl::string_view directory, const ManagerOptions& opt
   return absl::OkStatus();
 }
 
-// Checks that items can be saved together, as far as no structure matters.
+// Checks what can be known about the items without their structures.
 absl::Status CheckItems(absl::Span<const CheckpointItem> items) {
   std::set<std::string> names;
   for (const CheckpointItem& item : items) {
@@ -81,7 +81,7 @@ class CheckpointManager::State {
   State(std::string directory, ManagerOptions options)
       : options_(std::move(options)), files_(std::move(directory), &options_) {}
 
-  // Returns whether another process has made this object, whose thread does not exist here.
+  // Returns whether another process created this object: then its thread does not exist here.
   bool IsForked() const { return !options_.read_only && getpid() != process_; }
   // In a forked process: closes the lock, which stays locked.
   void CloseLock() { lock_.reset(); }
@@ -184,12 +184,12 @@ class CheckpointManager::State {
                                             " was not started: call it again"));
   }
 
-  // Returns the error of the previous save, which Restore with and_continue reports instead.
+  // Returns the error of the previous save as Restore with and_continue reports it.
   static absl::Status NotSetAside(const RestoreQuery& query, const absl::Status& before) {
     return WithMessage(
         before,
         absl::StrCat("before going back", query.step ? absl::StrCat(" to step ", *query.step) : "",
-                     ": ", before.message(), "; nothing was set aside: call it again"));
+                     ": ", before.message(), "; nothing was set aside: call Restore again"));
   }
 
   absl::Status CheckProcess() const {
@@ -224,12 +224,12 @@ class CheckpointManager::State {
         one.is_unknown ? one.status.message() : ""));
   }
 
-  // Ensures that this step can be saved: sets aside files that Restore has found damaged, from this
-  // step on, as they may be readable later. error AlreadyExists, FailedPrecondition: the step is
-  // not above the newest, or training went back without and_continue.
+  // Ensures that this step can be saved. Sets aside files of this step or later ones that Restore
+  // has found damaged, because they may be readable later. error AlreadyExists, FailedPrecondition:
+  // the step is not above the newest, or training went back without and_continue.
   absl::Status MakeWayFor(int64_t step) {
     LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<int64_t> steps, files_.Steps());
-    // The file that a failed save may have left is not one to keep.
+    // A file that a failed save may have left is not kept.
     const bool again = step == failed_step_ && !steps.empty() && steps.back() == step;
     for (auto it = steps.rbegin(); it != steps.rend() && !again; ++it) {
       if (*it >= step && !files_.IsFoundDamaged(*it)) {
@@ -305,7 +305,7 @@ class CheckpointManager::State {
   // Removes the checkpoints that no rule keeps.
   absl::Status ApplyRetention(int64_t just_saved) {
     absl::StatusOr<std::vector<internal::StepRecord>> all = files_.DescribeAll();
-    if (!all.ok()) return WithContext(all.status(), "kept all older ones");
+    if (!all.ok()) return WithContext(all.status(), "kept all older checkpoints");
     absl::Status unknown;
     for (internal::StepRecord& one : *all) {
       one.pinned =
@@ -316,9 +316,9 @@ class CheckpointManager::State {
     }
     const std::vector<bool> keep = internal::CheckpointsToKeep(*all, options_.retention);
     LEAFSTORE_RETURN_IF_ERROR(
-        WithContext(RemoveOthers(*std::move(all), keep), "cannot remove an older one"));
-    LEAFSTORE_RETURN_IF_ERROR(
-        WithContext(unknown, "kept all below a file that cannot be read and may need any of them"));
+        WithContext(RemoveOthers(*std::move(all), keep), "cannot remove an older checkpoint"));
+    LEAFSTORE_RETURN_IF_ERROR(WithContext(
+        unknown, "kept all checkpoints below one that cannot be read, as it may need any of them"));
     return files_.TakeIgnored();
   }
 
@@ -368,8 +368,8 @@ class CheckpointManager::State {
 };
 
 void CheckpointManager::Close::operator()(State* state) const {
-  // In a forked process, the thread that State waits for does not exist, and what it was doing when
-  // the process was forked is half done: its memory is left as it is.
+  // In a forked process, the thread that State waits for does not exist, and may have been
+  // interrupted anywhere by the fork. So the memory of State is not released.
   if (state->IsForked()) {
     state->CloseLock();
   } else {

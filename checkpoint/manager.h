@@ -18,8 +18,9 @@
 // Files. Step 100 is saved as `step-00000000000000000100.leaf`, which is complete if it exists
 // (writer.h). The file `LOCK` keeps two managers from writing to one directory: the second is
 // refused (to inspect a run during training, open it with read_only). Open removes temporary files
-// left by saves of processes that ended. Files with other names are ignored; if there are only
-// such files, and some look like checkpoints, Restore says so.
+// that unfinished saves of ended processes left behind. Files with other names are ignored. If the
+// directory has no checkpoint, but files that look like checkpoints under other names, Restore says
+// so.
 //
 // Save returns when the checkpoint is complete. SaveAsync returns at once; a thread of the manager
 // saves the contents that the items had at the call. Items are snapshots, so training continues and
@@ -40,53 +41,59 @@
 // to it damages all of them. The first save of a process is full; so is the first after Restore
 // found a damaged checkpoint or Remove removed one. full_every adds more full saves.
 //
-// Restore finds the newest intact checkpoint, the best, or that of a step, and verifies every byte,
-// including those of its bases. Where the newest is damaged, or from a newer leafstore, Restore
-// returns the one before, and `skipped` lists the skipped ones and why. A file on a part of the
-// disk that cannot be read, and a directory or pipe of such a name, count as damaged. If this
-// process cannot read a file (no permission, no descriptor, no memory), that is an error, and
-// nothing is skipped. No file is ever removed because it is damaged: saving a step that is not
-// above damaged ones that Restore has skipped sets these aside, as below.
+// Restore finds the newest intact checkpoint, the best, or the one of a step, and verifies every
+// byte, including those of its bases. If the newest is damaged, or from a newer leafstore, Restore
+// returns the one before it, and `skipped` lists the skipped checkpoints and why. A file that the
+// disk cannot read in full counts as damaged, and so does a directory or a pipe with the name of a
+// checkpoint. If this process cannot read a file (no permission, no descriptor, no memory), Restore
+// returns an error and skips nothing. No file is ever removed because it is damaged: if Restore has
+// skipped damaged files, saving a step that is not above theirs sets them aside, as described
+// below.
 //
 // Branches. Steps ascend: saving a step that is not above the newest is an error, before anything
-// is written or removed. (Newest ones that Restore has found damaged do not count.) It is also an
+// is written or removed. (Checkpoints that Restore has found damaged do not count.) It is also an
 // error if the first save of a manager would continue a restored checkpoint although a later one
-// exists, which Restore has not skipped. To continue from an earlier checkpoint, restore it with
+// exists that Restore has not skipped. To continue from an earlier checkpoint, restore it with
 // `and_continue`:
 //
 //   manager.Restore({.step = 200, .and_continue = true})          // or {.best = true, ...}
 //
 // This sets aside all later checkpoints, the newest first: they are renamed to `abandoned-<name>`
-// (or `abandoned-2-<name>`, if that exists), are never restored, and no rule counts or removes
-// them, nor a file that they need. Any reader can still read them. Remove them with
-// RemoveAbandoned: another checkpoint may need one. Call it once, not at every start: it sets aside
-// what was saved since. After a crash within the call, Restore() returns the newest checkpoint that
-// was not yet set aside; call with and_continue again before training goes on.
+// (or `abandoned-2-<name>`, if that exists), and are never restored. No rule counts them or removes
+// them or the files that they need, and any reader can still read them. Remove them only with
+// RemoveAbandoned, because another checkpoint may need one. Restore with and_continue once, not at
+// every start: each call sets aside everything that was saved after that step. After a crash within
+// the call, Restore() returns the newest checkpoint that was not yet set aside; call it with
+// and_continue again before training continues.
 //
-// Each checkpoint records its run and its parent (CheckpointReader::run): of the first save of a
-// manager, the checkpoint that it restored last, if any; later, the previous save, or the one
-// restored with and_continue. `leafstore inspect run` shows the branches.
+// Each checkpoint records its run and its parent (CheckpointReader::run). For the first save of a
+// manager, the parent is the checkpoint that the manager restored last, if any; for later saves, it
+// is the previous save, or the checkpoint restored with and_continue since. `leafstore inspect run`
+// shows the branches.
 //
 // Retention. After each save, a checkpoint is removed if no rule keeps it and no kept checkpoint
 // needs it. The newest, the one just saved, and one restored during the save are always kept.
-// Damaged ones are ignored by the rules and kept, with the files that they need, as far as that can
-// still be read: other leaves of them may be intact. While some file cannot be read now, for any
-// other reason, or is from a newer leafstore, it and all below it are kept, as it may need any of
-// them. Save returns an error for the former after the rest of its work: each time if it concerns
-// this process (no permission, for example), otherwise once. It also reports once a directory, or
-// the like, with the name of a checkpoint, which is ignored.
+// Damaged ones are ignored by the rules and kept, with the files that they need as far as these are
+// still known, because their other leaves may be intact. While a file cannot be read for any other
+// reason, or is from a newer leafstore, it is kept with all checkpoints of lower steps, because it
+// may need any of them. If a file cannot be read, Save does the rest of its work and then returns an
+// error: each time if the cause is this process (no permission, for example), otherwise once.
+// Something that has the name of a checkpoint but is not a file, such as a directory, is ignored and
+// reported once.
 //
 // Processes. A manager belongs to the process that opened it: in a child made by fork, calls that
 // save, restore, remove or wait return FailedPrecondition, except those of a read_only manager;
-// those that only list work. Destroying it there releases nothing. The lock ends with the manager,
-// but if the process dies without destroying it, not before its children have ended.
+// calls that only list work. Destroying the manager there releases nothing. The lock is released
+// when the manager is destroyed; if the process ends without destroying it, when its children have
+// ended, too.
 //
-// Errors. FailedPrecondition: another manager has locked the directory; this one is read-only, or
-// another process opened it; or the step is not above the newest, or would continue an earlier one
-// (reason kBehindNewest). AlreadyExists: the step has a checkpoint already (kExists).
-// InvalidArgument: a step below 0, or inconsistent options. NotFound: no such checkpoint. DataLoss:
-// all that were tried are damaged; names each. Unimplemented: like DataLoss, but some are from a
-// newer leafstore and may be intact. Other errors: see CheckpointWriter and CheckpointReader.
+// Errors. FailedPrecondition: another manager has locked the directory; this manager is read-only,
+// or another process opened it; or the step is not above the newest, or the save would continue an
+// earlier checkpoint (reason kBehindNewest). AlreadyExists: the step has a checkpoint already
+// (kExists). InvalidArgument: a step below 0, or inconsistent options. NotFound: no such
+// checkpoint. DataLoss: all that were tried are damaged; names each. Unimplemented: like DataLoss,
+// but some are from a newer leafstore and may be intact. Other errors: see CheckpointWriter and
+// CheckpointReader.
 //
 // Threads: call from one thread at a time. Stores may be written, and readers used, from any thread
 // while a save runs.
@@ -119,7 +126,7 @@ struct Retention {
   // Keeps checkpoints whose step is a multiple of this; 0 disables the rule.
   int64_t every = 0;
   // Keeps this many of the best by `metric`; 0 disables the rule. A metric that is missing, NaN or
-  // -inf is worse than any other, also if lower is better. While no checkpoint has the metric, all
+  // -inf is worse than any other, even if lower is better. While no checkpoint has the metric, all
   // are kept, as its name may be misspelled.
   size_t best = 0;
   std::string metric = {};       // the name of the metric for `best`
@@ -156,11 +163,11 @@ struct RestoreQuery {
   // Restores the best checkpoint by Retention::metric.
   bool best = false;
   // Sets aside all later checkpoints ("Branches" above), so that training can continue from this
-  // one. Waits for the running save first, and returns its error instead, once. After another
-  // error, some may have been set aside.
+  // one. Waits for the running save first; if that failed, returns its error, once, and sets aside
+  // nothing. After any other error, some checkpoints may have been set aside.
   bool and_continue = false;
-  // Verifies every byte of a checkpoint before it is returned; otherwise it is only opened, with
-  // the files that it needs.
+  // Verifies every byte of a checkpoint before it is returned. If false, the checkpoint and the
+  // files that it needs are only opened.
   bool verify = true;
   // How it is verified and, later, loaded. `read.io.progress` is called during verification. The
   // manager's file system is used instead of that in `read`.
@@ -181,13 +188,14 @@ struct RunCheckpoint {
   int64_t step = 0;
   std::string file_name;   // without the directory
   bool abandoned = false;  // was set aside
-  absl::Status status;     // why it cannot be opened, if so; the rest is then unknown
+  absl::Status status;     // if not OK, why it cannot be opened; the rest is then unknown
   Metrics metrics = {};
   // 16 bytes, the same in all checkpoints of one run; empty if none was recorded.
   std::string run_id = {};
-  // The name of the checkpoint that it continues, when that was saved; empty: of none.
+  // The name that the checkpoint it continues had when this one was saved; empty if it continues
+  // none.
   std::string parent_name = {};
-  // Its index in the list, if it still exists, also if it was set aside.
+  // The index of that checkpoint in the list, if it still exists, even if it was set aside.
   std::optional<size_t> parent = {};
 };
 
@@ -207,8 +215,8 @@ class CheckpointManager {
   absl::StatusOr<std::vector<int64_t>> Steps() const;
   // Returns the greatest of Steps(). error NotFound: no checkpoint exists (kNoCheckpoint).
   absl::StatusOr<int64_t> Latest() const;
-  // Returns all checkpoints, also those that were set aside, ascending by step, without verifying
-  // them. Opens each file, and none of those that it needs. O(bytes of their manifests).
+  // Returns all checkpoints, including those that were set aside, ascending by step, without
+  // verifying them. Opens each file, but not the files that it needs. O(bytes of the manifests).
   absl::StatusOr<std::vector<RunCheckpoint>> ListRun() const;
   // Returns the path of a step's file, which need not exist.
   std::string PathOf(int64_t step) const;
@@ -218,18 +226,18 @@ class CheckpointManager {
   absl::Status Save(int64_t step, std::vector<CheckpointItem> items, Metrics metrics = {},
                     Metadata metadata = {});
   // Starts saving a checkpoint. Returns false if another save is running and skip_if_busy is set.
-  // Errors as Save; AlreadyExists: two items have one name. O(items).
+  // Errors as Save; AlreadyExists: two items have the same name. O(items).
   absl::StatusOr<bool> SaveAsync(int64_t step, std::vector<CheckpointItem> items,
                                  Metrics metrics = {}, Metadata metadata = {});
   // Waits until no save is running.
   absl::Status Wait();
 
-  // Returns the newest intact checkpoint, the best, or that of a step. It is what the first save
-  // continues; with and_continue, what the next one continues.
-  // error FailedPrecondition: the best was requested, but ManagerOptions has no metric. error
-  // NotFound: no checkpoint exists (reason kNoCheckpoint); there are only files with other names;
-  // none of this step (names those that exist); or none has the metric (suggests names). A
-  // directory that is saved to meanwhile is listed again where files have vanished.
+  // Returns the newest intact checkpoint, the best, or the one of a step. The first save of this
+  // manager continues it; with and_continue, the next save does. error FailedPrecondition: the best
+  // was requested, but ManagerOptions has no metric. error NotFound: no checkpoint exists (reason
+  // kNoCheckpoint), or only files with other names; none of this step exists (names those that
+  // exist); or none has the metric (suggests names). If files vanish because another process saves
+  // to the directory meanwhile, it is listed again.
   absl::StatusOr<RestoredCheckpoint> Restore(const RestoreQuery& query = {});
 
   // Waits for the running save, then removes the checkpoint of a step. error FailedPrecondition:
@@ -238,9 +246,9 @@ class CheckpointManager {
   // the directory failed, the file was removed.
   absl::Status Remove(int64_t step);
   // Waits for the running save, then removes the checkpoints that were set aside, except those that
-  // another one needs. error: one cannot be read now, or is from a newer leafstore, so that it may
-  // need any of them; nothing was removed. Other errors: the file system's; some may then have been
-  // removed.
+  // another one needs. error: a checkpoint cannot be read now, or is from a newer leafstore, so it
+  // may need any of them; nothing was removed. Other errors: those of the file system; some may then
+  // have been removed.
   absl::Status RemoveAbandoned();
 
  private:

@@ -18,15 +18,16 @@
 //   item.ForEachPath([&](uint32_t place, absl::string_view path) { ... item.entry(place) ... });
 //
 // Opening reads and checks the preamble, the footer and the manifest: structures, dtypes, shapes,
-// and that the bytes of each tensor are inside the file and not shared with another tensor. It
-// reads no tensors. Its cost is that of the manifest: nothing else is allocated per leaf.
+// and that the bytes of each tensor are inside a file and do not overlap those of another (in a
+// base, two tensors may have the same bytes). It reads no tensors. Its cost is that of the
+// manifest: nothing else is allocated per leaf.
 //
 // Modes (io_options.h). kMap: tensors are views of the mapped file, which stays mapped as long as
 // any of them exists; writing to a tensor copies it first. The file may be replaced meanwhile (by a
 // rename, as SaveCheckpoint does), but not truncated or written to, which would raise SIGBUS or
 // change tensors. kRead: tensors own their bytes, which are read into memory; for network file
-// systems, and for files that others write to. kDirect: like kRead, past the page cache. kAuto (the
-// default) chooses one of them for each load.
+// systems, and for files that others write to. kDirect: like kRead, but bypassing the page cache.
+// kAuto (the default) chooses one of them for each load.
 //
 // Verification. The checksums of each tensor are checked when it is loaded, unless
 // ReadOptions::verify is false. Verify() checks every byte of the file. Opening checks everything
@@ -40,7 +41,7 @@
 // requested tensor, requires a newer reader; names the version or codec. Other errors: see
 // FileSystem. All errors name the file, and errors of an item name the item.
 //
-// Threads: all calls are const and thread-safe. Copies share one open file.
+// Threads: all calls are const and thread-safe. Copies share the open files.
 #ifndef LEAFSTORE_CHECKPOINT_READER_H_
 #define LEAFSTORE_CHECKPOINT_READER_H_
 
@@ -136,19 +137,19 @@ class CheckpointReader {
   // Returns the metrics that were saved with the checkpoint.
   const Metrics& metrics() const;
   // Returns the earlier checkpoints in the same directory that have the bytes of some tensors, if
-  // this one was saved as an increment (SaveHistory). They are opened with this file, so that a
-  // manager may remove or rename them while it is read. One that cannot be opened is tried again
-  // when one of its tensors is loaded.
+  // this one was saved as an increment (SaveHistory). Up to eight of them are opened with this
+  // file, so that a manager may remove or rename them while the reader is in use. The others, and
+  // those that could not be opened, are opened when one of their tensors is loaded.
   const std::vector<BaseFile>& bases() const;
-  // Opens the bases that are not open, up to eight. error: the first that cannot be opened;
-  // NotFound (reason kMissingBase) if it does not exist. Open returns only errors of the process,
-  // such as no descriptors, because the other tensors can be loaded.
+  // Opens the bases that are not open, up to eight. error: the error of the first base that cannot
+  // be opened; NotFound (reason kMissingBase) if it does not exist. (Open fails only for causes in
+  // the process, such as no descriptors: without a base, the other tensors can still be loaded.)
   absl::Status CheckBases() const;
   // Returns the place of this checkpoint in a run, if CheckpointManager saved it.
   const std::optional<RunInfo>& run() const;
   // Returns how a load of the complete file would read it now: kMap, kRead or kDirect.
   ReadMode read_mode() const;
-  // Returns what identifies this file among those of its directory.
+  // Returns what identifies this file among the files in its directory.
   BaseFile identity() const;
 
   // Loads all leaves of an item, or those that `options` select. error NotFound: no such item.
@@ -165,9 +166,10 @@ class CheckpointReader {
     return model;
   }
   // Loads rows of one tensor, such as a part of an embedding. Reads and verifies only the blocks of
-  // 1 MiB that have them; all of the tensor if it is compressed, or in a file without checksums of
-  // blocks (docs/format.md, version 3). error InvalidArgument: a static leaf or a scalar, rows that
-  // do not exist, or that begin inside a byte. Other errors: LoadLeaf's. O(bytes of the blocks).
+  // 1 MiB that contain them, or the complete tensor if it is compressed or the file has no
+  // checksums of blocks (docs/format.md, version 3). error InvalidArgument: the leaf is static or a
+  // scalar, or the rows do not exist or begin inside a byte. Other errors: LoadLeaf's. O(bytes of
+  // the blocks).
   absl::StatusOr<Tensor> LoadRows(absl::string_view item, absl::string_view path,
                                   const RowRange& rows) const;
   // Loads the items "<prefix>/<name>", each under its <name> and in the order of saving.

@@ -178,7 +178,8 @@ class CheckpointWriter {
   // errors: the file system's; if syncing the directory fails, the new file is at its path, but may
   // be lost in a power failure.
   absl::Status Finish();
-  // Returns what identifies the file among those of its directory. Only after Finish returned OK.
+  // Returns what identifies the file among the files in its directory. Call only after Finish
+  // returned OK.
   BaseFile identity() const;
 
  private:

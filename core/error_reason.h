@@ -29,11 +29,11 @@ enum class ErrorReason : uint8_t {
   kNewerVersion,   // a newer leafstore is needed to read it
   kMissingBase,    // an earlier checkpoint that has some of the bytes does not exist
   kExists,         // the destination exists and must not be replaced
-  kUnusual,        // not as usual, but unambiguous; read unless a strict reading is required
+  kUnusual,        // unusual but unambiguous; an error only for strict reading
   kForeign,        // the file is in another format, which the message names
   kIncomplete,     // files of a set do not exist
-  kAmbiguous,      // the file, or the set, contradicts itself
-  kNotAFile,       // a directory, a pipe or the like, or a link to nothing, has the name of a file
+  kAmbiguous,      // the file or the set has two possible meanings
+  kNotAFile,       // the name of a file belongs to a directory, a pipe, or a link to nothing
 
   // Runs.
   kNoCheckpoint,  // a run's directory has no checkpoint, damaged or not: the run can start

@@ -31,7 +31,7 @@
 namespace leafstore {
 
 // The forms of a path as text. Messages show canonical text, shortened if it is long. kSlash is the
-// dotted form with slashes.
+// dotted form with slashes instead of dots.
 enum class PathForm : uint8_t { kCanonical, kDotted, kSlash };
 
 class Path {

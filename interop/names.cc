@@ -80,7 +80,7 @@ absl::Status CheckNames(absl::Span<const absl::string_view> names, NameStyle sty
       "-separated parts in total, found ", parts, "; use NameStyle::kFlat"));
 }
 
-// Makes paths of the parts of names; with kLists indices where all parts are integers.
+// Makes paths from the parts of names; with kLists, uses indices where all parts are integers.
 std::vector<Path> SplitNames(absl::Span<const absl::string_view> names, NameStyle style) {
   const bool lists = style == NameStyle::kLists;
   const char separator = SeparatorOf(style);

@@ -14,8 +14,8 @@
 // Layout::def) report error InvalidArgument and name both paths. With kFlat this cannot happen.
 //
 // In the other direction, paths of any kind become names by their dotted forms, or with kSlash by
-// the same with slashes. Two leaves with the same form are an error that names both; kCanonical
-// distinguishes them.
+// that form with slashes instead of dots. Two leaves with the same name are an error that names
+// both; kCanonical distinguishes them.
 //
 // Threads: pure functions; thread-safe.
 #ifndef LEAFSTORE_INTEROP_NAMES_H_
@@ -61,8 +61,9 @@ absl::StatusOr<std::vector<Path>> PathsOfNames(absl::Span<const absl::string_vie
 // Returns the form of a path that is its name: kCanonical, kSlash, or for other styles kDotted.
 PathForm FormOf(NameStyle style);
 
-// Returns the names of a store's leaves, by place, in FormOf(style). error InvalidArgument: two leaves have the same
-// name (the message names both paths), or a key is not UTF-8. O(length of the names), expected.
+// Returns the names of a store's leaves, by place, in FormOf(style). error InvalidArgument: two
+// leaves have the same name (the message names both paths), or a key is not UTF-8. O(length of the
+// names), expected.
 absl::StatusOr<std::vector<std::string>> NamesOf(const ParamStore& store, NameStyle style);
 absl::StatusOr<std::vector<std::string>> NamesOf(const Layout& layout, const SlotSet& slots,
                                                  NameStyle style);

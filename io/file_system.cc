@@ -54,7 +54,8 @@ int Retry(const Call& call) {
   return result;
 }
 
-// Returns a path for a system call, which would cut it at a NUL: no file has such a name, nor "".
+// Returns a path to pass to a system call. If it has a NUL, at which the system call would cut it,
+// returns "": no file has either name.
 const char* ForSystem(const std::string& path) {
   return path.find('\0') == std::string::npos ? path.c_str() : "";
 }
@@ -136,8 +137,8 @@ class PosixWritableFile : public WritableFile {
   bool direct_ = false;  // whether fd_ is in direct mode
 };
 
-// Returns whether the type of a file system (statfs(2)) is that of one on other machines, or in
-// another process.
+// Returns whether a file system of this type (statfs(2)) is on other machines or in another
+// process.
 bool IsRemoteType(uint32_t type) {
   constexpr uint32_t kRemote[] = {
       0x6969,      // NFS
@@ -269,7 +270,7 @@ class PosixReadableFile : public ReadableFile {
   int DirectFd() const {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (!direct_fd_.has_value()) {
-      // The path may be that of another file by now.
+      // By now, the path may refer to another file.
       direct_fd_ = OpenRetrying(absl::StrCat("/proc/self/fd/", fd_), O_RDONLY | O_DIRECT);
     }
     return *direct_fd_;

@@ -16,11 +16,11 @@
 // Errors name the path. NotFound, PermissionDenied, AlreadyExists, FailedPrecondition (a component
 // of the path is not a directory) and others: as absl::ErrnoToStatus. ResourceExhausted: no space,
 // or over a quota or the size limit of a file. DataLoss: the file ends before the requested bytes.
-// NotFound: also a path with a NUL, which no file can have.
+// A path with a NUL, which no file can have, is NotFound.
 //
-// Signals. Exceeding the size limit of the process (RLIMIT_FSIZE, `ulimit -f`) raises SIGXFSZ, which
-// ends the process by default, before any error can be returned or a temporary file removed. A
-// program that wants the error ignores the signal: `std::signal(SIGXFSZ, SIG_IGN);` at its start.
+// Signals. Exceeding the size limit of the process (RLIMIT_FSIZE, `ulimit -f`) raises SIGXFSZ,
+// which ends the process by default, before any error can be returned or a temporary file removed.
+// A program that wants the error ignores the signal: `std::signal(SIGXFSZ, SIG_IGN);` at its start.
 //
 // Threads: a FileSystem and a ReadableFile are thread-safe; a WritableFile must be used by one
 // thread at a time.
@@ -83,16 +83,18 @@ class ReadableFile {
     return absl::OkStatus();
   }
 
-  // The following help to choose how to read (ReadMode::kAuto). The default implementations are for
-  // files that are best mapped, such as files in memory.
+  // The following functions help to choose how to read (ReadMode::kAuto). Their default
+  // implementations suit files that are best mapped, such as files in memory.
 
-  // Like ReadAt, but if the file system supports it, reads from the disk into `out`, past the page
-  // cache. The offset, the size and the address of `out` must be multiples of kDirectAlignment. The
-  // range may end after the file; those bytes are undefined.
+  // Like ReadAt, but if the file system supports it, reads from the disk into `out`, bypassing the
+  // page cache. The offset, the size and the address of `out` must be multiples of
+  // kDirectAlignment. The range may extend past the end of the file; the bytes of `out` beyond the
+  // end are undefined.
   virtual absl::Status ReadDirect(int64_t offset, absl::Span<std::byte> out) const;
   // Returns whether the file is on this machine, so that it can be mapped without many short waits.
   virtual bool IsLocal() const { return true; }
-  // Returns whether most of the file is in the page cache, by samples, or if this is not known.
+  // Returns whether most of the file is in the page cache, as estimated from samples; true if
+  // unknown.
   virtual bool IsCached() const { return true; }
 };
 
@@ -120,8 +122,8 @@ class FileSystem {
   // Creates a directory; OK if it exists. error NotFound: the parent does not exist.
   virtual absl::Status CreateDirectory(const std::string& path) = 0;
   // Locks the file `path`, and creates it if needed; follows no symbolic link. The lock is held
-  // until the returned object is destroyed or the process, and every child that it forked
-  // meanwhile, has ended. A child that destroys its copy of the object releases nothing. error
+  // until the returned object is destroyed, or until the process and every child that it forked
+  // meanwhile have ended. A child that destroys its copy of the object releases nothing. error
   // FailedPrecondition: this or another process already holds the lock; or `path` is a symbolic
   // link.
   virtual absl::StatusOr<std::shared_ptr<void>> Lock(const std::string& path) = 0;

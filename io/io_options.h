@@ -17,8 +17,8 @@
 namespace leafstore {
 
 enum class ReadMode : uint8_t {
-  // Chooses for each load: kRead on network file systems and FUSE, and where a file cannot be
-  // mapped; kDirect if at least kLeastDirect bytes of a file are loaded that is not in the page
+  // Chooses for each load: kRead on network file systems and FUSE, and if the file cannot be
+  // mapped; kDirect if at least kLeastDirect bytes are loaded from a file that is not in the page
   // cache; otherwise kMap.
   kAuto,
   // Tensors are views of the mapped file.
@@ -31,7 +31,7 @@ enum class ReadMode : uint8_t {
   kDirect,
 };
 
-// The least bytes of a load that ReadMode::kAuto reads past the page cache.
+// The minimum size of a load for which ReadMode::kAuto bypasses the page cache.
 inline constexpr int64_t kLeastDirect = int64_t{64} << 20;
 
 // Returns "auto", "map", "read" or "direct". Static storage.
@@ -46,10 +46,10 @@ struct IoOptions {
   // Reading, in formats that can be mapped.
   ReadMode mode = ReadMode::kAuto;
   // Reading: the maximum number of threads that read, verify and decompress; 0: one per processor,
-  // up to eight, and where the file is not mapped at least six, so that the disk always has work.
+  // up to eight, and at least six where the file is not mapped, so that the disk is always busy.
   int threads = 0;
-  // Reading: the bytes of all buffers between the disk and the tensors, at least 1 MiB a thread. A
-  // compressed tensor needs a buffer for its stored bytes as well.
+  // Reading: the maximum total size of the buffers between the disk and the tensors, but at least 1
+  // MiB per thread. A compressed tensor needs a buffer for its stored bytes as well.
   int64_t max_bytes_in_flight = 33'554'432;  // 32 MiB
   // Receives the bytes done and the total, every few MiB and at the end, while a file is saved or
   // verified. May be called from any thread, but never concurrently. Must not throw.

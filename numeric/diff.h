@@ -16,7 +16,8 @@
 // NaN unless the options say otherwise, and differs from every other value. Integers are compared
 // exactly, all 64 bits; c64 by the magnitude of the difference. Tensors of different dtype or shape
 // are reported as such; their elements are not compared. With `across_dtypes`, the elements of
-// tensors of different dtypes are compared as f64, except those of c64, and equal ones are equal.
+// tensors of different dtypes are compared as f64 (c64 only with c64); tensors with equal elements
+// are then equal.
 //
 // Cost. A leaf with equal generations on both sides is equal, in O(1) (unless NaN differs from
 // NaN); other leaves cost O(bytes). So the diff of two snapshots costs what was written between

@@ -191,8 +191,8 @@ absl::StatusOr<ManifestItem::Segments> DecodeSegments(const proto::Segments& in,
   return out;
 }
 
-// Finds the block checksums of each tensor. error DataLoss: their count is not that of the tensors'
-// blocks.
+// Finds the block checksums of each tensor. error DataLoss: their count differs from the count of
+// the tensors' blocks.
 absl::Status IndexBlocks(absl::string_view where, ManifestItem* item) {
   const uint64_t found = item->segments.block_checksums.size();
   if (found == 0) return absl::OkStatus();

@@ -29,8 +29,8 @@
 
 namespace leafstore {
 
-// An earlier checkpoint in the same directory: one that has the bytes of some tensors, or the one
-// that a checkpoint continues.
+// Identifies an earlier checkpoint in the same directory: a base, or the checkpoint that another
+// one continues.
 struct BaseFile {
   std::string name;  // without a directory
   int64_t file_size = 0;
@@ -43,8 +43,9 @@ struct BaseFile {
 struct RunInfo {
   static constexpr size_t kIdSize = 16;
 
-  std::string id;                  // kIdSize random bytes, the same in all checkpoints of the run
-  std::optional<BaseFile> parent;  // what this checkpoint continues; none: the first of the run
+  std::string id;  // kIdSize random bytes, the same in all checkpoints of the run
+  std::optional<BaseFile>
+      parent;  // the checkpoint that this one continues; none in the first of a run
 
   friend bool operator==(const RunInfo& a, const RunInfo& b) = default;
 };
@@ -110,8 +111,8 @@ struct Manifest {
 // Checks that the name of an item is UTF-8 and not empty. error InvalidArgument: it is not.
 absl::Status CheckItemName(absl::string_view name);
 
-// Checks that a run can be saved: its id has RunInfo::kIdSize bytes, and its parent a plain file
-// name and no negative size. error InvalidArgument: it cannot.
+// Checks that a run can be saved: its id has RunInfo::kIdSize bytes, and its parent has a file name
+// without a directory and a size of at least 0. error InvalidArgument: it cannot.
 absl::Status CheckRun(const RunInfo& run);
 
 // Returns whether a name is UTF-8 and has no directory. A file must not be able to make a reader

@@ -19,7 +19,7 @@
 //   layers.*.attn.**     `*` matches any one key; `**` matches zero or more keys
 //   layers.block_?.w*    inside a key, `?` matches one character and `*` any number of them
 //   a\.b                 a backslash makes the next character literal, here a dot inside one key
-//   a.''                 two quotes alone between dots are an empty key
+//   a.''                 two single quotes, alone between dots, are an empty key
 //
 // Patterns that could never match are errors: an empty pattern, an empty key, and brackets or
 // braces (which have a meaning in other glob languages) without a backslash.

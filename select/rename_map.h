@@ -19,10 +19,10 @@
 //   **.lm_head.w -> head.weight          or not at all, for one leaf at any depth.
 //
 // Matching is lazy: earlier wildcards match as little as possible. A backslash makes the next
-// character literal; `''` alone between dots is an empty key. Keys matched by `*` and `**` keep their kind. Another integer key becomes an
-// index, or an item if it replaces an integer item. Another name becomes an item or an attribute,
-// like the name at the same position of the old path, or else like the last name before it.
-// LoadInto also matches new paths by dotted form.
+// character literal; `''`, alone between dots, is an empty key. Keys matched by `*` and `**` keep
+// their kind. Another integer key becomes an index, or an item if it replaces an integer item.
+// Another name becomes an item or an attribute, like the name at the same position of the old path,
+// or else like the last name before it. LoadInto also matches new paths by dotted form.
 //
 // Rules may be untrusted: their count and length, the text of the new paths, and the work of
 // matching are limited.

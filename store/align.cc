@@ -60,8 +60,8 @@ std::vector<uint32_t> ByText(const LeafSpecs& from, const LeafSpecs& to) {
     places[place] = to.slots().PlaceOf(to.layout().SlotOf(path));
   };
   if (from.layout().ForEachPath(from.slots(), PathForm::kCanonical, match).ok()) return places;
-  // The paths of `from` are too long for a text of each. Those of `to` are not, as they are stored
-  // as texts.
+  // The paths of `from` are too long to have all their texts in memory. Those of `to` are not,
+  // because they are stored as texts.
   std::fill(places.begin(), places.end(), kNoPlace);
   to.layout()
       .ForEachPath(to.slots(), PathForm::kCanonical,

@@ -78,9 +78,8 @@ class Layout {
   std::string PathForMessage(Slot slot) const;
   // Calls `visit` for each of these slots, in order, with its place and its text, which is valid
   // during the call. Prints each key once, so it is several times faster than calling PathText.
-  // error ResourceExhausted: a text exceeds Path::kMaxTextSize, or all together exceed 64 MiB + 256
-  // bytes per slot; those before it were visited.
-  // O(nodes + length of the text).
+  // error ResourceExhausted: a text exceeds Path::kMaxTextSize, or all texts together exceed 64 MiB
+  // plus 256 bytes per slot; the paths before it were visited. O(nodes + length of the text).
   absl::Status ForEachPath(
       const SlotSet& slots, PathForm form,
       absl::FunctionRef<void(uint32_t place, absl::string_view text)> visit) const;

@@ -17,7 +17,8 @@
 namespace leafstore::internal {
 namespace {
 
-// The bytes that are read at once to open a file: its footer, and mostly its manifest.
+// How many bytes at the end of a file are read at once to open it: the footer, and mostly the
+// manifest.
 constexpr int64_t kTail = int64_t{512} << 10;
 
 // `expected_size`, if known, distinguishes a truncated file from other damage.
@@ -40,8 +41,8 @@ absl::StatusOr<OpenFile> OpenFooted(const std::string& path, const IoOptions& io
       ErrorReason::kTruncated));
 }
 
-// Returns the bytes of the manifest, which are checked, and so is the padding after them. They may
-// be in the tail or in `*scratch`.
+// Returns the bytes of the manifest after checking them and the padding after them. They may be in
+// the tail or in `*scratch`.
 absl::StatusOr<absl::string_view> ReadManifestBytes(const OpenFile& file, const Buffer& tail,
                                                     Buffer* scratch) {
   const Footer& footer = file.footer;
@@ -163,7 +164,7 @@ absl::StatusOr<std::shared_ptr<const CheckpointFile>> CheckpointFile::Open(
     LEAFSTORE_RETURN_IF_ERROR(file->WithPath(file->ReadManifest(tail)));
   }
   file->bases_ = std::vector<Lazy<OpenFile>>(file->manifest_.bases.size());
-  // From now on the bases can be removed or renamed.
+  // After this, the bases can be removed or renamed.
   const absl::Status bases = file->OpenBases();
   if (IsOfProcess(bases)) return bases;
   return file;

@@ -41,16 +41,18 @@ struct OpenFile {
 absl::StatusOr<OpenFile> OpenBase(absl::string_view path, const BaseFile& base,
                                   const IoOptions& io);
 
-// Like OpenBase, but also finds a base that was set aside (run_files.h) and has another name now.
+// Like OpenBase, but also finds a base that was set aside and so has another name now
+// (run_files.h).
 absl::StatusOr<OpenFile> FindBase(absl::string_view path, const BaseFile& base,
                                   const IoOptions& io);
 
-// Reads and checks the preamble and the footer. With `tail`, reads the last bytes of a file that is
-// not mapped at once and leaves them there, which mostly saves a slow disk or a network the next read.
+// Reads and checks the preamble and the footer. With `tail`, for a file that is not mapped, reads
+// more bytes from its end and leaves them in `*tail`. They mostly contain the manifest, which saves
+// another read from a slow disk or a network.
 absl::StatusOr<Footer> ReadFooter(const FileBytes& bytes, Buffer* tail = nullptr);
 
 // Reads the head of a checkpoint, but not its items, and opens no bases. If the footer is intact,
-// sets `*identity`, also if the manifest is damaged. Errors as CheckpointReader::Open.
+// sets `*identity`, even if the manifest is damaged. Errors as CheckpointReader::Open.
 absl::StatusOr<ManifestHead> ReadHead(const std::string& path, const IoOptions& io,
                                       BaseFile* identity);
 

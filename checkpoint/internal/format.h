@@ -26,7 +26,8 @@ static_assert(std::endian::native == std::endian::little,
               "checkpoints are mapped: a big-endian machine would have to swap their bytes");
 
 // The highest version that this code writes, which is also the highest it can read; and the lowest
-// version that can read what it writes. A file has the lowest version that has all that it uses.
+// version that can read what it writes. The version of a file is the lowest one that defines
+// everything it uses.
 inline constexpr uint32_t kFormatVersion = 3;
 inline constexpr uint32_t kFormatMinReader = 1;
 inline constexpr uint32_t kVersionWithRun = 2;     // has Manifest::run

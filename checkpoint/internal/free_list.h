@@ -1,4 +1,4 @@
-// FreeList: objects that are expensive to create, for the threads of one loop to take and give back.
+// FreeList: objects that are expensive to create, which the threads of a loop take and return.
 //
 // Threads: thread-safe.
 #ifndef LEAFSTORE_CHECKPOINT_INTERNAL_FREE_LIST_H_
@@ -14,7 +14,7 @@ namespace leafstore::internal {
 template <typename T>
 class FreeList {
  public:
-  // Returns an object that was given back, if any.
+  // Returns an object that was returned before, if any.
   std::optional<T> Take() {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (free_.empty()) return std::nullopt;

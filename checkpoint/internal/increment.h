@@ -53,7 +53,8 @@ class Increment {
   // For each file of the history: its index in bases_ plus 1, 0 if it is not a base yet, or
   // kNoBase.
   std::vector<uint32_t> base_indices_;
-  std::vector<int64_t> bytes_in_base_;  // for each file of the history: that Find has returned
+  std::vector<int64_t>
+      bytes_in_base_;  // for each file of the history: the bytes that Find has returned
   std::vector<BaseFile> bases_;
   StoredLocations locations_;
 };

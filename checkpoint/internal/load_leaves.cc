@@ -22,7 +22,8 @@ namespace {
 // Tensors up to this size are created by the thread that reads them.
 constexpr int64_t kSmallTensor = int64_t{1} << 20;
 
-// Returns whether a tensor can begin at a multiple of the element size plus this (FromBuffer).
+// Returns whether a tensor can begin at this offset from a multiple of the element size
+// (FromBuffer).
 bool IsAligned(DType dtype, int64_t offset) {
   const size_t bytes = dtype == DType::kC64 ? sizeof(float) : DTypeBits(dtype) / 8;
   return bytes == 0 || offset % static_cast<int64_t>(bytes) == 0;
@@ -162,7 +163,8 @@ class Loader {
   // Makes a tensor whose bytes are read into `*out`.
   static absl::StatusOr<Tensor> MakeFor(const EntryInfo& entry, const File& file, std::byte** out) {
     const DType dtype = entry.spec.dtype();
-    // A direct read needs an address that is like the offset. Any read is faster into huge pages.
+    // A direct read needs an address with the same alignment as the offset. Any read is faster into
+    // huge pages.
     const int64_t before = entry.offset % static_cast<int64_t>(kDirectAlignment);
     if (file.mode != ReadMode::kMap && IsAligned(dtype, before)) {
       LEAFSTORE_ASSIGN_OR_RETURN(const DirectBuffer memory,
@@ -261,7 +263,7 @@ absl::StatusOr<Tensor> Cut(const Tensor& from, const RowBytes& rows) {
   return tensor;
 }
 
-// Narrows a range, whose bytes are to be checked alone, to the blocks that have the rows.
+// Narrows a range to the blocks that contain the rows, which are checked without the others.
 void Narrow(const RowBytes& rows, ReadPlan::Range* range) {
   int64_t begin = rows.begin;
   int64_t end = rows.begin + rows.size;
@@ -322,7 +324,7 @@ absl::StatusOr<Tensor> StoredLeaves::LoadRows(uint32_t place, const RowRange& ra
   if (!rows.ok()) return Named(place, nullptr, rows.status());
   if (rows->size == 0) return Tensor::Uninitialized(entry.spec.dtype(), rows->shape);
   if (entry.codec != kCodecNone || (verify_ && entry.block_checksums.empty())) {
-    // Only all of its bytes can be checked or decompressed.
+    // It can only be checked or decompressed as a whole.
     LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<Leaf> leaves, Load({place}));
     return Cut(leaves[0].tensor(), *rows);
   }

@@ -19,17 +19,19 @@
 namespace leafstore::internal {
 namespace {
 
-// Ranges with gaps up to these are read together: reading on costs less than another read.
+// Ranges separated by at most this gap are read together: reading the gap costs less than another
+// read.
 constexpr int64_t kMappedGap = int64_t{16} << 10;
 constexpr int64_t kReadGap = int64_t{64} << 10;
-// The bytes that are brought into memory at a time.
+// How many bytes are read into memory at a time.
 constexpr int64_t kMappedWindow = int64_t{4} << 20;
 constexpr int64_t kMaxWindow = int64_t{8} << 20;
 constexpr int64_t kMinWindow = kBlockSize;
-// Threads for plain and direct reads, unless the caller gives their number: most wait for the disk.
+// The minimum number of threads for plain and direct reads, unless the caller sets one: most wait
+// for the disk.
 constexpr int kReadThreads = 6;
 
-// Checks bytes of a range that begin at `position` of it and end at the end of a block.
+// Checks bytes of a range that begin at `position` in it and end at the end of a block.
 absl::Status CheckBytes(const ReadPlan::Range& range, int64_t position,
                         absl::Span<const std::byte> bytes) {
   if (!range.verify) return absl::OkStatus();
@@ -73,7 +75,8 @@ class ReadPlan::Runner {
 
   absl::Status Run() {
     std::vector<absl::Status> statuses(windows_.size());
-    std::atomic<size_t> failed = windows_.size();  // a window that failed; all before it are run
+    std::atomic<size_t> failed =
+        windows_.size();  // the first window that failed; all before it are run
     ParallelFor(windows_.size(), threads_, [&](size_t i) {
       if (i > failed.load(std::memory_order_relaxed)) return;
       statuses[i] = RunWindow(windows_[i]);
@@ -261,7 +264,8 @@ class ReadPlan::Runner {
   const std::vector<Range>& ranges_;
   const Visit visit_;
   const Fail fail_;
-  std::vector<uint32_t> order_;  // indices of ranges in disk order; empty: as they are
+  std::vector<uint32_t>
+      order_;  // indices of ranges in disk order; empty if they were added in that order
   std::vector<Window> windows_;
   bool may_join_ = false;  // whether ranges can be added to the last window
   int threads_ = 1;

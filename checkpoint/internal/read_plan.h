@@ -1,4 +1,4 @@
-// ReadPlan: byte ranges of files, read in the order of the disk and checked as they arrive.
+// ReadPlan: byte ranges of files, read in disk order and checked as they arrive.
 //
 //   ReadPlan plan(io);
 //   plan.Add({.file = file, .mode = file->ModeFor(total), .offset = 4096, .size = 64, ...});
@@ -7,13 +7,13 @@
 //       [&](size_t range, int64_t, const absl::Status& error) { return Named(range, error); }));
 //
 // Small ranges that are close together are read together, with the gaps between them. Large ranges
-// are divided among threads if their parts can be checked alone. Several threads read, so that the
-// disk always has work while bytes are checked.
+// are divided among threads if their parts can be checked separately. Several threads read, so that
+// the disk is busy while bytes are checked.
 //
 // Memory: buffers of at most IoOptions::max_bytes_in_flight together, except for ranges that must
 // be complete.
 //
-// Threads: one thread at a time. Run calls its arguments from several threads.
+// Threads: one thread at a time. Run calls `visit` and `fail` from several threads.
 #ifndef LEAFSTORE_CHECKPOINT_INTERNAL_READ_PLAN_H_
 #define LEAFSTORE_CHECKPOINT_INTERNAL_READ_PLAN_H_
 
@@ -37,9 +37,9 @@ class ReadPlan {
     ReadMode mode = ReadMode::kMap;  // FileBytes::ModeFor
     uint32_t file_index = 0;         // files are read in this order
     int64_t offset = 0;
-    int64_t size = 0;  // over 0; the range is inside the file
-    // Where the bytes are to be, if anywhere. For ReadMode::kDirect, from the last multiple of
-    // kDirectAlignment before it up to the first one after its end, other bytes may be changed.
+    int64_t size = 0;  // positive; the range is inside the file
+    // Where to write the bytes, or null. With ReadMode::kDirect, the bytes around this memory may
+    // be overwritten, up to the nearest multiples of kDirectAlignment.
     std::byte* out = nullptr;
     bool is_complete = false;  // `visit` needs all bytes at once
     bool verify = false;
@@ -47,23 +47,24 @@ class ReadPlan {
     absl::Span<const uint64_t> blocks = {};  // checksums of each kBlockSize
   };
 
-  // Receives bytes of a range, from `position` of it on, after their checksums were found correct.
-  // They are valid during the call; if they are in a mapping or in Range::out, as long as that. Of a
-  // range without `out` that was read and checked in steps there are none.
+  // Receives bytes of a range that begin at `position` in it, after their checksums were verified.
+  // They are valid during the call, or as long as the mapping or Range::out if they are in it.
+  // Empty for a range without `out` that was read and checked in steps.
   using Visit =
       absl::FunctionRef<absl::Status(size_t range, int64_t position, absl::Span<const std::byte>)>;
-  // Receives an error of a range, in its bytes from `position` on. Returns the error to report, or OK
-  // to go on.
+  // Receives an error in the bytes of a range that begin at `position`. Returns the error to
+  // report, or OK to continue.
   using Fail =
       absl::FunctionRef<absl::Status(size_t range, int64_t position, const absl::Status& error)>;
 
-  // Returns the size up to which ranges without `out` are read together. Larger ones should have it.
+  // Returns the size up to which ranges without `out` are read together. Larger ranges should have
+  // `out`.
   static int64_t MaxShared(const IoOptions& io);
 
-  // Of `io`, the threads and max_bytes_in_flight matter.
+  // Uses only `threads` and `max_bytes_in_flight` of `io`, which must outlive the plan.
   explicit ReadPlan(const IoOptions& io) : io_(io) {}
 
-  // Adds a range, which is called by the number of ranges before it.
+  // Adds a range. Its index is the count of ranges added before it.
   void Add(const Range& range) { ranges_.push_back(range); }
   const Range& range(size_t index) const { return ranges_[index]; }
 

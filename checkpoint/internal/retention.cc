@@ -58,8 +58,8 @@ class BaseIndex {
     }
   }
 
-  // Returns the checkpoints that are `base`; if there are none, those of its name that may be, as
-  // their footers are damaged.
+  // Returns the checkpoints that are identical to `base`; if none is, those with its name whose
+  // footers are damaged, because they may be.
   std::vector<size_t> Find(const BaseFile& base) const {
     std::vector<size_t> exact;
     std::vector<size_t> unknown;

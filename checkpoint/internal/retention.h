@@ -22,13 +22,13 @@ struct StepRecord {
   Metrics metrics;
   std::vector<BaseFile> bases;  // the files that it needs
   bool pinned = false;          // always kept
-  // Not OK: it cannot be restored. It counts for no rule, and is kept with its bases, as far as
-  // they are known: a part of it may be intact.
+  // If not OK, the checkpoint cannot be restored. No rule counts it, and it is kept with its bases
+  // as far as they are known, because a part of it may be intact.
   absl::Status status;
   // Whether it may need any file with a lower step: it cannot be read now, or is from a newer
   // leafstore.
   bool is_unknown = false;
-  // What other checkpoints name it by; an empty name if its footer is damaged.
+  // Identifies it as a base of other checkpoints; the name is empty if its footer is damaged.
   BaseFile identity;
   std::optional<RunInfo> run;
 
@@ -42,8 +42,8 @@ bool IsBetter(const StepRecord& a, const StepRecord& b, const Retention& retenti
 // Adds the bases of all kept checkpoints to `*keep`; for one that is_unknown, all below it. A kept
 // base keeps its own bases too: it is listed as a checkpoint, and may be restored. O(n).
 void KeepBases(absl::Span<const StepRecord> checkpoints, std::vector<bool>* keep);
-// Returns a checkpoint that needs that at `index`, as no equal file exists, and that is not known
-// to be damaged. O(n).
+// Returns a checkpoint that is not known to be damaged and needs the one at `index`, because no
+// equal file exists. O(n).
 std::optional<size_t> FindUser(absl::Span<const StepRecord> checkpoints, size_t index);
 
 // Returns for each checkpoint whether it is kept: by a rule, or because a kept one needs it, so

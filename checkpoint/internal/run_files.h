@@ -21,12 +21,12 @@ struct RunFile {
   bool abandoned = false;
 };
 
-// Returns the name of a step's file. Names sort like steps. `step` must not be negative.
+// Returns the name of a step's file. Names sort in the order of steps. `step` must not be negative.
 std::string StepFileName(int64_t step);
-// Returns the file of this name, or nothing if it has another form.
+// Parses the name of a file; nullopt if it has another form.
 std::optional<RunFile> ParseRunFile(absl::string_view name);
 
-// Returns the `count`th name, from 1 on, for setting aside the file `name`.
+// Returns the name for setting aside the file `name` at the `count`th attempt, counting from 1.
 std::string AbandonedName(absl::string_view name, int count);
 // Returns the name that the file `name` had before it was set aside, or "" if it was not.
 absl::string_view NameBeforeAbandoned(absl::string_view name);

@@ -1,5 +1,5 @@
-// SegmentChecksum: the checksums of a segment while its bytes arrive in order: one of all bytes,
-// and one of each block (docs/format.md).
+// SegmentChecksum: computes the checksums of a segment whose bytes arrive in order: one of all
+// bytes, and one of each block (docs/format.md).
 #ifndef LEAFSTORE_CHECKPOINT_INTERNAL_SEGMENT_CHECKSUM_H_
 #define LEAFSTORE_CHECKPOINT_INTERNAL_SEGMENT_CHECKSUM_H_
 
@@ -27,7 +27,8 @@ class SegmentChecksum {
     return SegmentChecksum(std::move(all), std::move(block));
   }
 
-  // Begins a segment. Without `with_blocks`, for one of at most one block, computes no blocks.
+  // Begins a segment. Without `with_blocks`, which is for segments of at most one block, computes
+  // no checksums of blocks.
   void Reset(bool with_blocks) {
     all_.Reset();
     block_.Reset();

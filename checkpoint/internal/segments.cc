@@ -65,7 +65,7 @@ absl::Status Explain(const ManifestItem& item, uint32_t tensor, int64_t end) {
   if (!IsInside(offset, stored, end)) {
     return Wrong(item, tensor,
                  end > kPreambleSize ? absl::StrCat("bytes from ", kPreambleSize, " to ", end)
-                                     : "no bytes of a file that is too small to have some",
+                                     : "no bytes, as the file is too small",
                  absl::StrCat(stored, " bytes from byte ", offset, " on"));
   }
   return Wrong(item, tensor,
@@ -109,8 +109,8 @@ uint8_t CodecOf(const Manifest& manifest, const Segment& segment) {
   return manifest.items[segment.item].segments.codec(segment.tensor);
 }
 
-// Checks that tensors in one base have the same segment or do not overlap, and that they are not
-// too many.
+// Checks that tensors in one base have the same segment or do not overlap, and that their total
+// size is within the limit.
 absl::Status CheckInBase(const Manifest& manifest, const BaseFile& base,
                          const std::vector<Segment>& segments) {
   int64_t left = MaxBytesInBase(base.file_size);

@@ -2,8 +2,9 @@
 //
 // In a valid file every segment is between the preamble and the manifest, has the alignment that
 // its size requires and the size that its dtype, shape and codec require, and overlaps no other
-// segment. In a base, two tensors may have the same segment, as a tensor that was saved once may be
-// in several items later, but a base does not hold many times its own size.
+// segment. Two tensors in a base may have the same segment, because a tensor that was saved once
+// may later be in several items; but the sizes of all tensors in a base are limited
+// (MaxBytesInBase).
 #ifndef LEAFSTORE_CHECKPOINT_INTERNAL_SEGMENTS_H_
 #define LEAFSTORE_CHECKPOINT_INTERNAL_SEGMENTS_H_
 
@@ -29,11 +30,13 @@ struct Segment {
   uint32_t tensor;
 };
 
-// The most bases of a checkpoint: a reader has all of them open. (A save uses fewer: SaveHistory.)
+// The maximum number of bases of a checkpoint: a reader keeps all of them open. A save uses fewer
+// (SaveHistory).
 inline constexpr size_t kMaxBases = 64;
 
-// Returns the maximum of the stored sizes of all tensors in a base together. Without one, a small
-// file could name a few bytes as millions of tensors, which nobody could load.
+// Returns the maximum total stored size of all tensors in a base. Without a limit, a small file
+// could declare the same few bytes as millions of tensors, which would need too much memory to
+// load.
 constexpr int64_t MaxBytesInBase(int64_t file_size) {
   constexpr int64_t kTimes = 16;
   constexpr int64_t kMax = std::numeric_limits<int64_t>::max();

@@ -96,9 +96,9 @@ StepRecord StepFiles::Read(const RunFile& file) const {
 absl::StatusOr<std::vector<RunCheckpoint>> StepFiles::ListRun() const {
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<RunFile> files, Files());
   std::vector<StepRecord> records;
-  // A name may have been used again, so that a parent is found by its checksum, too. Training that
-  // is repeated may even save equal files: then what was not set aside continues what was not, and
-  // what was set aside continues what was.
+  // A name may have been used again, so a parent must also have the recorded checksum. If training
+  // was repeated, it may even have saved an identical file: then a checkpoint that was set aside
+  // continues one that was set aside, and any other continues one that was not.
   std::map<std::tuple<std::string, uint64_t, bool>, size_t> places;
   for (const RunFile& file : files) {
     StepRecord record = Read(file);
@@ -137,7 +137,8 @@ absl::StatusOr<std::shared_ptr<void>> StepFiles::CreateAndLock() const {
     absl::string_view path = path_;
     while (path.size() > 1 && absl::ConsumeSuffix(&path, "/")) {
     }
-    // The directory above may allow a search, but no reading. Then somebody else made this one.
+    // The parent directory may be searchable but not readable. Then somebody else created this
+    // directory.
     const absl::Status synced = files_.SyncDirectory(DirectoryOf(path));
     if (!absl::IsPermissionDenied(synced)) LEAFSTORE_RETURN_IF_ERROR(synced);
   }
@@ -207,7 +208,7 @@ StepRecord StepFiles::Describe(const RunFile& file) {
   if (is_new) record = Read(file);
   const absl::Status& why = record->status;
   if (!why.ok() && !absl::IsDataLoss(why) && !IsNotAFile(why)) {
-    record->is_unknown = true;  // the error may pass
+    record->is_unknown = true;  // the error may be temporary
     return *std::move(record);
   }
   const std::lock_guard<std::mutex> lock(mutex_);
@@ -390,7 +391,7 @@ absl::Status StepFiles::NoCheckpoint() const {
   if (others.empty()) return WithReason(absl::NotFoundError(none), ErrorReason::kNoCheckpoint);
   return absl::NotFoundError(absl::StrCat(none, ": expected names like ", StepFileName(100),
                                           ", found ", ListForMessage(others),
-                                          "; rename or move what is a checkpoint of this run"));
+                                          "; rename those that are checkpoints of this run"));
 }
 
 absl::Status StepFiles::NoneIsIntact(const RestoredCheckpoint::Skipped& skipped) const {

@@ -42,14 +42,14 @@ class StepFiles {
   // See CheckpointManager::ListRun.
   absl::StatusOr<std::vector<RunCheckpoint>> ListRun() const;
 
-  // Creates the directory unless it exists, and locks it. Syncs the name of a directory that was
-  // never locked before. error FailedPrecondition: another has locked it.
+  // Creates the directory unless it exists, and locks it. Syncs the parent directory if the
+  // directory was never locked before. error FailedPrecondition: another has locked it.
   absl::StatusOr<std::shared_ptr<void>> CreateAndLock() const;
   // Removes the temporary files of unfinished saves.
   absl::Status RemoveUnfinished() const;
   absl::Status Remove(const RunFile& file);
-  // Sets aside the files after `step`, the newest first, and syncs the directory: renames them to
-  // the first AbandonedName that does not exist.
+  // Sets aside the files of steps above `step`, the newest first: renames each to the first
+  // AbandonedName that does not exist. Then syncs the directory.
   absl::Status SetAsideAfter(int64_t step);
   // Syncs the directory, if saves are durable.
   absl::Status Sync() const;
@@ -57,22 +57,24 @@ class StepFiles {
   // See CheckpointManager::Restore.
   absl::StatusOr<RestoredCheckpoint> Restore(const RestoreQuery& query);
   // Returns the error of a directory without checkpoints: NotFound. Its reason is kNoCheckpoint,
-  // unless files could be checkpoints under other names; then the message names some.
+  // unless other files may be checkpoints under other names; then the message names some of them.
   absl::Status NoCheckpoint() const;
 
-  // Returns the properties of a checkpoint that retention depends on. Reads each file once, except
-  // one that cannot be read now or is from a newer leafstore, whose record is_unknown.
+  // Returns the properties of a checkpoint that retention depends on. The record of a damaged file,
+  // or of something that is not a file, has an error status. Reads each file once, except one that
+  // cannot be read now or is from a newer leafstore, whose record is_unknown.
   StepRecord Describe(const RunFile& file);
   // Describes all files, ascending by step. error: the directory cannot be listed.
   absl::StatusOr<std::vector<StepRecord>> DescribeAll();
 
-  // Returns whether Restore has skipped the file of a step, and whether it called it damaged.
+  // Returns whether Restore has skipped the file of a step.
   bool WasSkipped(int64_t step) const;
+  // Returns whether Restore has found the file of a step damaged.
   bool IsFoundDamaged(int64_t step) const;
   // Returns whether Restore has found damage since the last call.
   bool TakeFoundDamage();
-  // Returns an error that names a directory, or the like, with the name of a checkpoint, if
-  // Describe has found one since the last call, and Restore has not.
+  // Returns an error that names something with the name of a checkpoint that is not a file, such as
+  // a directory, if Describe has found one since the last call and Restore has not; otherwise OK.
   absl::Status TakeIgnored();
   // Forgets what is known of the file of a step, as it was replaced or removed.
   void Forget(int64_t step);
@@ -94,13 +96,14 @@ class StepFiles {
   absl::StatusOr<std::vector<int64_t>> StepsByMetric() const;
   // Checks that a checkpoint has the metric, unless all are damaged. error NotFound: none has it.
   absl::Status CheckHaveMetric(absl::Span<const StepRecord> checkpoints) const;
-  // Restores the first of `steps` that can be; null if none can. Adds the others to `*skipped`.
+  // Restores the first of `steps` that can be restored; null if none can. Adds those before it to
+  // `*skipped`.
   absl::StatusOr<std::unique_ptr<RestoredCheckpoint>> RestoreFirst(
       absl::Span<const int64_t> steps, const RestoreQuery& query,
       RestoredCheckpoint::Skipped* skipped) const;
   // Returns whether all of these steps still have files.
   absl::StatusOr<bool> StillExist(const RestoredCheckpoint::Skipped& skipped) const;
-  // Remembers which were skipped.
+  // Remembers which steps were skipped.
   void Remember(const RestoredCheckpoint::Skipped& skipped);
   absl::Status NoneIsIntact(const RestoredCheckpoint::Skipped& skipped) const;
 

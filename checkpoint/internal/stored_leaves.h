@@ -1,7 +1,7 @@
 // StoredLeaves: loads the leaves of a file, all or parts, as views of a mapping or as tensors that
 // own their bytes. The readers of all formats use it.
 //
-// The bytes are read by a ReadPlan (read_plan.h), in the order of the disk and by several threads.
+// The bytes are read by a ReadPlan (read_plan.h), in disk order and by several threads.
 #ifndef LEAFSTORE_CHECKPOINT_INTERNAL_STORED_LEAVES_H_
 #define LEAFSTORE_CHECKPOINT_INTERNAL_STORED_LEAVES_H_
 
@@ -39,8 +39,8 @@ class StoredLeaves {
   // Return the entry and the spec of a leaf. Called several times per leaf, so they must be cheap.
   virtual EntryInfo entry(uint32_t place) const = 0;
   virtual LeafSpec spec(uint32_t place) const { return entry(place).spec; }
-  // Returns whether a load should bring bytes into memory (ReadMode::kAuto), or could as well return
-  // views of a file whose bytes are read when they are needed.
+  // Returns whether a load should read bytes into memory (ReadMode::kAuto); otherwise it can return
+  // views of a file, whose bytes are read when they are needed.
   virtual bool needs_bytes() const { return verify_; }
   // Returns the file with this EntryInfo::base.
   virtual absl::StatusOr<const FileBytes*> FileOf(uint32_t base) const = 0;

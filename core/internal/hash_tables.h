@@ -1,17 +1,18 @@
 // HashMap and HashSet: Abseil's flat tables, which throw std::bad_alloc only before they change.
 //
 //   HashSet<absl::string_view> names;
-//   if (!names.insert(name).second) ...      // may throw; `names` is as before then
+//   if (!names.insert(name).second) ...      // may throw; then `names` is unchanged
 //
-// Why. If the memory of an Abseil table of 2022 cannot be allocated while it grows, the table has the
-// capacity of the new memory and the address of the old, and its destructor frees what it must not.
-// Here the memory is allocated first, and the table then takes it.
+// Why. If a table of Abseil 20220623 cannot allocate memory to grow, it is left with the new
+// capacity and the address of the old memory, and its destructor frees the wrong memory. Here the
+// memory is allocated first, and the table then takes it.
 //
-// Use them for keys and values that can be copied without an allocation. Abseil also counts an entry
-// before it is constructed; for keys that own memory, such as std::string, use std::unordered_map.
+// Use them for keys and values that can be copied without an allocation. Abseil also counts an
+// entry before it is constructed; for keys that own memory, such as std::string, use
+// std::unordered_map.
 //
-// Erased entries. A small table with erased entries may grow by itself: these tables are for entries
-// that stay.
+// Erased entries. A small table with erased entries may grow by itself: these tables are for
+// entries that stay.
 //
 // Threads: as Abseil's tables.
 #ifndef LEAFSTORE_CORE_INTERNAL_HASH_TABLES_H_
@@ -28,7 +29,7 @@
 
 namespace leafstore::internal {
 
-// Memory for the next table of this thread that grows while this lives.
+// Memory for the next table of this thread that grows during the lifetime of this object.
 class TableMemory {
  public:
   // Throws std::bad_alloc.
@@ -37,7 +38,8 @@ class TableMemory {
   TableMemory(const TableMemory&) = delete;
   TableMemory& operator=(const TableMemory&) = delete;
 
-  // Returns this thread's memory and gives it away, if it has at least `size` bytes; otherwise null.
+  // Releases and returns this thread's memory if it has at least `size` bytes; otherwise returns
+  // null.
   static void* Take(size_t size) noexcept;
 };
 
@@ -60,7 +62,7 @@ struct TableAllocator {
   }
 };
 
-// A table of Abseil with the calls that may allocate replaced.
+// A table of Abseil whose calls that may allocate are replaced.
 template <typename Table>
 class GuardedTable : public Table {
  public:
@@ -78,8 +80,8 @@ class GuardedTable : public Table {
 
   void reserve(size_t count) {
     if (count <= Room()) return;
-    // As Abseil computes it: at most 7 of 8 places are used, and the capacity is a power of two
-    // less one. Each place has a byte of control; a few more follow.
+    // As Abseil computes it: at most 7 of 8 slots are used, and the capacity is a power of two
+    // minus one. Each slot has a control byte; a few more control bytes follow.
     const size_t capacity = std::bit_ceil(count + count / 7 + 2);
     const TableMemory memory(capacity * (sizeof(typename Table::value_type) + 1) + 128);
     Table::reserve(count);
@@ -101,7 +103,7 @@ class GuardedTable : public Table {
   auto& operator[](const typename Table::key_type& key) { return try_emplace(key).first->second; }
 
  private:
-  // Returns how many entries have room without more memory, or fewer.
+  // Returns a lower bound of the count of entries that fit without more memory.
   size_t Room() const {
     const size_t capacity = this->capacity();
     return capacity == 7 ? 6 : capacity - capacity / 8;

@@ -1,4 +1,4 @@
-// ListForMessage: names in an error message, not too many of them.
+// ListForMessage: lists a limited count of names in an error message.
 //
 //   ListForMessage({"a", "b", "c"});          // "a, b, c"
 //   ListForMessage({"a", "b", "c", "d"}, 2);  // "a, b and 2 more"
@@ -16,11 +16,11 @@
 
 namespace leafstore::internal {
 
-// How many names a message has by default.
+// The maximum count of names in a message by default.
 inline constexpr size_t kMaxListed = 10;
 
-// Returns up to `max` of the entries, which absl::StrAppend must accept, and how many more exist:
-// `total` is their number if `entries` are not all of them.
+// Returns up to `max` of the entries, which absl::StrAppend must accept, and how many more exist.
+// `total` is the count of all entries if `entries` has only some of them.
 template <typename T>
 std::string ListForMessage(absl::Span<const T> entries, size_t max = kMaxListed, size_t total = 0) {
   const size_t listed = std::min(entries.size(), max);

@@ -1,4 +1,4 @@
-// QuotedPath: the text of a path in a message.
+// QuotedPath: quotes the text of a path in a message.
 #ifndef LEAFSTORE_CORE_INTERNAL_QUOTED_PATH_H_
 #define LEAFSTORE_CORE_INTERNAL_QUOTED_PATH_H_
 
@@ -9,7 +9,7 @@
 
 namespace leafstore::internal {
 
-// Returns canonical or dotted text in quotes, or unchanged if it has quotes of its own: 'a.b', but
+// Returns canonical or dotted text in quotes, or unchanged if it contains quotes: 'a.b', but
 // ['a']['b'].
 inline std::string QuotedPath(absl::string_view text) {
   const bool has_quotes = text.find_first_of("'\"") != absl::string_view::npos;

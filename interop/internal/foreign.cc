@@ -66,9 +66,9 @@ bool IsPyTorchMember(absl::string_view name) {
                      [name](absl::string_view end) { return absl::EndsWith(name, end); });
 }
 
-// A zip archive that begins with a member of a file of PyTorch.
+// Returns whether a file is a zip archive that begins with a member of a PyTorch file.
 bool IsPyTorchZip(absl::string_view begin, absl::string_view magic) {
-  constexpr size_t kName = 30;  // behind its length and that of more fields
+  constexpr size_t kName = 30;  // after its length and that of other fields
   uint16_t length = 0;
   if (!HasBegin(begin, magic) || begin.size() < kName) return false;
   std::memcpy(&length, begin.data() + kName - 2 * sizeof(length), sizeof(length));
@@ -112,7 +112,7 @@ constexpr absl::string_view kZipMagic = "PK\x03\x04";
 constexpr absl::string_view kUnpack = "unpack it first";
 
 constexpr absl::string_view kFailedDownload =
-    "a download failed: download the file again, logged in where necessary";
+    "the download failed: download the file again, after logging in if necessary";
 
 struct ForeignKind {
   absl::string_view magic;
@@ -122,7 +122,7 @@ struct ForeignKind {
   FileKind kind = FileKind::kForeign;
 };
 
-// In this order; the first that matches is named.
+// Checked in this order; the first that matches is reported.
 constexpr ForeignKind kKinds[] = {
     {"version https://git-lfs.github.com/spec/", "a Git LFS pointer, which stands for the file",
      "fetch the file itself: git lfs pull"},
@@ -130,7 +130,7 @@ constexpr ForeignKind kKinds[] = {
      "use the safetensors that it was made from, or convert it"},
     {"lmgg", "a GGML file of llama.cpp", "use the safetensors that it was made from"},
     {"tjgg", "a GGML file of llama.cpp", "use the safetensors that it was made from"},
-    {"\x89HDF\r\n\x1a\n", "an HDF5 file, as of Keras",
+    {"\x89HDF\r\n\x1a\n", "an HDF5 file, such as Keras writes",
      "read it in Python with h5py, and write the arrays with numpy.savez"},
     {"MATLAB 5.0 MAT-file", "a file of MATLAB",
      "read it in Python with scipy.io.loadmat, and write the arrays with numpy.savez"},
@@ -147,7 +147,7 @@ constexpr ForeignKind kKinds[] = {
     {absl::string_view("\x08\x01\x12", 3), "a SavedModel of TensorFlow",
      "load it in Python, and write the arrays with numpy.savez"},
     {"", "an ONNX model", "read its initializers in Python with onnx.numpy_helper", IsOnnx},
-    {"", "a MessagePack file, as of Flax",
+    {"", "a MessagePack file, such as Flax writes",
      "restore it in Python with flax.serialization, and write safetensors or npz", IsMessagePack},
     {"\x89LEAF\r\n\x1a", "a checkpoint of leafstore", "open it as a .leaf file", HasBegin,
      FileKind::kLeaf},
@@ -183,7 +183,7 @@ absl::string_view FirstLine(absl::string_view text) {
   return text.substr(0, ValidUtf8PrefixSize(text));
 }
 
-// Returns whether these are the first bytes of safetensors, of which the header may be cut: the
+// Returns whether these are the first bytes of safetensors, whose header may be truncated: the
 // length of a header that can be read, and white space or '{'.
 bool IsSafetensorsBegin(absl::string_view begin) {
   constexpr size_t kLength = sizeof(uint64_t);
@@ -196,12 +196,12 @@ bool IsSafetensors(absl::string_view begin, int64_t file_size) {
   uint64_t length = 0;
   if (!IsSafetensorsBegin(begin)) return false;
   std::memcpy(&length, begin.data(), sizeof(length));
-  // Of a truncated file, the header begins with a name.
+  // If the file is truncated, its header must begin with '{'.
   return length >= 2 && (length <= static_cast<uint64_t>(file_size) - sizeof(length) ||
                          begin[sizeof(length)] == '{');
 }
 
-// Returns whether it begins like JSON: white space, '{' or '[', and no control characters.
+// Returns whether a file begins like JSON: white space, '{' or '[', and no control characters.
 bool IsJson(absl::string_view begin) {
   absl::ConsumePrefix(&begin, kByteOrderMark);
   const absl::string_view some = begin.substr(0, 16);
@@ -210,7 +210,7 @@ bool IsJson(absl::string_view begin) {
          std::all_of(some.begin(), some.end(), IsTextByte);
 }
 
-// Returns OK if it is not text.
+// Returns OK if the file is not text.
 absl::Status CheckNotText(absl::string_view begin, absl::string_view expected) {
   begin = begin.substr(0, kForeignBegin);
   absl::ConsumePrefix(&begin, kByteOrderMark);
@@ -220,13 +220,13 @@ absl::Status CheckNotText(absl::string_view begin, absl::string_view expected) {
   const absl::string_view line = FirstLine(begin);
   if (!is_text || line.empty()) return absl::OkStatus();
   const auto found = [&](absl::string_view kind) {
-    return absl::StrCat(kind, " that begins ", QuotedForMessage(line));
+    return absl::StrCat(kind, " that begins with ", QuotedForMessage(line));
   };
   if (line[0] == '<') {
     return ForeignError(expected, found("a web page (HTML or XML)"), kFailedDownload);
   }
   if (line[0] == '{' || line[0] == '[') return ForeignJson(begin, expected);
-  return ForeignError(expected, found("a text"), "name the file with the tensors");
+  return ForeignError(expected, found("text"), "name the file with the tensors");
 }
 
 }  // namespace
@@ -255,7 +255,7 @@ absl::Status ForeignJson(absl::string_view text, absl::string_view expected) {
       line.substr(std::min(line.find_first_not_of(absl::StrCat(kSpaces, "{")), line.size()));
   const bool is_answer = absl::StartsWith(key, "\"error\"");  // of a server
   return ForeignError(
-      expected, absl::StrCat("JSON that begins ", QuotedForMessage(line)),
+      expected, absl::StrCat("JSON that begins with ", QuotedForMessage(line)),
       is_answer ? kFailedDownload
                 : "name the file with the tensors, its index (*.safetensors.index.json) or their "
                   "directory");
@@ -263,7 +263,7 @@ absl::Status ForeignJson(absl::string_view text, absl::string_view expected) {
 
 absl::Status ForeignPyTorchIndex(absl::string_view file) {
   return ForeignError("an index of safetensors",
-                      absl::StrCat("one of PyTorch, with the file ", file), kFromPyTorch);
+                      absl::StrCat("an index of PyTorch, which lists ", file), kFromPyTorch);
 }
 
 absl::Status CheckNotForeign(absl::string_view begin, absl::string_view expected) {

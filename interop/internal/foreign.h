@@ -1,4 +1,5 @@
-// Recognizes files of other kinds by their first bytes: one table of what they are and what to do.
+// Recognizes files of other formats by their first bytes, with one table of what they are and what
+// to do.
 //
 // Threads: pure functions; thread-safe.
 #ifndef LEAFSTORE_INTEROP_INTERNAL_FOREIGN_H_
@@ -29,25 +30,24 @@ enum class FileKind : uint8_t {
   kZip,
   kForeign,  // another format, or text
 };
-// Returns the kind of a file by its first bytes, which may be all of a file that is shorter than
-// the mark of its kind.
+// Returns the kind of a file by its first bytes, which may be the complete file.
 FileKind FileKindOf(absl::string_view begin, int64_t file_size);
 
 // Returns error InvalidArgument with ErrorReason::kForeign if `begin`, the first bytes of a file,
-// are those of a known format, or of text: "expected <expected>, found <what>; <what to do>".
-// Returns OK for other bytes: the file may be a damaged one of any format. So are the first bytes
-// of safetensors. JSON is text.
+// are those of a known foreign format, or of text: "expected <expected>, found <what>; <what to
+// do>". Returns OK for other bytes, because the file may be a damaged one of any format, and for
+// the first bytes of safetensors. JSON counts as text.
 absl::Status CheckNotForeign(absl::string_view begin, absl::string_view expected);
 // Returns whether a file begins like a zip archive. error: as CheckNotForeign, for a file that is
-// not an archive or is one of PyTorch; the file system's.
+// not an archive, or is a PyTorch archive; the file system's.
 absl::StatusOr<bool> CheckZip(const ReadableFile& file, absl::string_view expected);
 // Returns the error of JSON that is not an index.
 absl::Status ForeignJson(absl::string_view text, absl::string_view expected);
 
-// Returns such an error for something that was recognized in another way.
+// Returns an error like that of CheckNotForeign, for a file that was recognized in another way.
 absl::Status ForeignError(absl::string_view expected, absl::string_view found,
                           absl::string_view advice);
-// Returns the error of an index whose tensors are in this file of PyTorch.
+// Returns the error of an index whose tensors are in `file`, a PyTorch file.
 absl::Status ForeignPyTorchIndex(absl::string_view file);
 // Returns the error of a zip archive without arrays, which has these members.
 absl::Status ForeignArchive(absl::Span<const std::string> members, absl::string_view expected);

@@ -1,4 +1,4 @@
-// Notes: what is unusual about a file that is read, but can have only one meaning.
+// Notes: what is unusual about a file that is read because it is unambiguous.
 //
 //   LEAFSTORE_RETURN_IF_ERROR(notes.Add("white space", [] { return DamagedJson(...); }));
 //
@@ -21,12 +21,13 @@ namespace leafstore::internal {
 class Notes {
  public:
   Notes() = default;
-  // With `strict`, what is added is an error.
+  // With `strict`, Add returns an error.
   explicit Notes(bool strict) : strict_(strict) {}
 
-  // Adds something of this kind, a string with static storage. `describe` returns it as the error
-  // that it is with `strict`; it is called for the first of each kind only, so that a file with a
-  // million of them costs no more. error kUnusual: `strict`.
+  // Adds a note of this kind, a string with static storage. `describe` returns the error to report
+  // with `strict`, whose message is the note. Without `strict` it is called only for the first note
+  // of each kind, so that a file with a million of them costs no more. error kUnusual: `strict` is
+  // set.
   template <typename Describe>
   absl::Status Add(absl::string_view kind, const Describe& describe) {
     if (strict_) return WithReason(describe(), ErrorReason::kUnusual);

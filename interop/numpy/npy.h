@@ -17,13 +17,13 @@
 // dtypes. bool, (u)int 8-64, f16, f32, f64 and c64 are NumPy's bool_, (u)intN, float16, float32,
 // float64 and complex64. NumPy has no bf16, f8, f6 or f4: writing one is error InvalidArgument
 // unless `raw_bits` is set. Reading other dtypes of NumPy (complex128, longdouble, strings,
-// objects, records, dates) is error Unimplemented. NumPy stores the dtypes that it does not have
-// (ml_dtypes' bfloat16) as bytes without a meaning, `<V2`; NumpyOptions::void_dtypes says what they
-// are.
+// objects, records, dates) is error Unimplemented. NumPy stores dtypes that it does not have
+// (ml_dtypes' bfloat16) as bytes without a dtype, `<V2`; NumpyOptions::void_dtypes specifies their
+// dtype.
 //
 // Errors. DataLoss: damaged or truncated; says what was expected and found. InvalidArgument: a file
-// of another kind, which is named with what to do (ErrorReason::kForeign). Unimplemented: see
-// above, or a newer version. NotFound and others: see FileSystem. All name the file.
+// in another format; names the format and says what to do (ErrorReason::kForeign). Unimplemented:
+// see above, or a newer version. NotFound and others: see FileSystem. All name the file.
 //
 // Threads: pure functions; thread-safe.
 #ifndef LEAFSTORE_INTEROP_NUMPY_NPY_H_
@@ -60,9 +60,9 @@ struct NumpyOptions {
   // The maximum total size of all tensors, in bytes.
   int64_t max_bytes = std::numeric_limits<int64_t>::max();
   // The dtypes of NumPy's void types by their size in bytes: {{2, DType::kBF16}} reads `<V2` as
-  // bf16. A dtype of another size is error InvalidArgument.
+  // bf16. A dtype whose size differs is error InvalidArgument.
   std::map<int, DType> void_dtypes = {};
-  // For archives: leaves members that are not readable out, instead of returning their errors.
+  // For archives: leaves out unreadable members, instead of returning an error.
   bool skip_unreadable = false;
 };
 

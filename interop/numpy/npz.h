@@ -11,21 +11,22 @@
 //
 // Other members. Strings, objects, other dtypes, encrypted members and members that are not arrays
 // do not affect the rest: with NumpyOptions::skip_unreadable they are left out and listed,
-// otherwise the first is error Unimplemented. Folders, and what macOS adds (`__MACOSX`), are
-// ignored. An archive without any array is a foreign file. Bytes after the archive are ignored.
+// otherwise the first is error Unimplemented. Folders, and members that macOS adds (`__MACOSX`),
+// are ignored. An archive without any array is an error (kForeign). Bytes after the archive are
+// ignored.
 //
 // Reading trusts nothing. Members are stored or deflated; their names are UTF-8 and unique. Members
 // are read into memory and their names are never used as file names, so `../x.npy`
 // is harmless. Before memory is allocated for a tensor, its header is read and must match the size
 // that the archive declares, and that size must be possible for the member's bytes (deflate expands
 // at most 1032 times); the members' bytes together do not exceed the archive's. The CRC-32 of every
-// member is checked, also of those that are not readable: damage never passes for another kind of
-// member. (Not of encrypted ones, and of those that are compressed in another way.)
+// member is checked, even if the member is unreadable, so damage is never reported as another kind
+// of member. (Exceptions are members that are encrypted or compressed by another method.)
 //
 // Writing is deterministic: members in the order of places, dated 1980-01-01.
 //
-// Errors. DataLoss: damaged or inconsistent; names the member. Unimplemented: a member that is not
-// readable. ResourceExhausted: over the limit. Others as in npy.h.
+// Errors. DataLoss: damaged or inconsistent; names the member. Unimplemented: an unreadable member.
+// ResourceExhausted: over the limit. Others as in npy.h.
 //
 // Threads: pure functions; thread-safe.
 #ifndef LEAFSTORE_INTEROP_NUMPY_NPZ_H_

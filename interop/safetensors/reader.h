@@ -12,22 +12,23 @@
 //   SafetensorsReader::Open("llama/model.safetensors.index.json")  // or the directory "llama"
 //
 // Paths. A path is a file, an index, or a directory. A file is recognized as an index by its
-// content, whatever its name. All shards of an index are opened and checked. The index decides:
-// each tensor must be in the shard that it names, and what it does not list is not in the set.
-// Shards are in the directory of the index, or below it. A directory means
+// content, whatever its name. All shards of an index are opened and checked. Each tensor must be in
+// the shard that the index names; tensors that the index does not list are not in the set. Shards
+// are in the directory of the index, or below it. A directory means
 //   1. its `model.safetensors.index.json`, or its only `*.safetensors.index*.json`;
 //   2. its `model.safetensors`, or its only `*.safetensors`;
 //   3. all its shards `<stem>-1-of-3.safetensors`, ..., read as a set although there is no index.
-// A file whose name, or an index beside it, says that it is one of several is never read as the
-// model: it means its set, with or without an index, and is an error if the set lacks a shard, its
-// index is damaged or its directory cannot be listed (see `one_shard`). Hidden files are ignored.
+// A file is a shard if its name says so, or if an index in its directory lists it. A shard is never
+// read as the complete model: it stands for its set, with or without an index. It is an error if
+// the set lacks a shard, its index is damaged, or its directory cannot be listed (see `one_shard`).
+// Hidden files are ignored.
 //
-// Unusual files. What differs from the format or from common practice, but can have only one
-// meaning, is read, and notes() reports it: white space around a header, additional fields,
+// Unusual files. A file that differs from the format or from common practice, but is unambiguous,
+// is read, and notes() reports the differences: white space around a header, additional fields,
 // metadata that is null, a wrong `total_size`, a shard with tensors that the index does not list,
 // shards in a subdirectory, a set without an index, another model in the directory. With `strict`
-// it is an error, unless the file is damaged. What could have
-// two meanings (duplicate names, overlapping tensors, sizes that do not match) is always an error.
+// they are errors, reported after any damage. Damaged and ambiguous files (sizes that do not match,
+// overlapping tensors, duplicate names) are always errors.
 //
 // Unreadable tensors, of an unknown dtype or a rank over kMaxRank, do not affect the others:
 // unreadable() lists them. With `strict` they are errors of Open.
@@ -41,20 +42,20 @@
 // metadata, with static leaves, ties, tags and groups, and load on the same Layout. It is
 // checked against the tensors. For other files paths are made from the names (names.h).
 //
-// Modes. kMap (the default) returns views of the mapped file, which stays mapped while any of them
-// exists. A tensor whose bytes are not aligned to its element size is copied (the format does not
-// require alignment; files written by the reference or this library are aligned). kRead reads the
-// bytes into new memory.
+// Modes (io_options.h). kAuto (the default) chooses one of the others for each load. kMap returns
+// views of the mapped file, which stays mapped while any of them exists. A tensor whose bytes are
+// not aligned to its element size is copied (the format does not require alignment; files written
+// by the reference or this library are aligned). kRead and kDirect read the bytes into new memory.
 //
 // safetensors has no checksums: damage inside a tensor is not detected, except bools other than 0
 // and 1.
 //
-// Errors. NotFound: no such file, tensor or path (with suggestions), or a set lacks shards, all of
-// which are named (ErrorReason::kIncomplete). DataLoss: damaged, ambiguous (kAmbiguous), or with
-// `strict` unusual (kUnusual); names the file and the tensor. InvalidArgument: a file of another
-// kind, which is named with what to do (kForeign); or a directory with several models.
-// Unimplemented: a tensor that is not readable is requested, or found with `strict`.
-// ResourceExhausted: a limit. Other errors: see FileSystem. All name the file.
+// Errors. NotFound: no such file, tensor or path (with suggestions), or a set lacks shards
+// (ErrorReason::kIncomplete; names all of them). DataLoss: damaged, ambiguous (kAmbiguous), or with
+// `strict` unusual (kUnusual); names the file and the tensor. InvalidArgument: a file in another
+// format (kForeign; names the format and says what to do), or a directory with several models.
+// Unimplemented: an unreadable tensor is requested, or found with `strict`. ResourceExhausted: a
+// limit. Other errors: see FileSystem. All name the file.
 //
 // Threads: all calls are const and thread-safe. Copies share the open files.
 #ifndef LEAFSTORE_INTEROP_SAFETENSORS_READER_H_
@@ -86,8 +87,8 @@ inline constexpr int64_t kMaxSafetensorsHeader = 100'000'000;
 // The largest value of SafetensorsLeniency::max_header.
 inline constexpr int64_t kMaxLenientSafetensorsHeader = (int64_t{1} << 32) - 4096;
 
-// Each field allows one deviation that is an error otherwise. Ambiguous files (duplicate names,
-// overlapping tensors, sizes that do not match) are always errors.
+// Each field allows one deviation that is an error otherwise. Files with duplicate names,
+// overlapping tensors, or sizes that do not match are always errors.
 struct SafetensorsLeniency {
   // Skips values of `__metadata__` that are not strings.
   bool metadata_values = false;
@@ -109,9 +110,10 @@ struct SafetensorsReadOptions {
   bool ignore_structure = false;
   // Rejects everything that notes() would report, and unreadable tensors.
   bool strict = false;
-  // Load() of all leaves leaves unreadable tensors out, instead of being error Unimplemented.
+  // Without a selection, Load() leaves out unreadable tensors, instead of returning error
+  // Unimplemented.
   bool skip_unreadable = false;
-  // Reads a file alone, even if its name says that it is one of several.
+  // Reads only the file, even if its name says that it is a shard.
   bool one_shard = false;
   SafetensorsLeniency lenient = {};
 };
@@ -161,16 +163,16 @@ class SafetensorsReader {
   // Returns the path that was passed to Open.
   const std::string& path() const&;
   const std::string& path() && = delete;  // would dangle; likewise below
-  // Returns the file that was opened: of a directory or of a shard its index or its only file; the
-  // directory for a set without an index.
+  // Returns the file that was opened: for a directory or a shard, the index, or the only file; for
+  // a set without an index, the directory.
   const std::string& file() const&;
   const std::string& file() && = delete;
   // Returns whether the reader opened a set of shards.
   bool is_set() const;
   // Returns the names of the shards, ascending, as in the index: relative to its directory.
   std::vector<std::string> shards() const;
-  // Returns what is unusual about the file or the set, a line for each kind: where, what was
-  // expected and found. Empty for most files. The files of a set are named.
+  // Returns what is unusual about the file or the set, a line for each kind: where it is, what was
+  // expected, and what was found. Notes of a set name the file. Empty for most files.
   const std::vector<std::string>& notes() const&;
   const std::vector<std::string>& notes() && = delete;
   // Returns the total size of all files, excluding the index.
@@ -185,8 +187,8 @@ class SafetensorsReader {
   // EntryInfo::base of a set is the index of the shard plus 1.
   EntryInfo entry(uint32_t tensor) const&;
   EntryInfo entry(uint32_t tensor) && = delete;
-  // Returns the index of a tensor. error NotFound, with suggestions; Unimplemented: it is not
-  // readable. O(length), expected; the first call builds an index.
+  // Returns the index of a tensor. error NotFound, with suggestions; error Unimplemented: it is
+  // unreadable. O(length), expected; the first call builds an index.
   absl::StatusOr<uint32_t> GetIndex(absl::string_view name) const;
 
   // Returns the metadata, without the structure if that is used; nullopt if no file has any. For a
@@ -194,9 +196,9 @@ class SafetensorsReader {
   // wins).
   const std::optional<Metadata>& metadata() const&;
   const std::optional<Metadata>& metadata() && = delete;
-  // Returns the tensors that are not readable, shard after shard in the order of their bytes.
+  // Returns the unreadable tensors, shard after shard, in the order of their bytes.
   std::vector<UnreadableLeaf> unreadable() const;
-  // Returns the tensors of the shards that the index does not list, and that are not read.
+  // Returns the tensors in the shards that the index does not list; they are not read.
   std::vector<UnreadableLeaf> unlisted() const;
   // Returns whether the file has a structure that is used.
   bool has_structure() const;
@@ -217,8 +219,8 @@ class SafetensorsReader {
   absl::StatusOr<TreeDef> GetDef() const;
 
   // Loads all leaves, or those that `options` select among the readable ones. error: as GetLeaves
-  // and LoadTensor; see LoadOptions; Unimplemented: all are requested, and one is not readable
-  // (SafetensorsReadOptions::skip_unreadable). O(leaves), and O(bytes) if they are read.
+  // and LoadTensor; see LoadOptions; Unimplemented: all are requested, and one is unreadable (see
+  // SafetensorsReadOptions::skip_unreadable). O(leaves), and O(bytes) if they are read.
   absl::StatusOr<ParamStore> Load(const LoadOptions& options = {}) const;
   // Loads the leaf at a canonical path. error NotFound, with suggestions; InvalidArgument: not a
   // path.

@@ -200,7 +200,7 @@ class SafetensorsSave {
     return absl::OkStatus();
   }
 
-  // Finds the other model that the directory would have.
+  // Finds another model that the directory would contain after the save.
   absl::Status FindOther() {
     other_ = FindOtherModel(existing_, names_);
     if (other_.empty() && !is_set() && stem_ != names_[0] && Exists(index_)) other_ = index_;

@@ -13,26 +13,27 @@
 // Streaming. The bytes of the tensors are written through four buffers of 8 MiB. Tensors may be
 // views of the file that is replaced.
 //
-// Places. What is saved is what its directory reads as afterwards (safetensors/reader.h, Paths). A
-// file beside a set that would be read instead, or a set beside a file that other programs would
-// load, is AlreadyExists before anything is written; with replace_set the old model is replaced.
-// Files that are read by their own names are neither checked nor touched.
+// Places. After a save, the directory is read as the saved model (safetensors/reader.h, Paths).
+// Saving a file beside a set that would be read instead, or a set beside a file that other programs
+// would load, is error AlreadyExists before anything is written; with replace_set, the old model is
+// replaced. Other models in the directory, which are only read by their own names, are neither
+// checked nor changed.
 //
-// Commit. As for a checkpoint (checkpoint/writer.h): after a failure the temporary files are removed
-// and the old files are unchanged. If only the sync of the directory fails after a file was
+// Commit. As for a checkpoint (checkpoint/writer.h): after a failure the temporary files are
+// removed and the old files are unchanged. If only the sync of the directory fails after a file was
 // replaced or removed, the new files are in place, but may not survive a power failure: the error
 // says so.
 //
 // Sets. All shards are written and synced before the first is renamed, and the index is renamed
-// last: without it other programs find no set, and this library reads the shards, if all exist,
-// with a note. Shards get free names and never replace a file, even one that is created meanwhile;
-// after a failure the shards of this save are removed. So with replace_set the old index and shards
-// are unchanged until the new index atomically replaces the old one; only then are the old shards
-// removed. Where a single file and a set replace each other, the last change is the new index, or
-// the removal of the old one. A crash leaves the old model or the new one, and perhaps shards that
-// no index names, which the next save with replace_set removes, or an old file that is kept aside
-// (`<name>.old-<pid>-<count>`). Readers that opened the old model keep it. Two concurrent saves of
-// one set are not safe.
+// last. Without the index, other programs find no set, and this library reads the shards with a
+// note if all of them exist. Shards get names that do not exist yet and never replace a file, even
+// one that is created meanwhile; after a failure the shards of this save are removed. So with
+// replace_set the old index and shards are unchanged until the new index atomically replaces the
+// old one; only then are the old shards removed. If a set replaces a single file, the last change
+// is the new index; if a single file replaces a set, it is the removal of the old index. A crash
+// leaves the old model or the new one. It may also leave shards that no index names, which the next
+// save with replace_set removes, or an old file that was kept aside (`<name>.old-<pid>-<count>`).
+// Readers that opened the old model keep it. Two concurrent saves of one set are not safe.
 //
 // Errors. InvalidArgument, FailedPrecondition (a borrow is open): errors of the caller, found
 // before anything is written. Others are the file system's (no space is ResourceExhausted).
@@ -80,10 +81,10 @@ struct SafetensorsSaveOptions {
   std::optional<Grouping> grouping = {};
   // How paths become names (FormOf).
   NameStyle names = NameStyle::kSplit;
-  // Replaces a set of this name, and another model of the directory that would be read instead (see
-  // Places and Sets above). Remaining shards of a replaced set, and with a new set all shards of its
-  // name, are removed. If the usual name of a shard exists, the names of the new shards end in
-  // `-r1`.
+  // Replaces a set with this name, and another model in the directory that would be read instead
+  // (see Places and Sets above). Removes the remaining shards of a replaced set and, if a set is
+  // saved, all other shards with its name. If the usual name of a shard exists, the names of the
+  // new shards end in `-r1`.
   bool replace_set = false;
 };
 
@@ -106,8 +107,8 @@ absl::Status SaveSafetensors(const std::string& path, absl::Span<const NamedTens
 // file. Returns the names of the files, without a directory: the shards and, last, the index; or
 // the single file.
 // error InvalidArgument also: `path` does not end in `.safetensors`, the file name is not UTF-8, or
-// the size is not positive. error AlreadyExists: also an index or a shard of this name exists (unless
-// replace_set).
+// the size is not positive. error AlreadyExists also: an index or a shard with this name exists
+// (unless replace_set).
 absl::StatusOr<std::vector<std::string>> SaveSafetensorsShards(
     const std::string& path, const ParamStore& store, int64_t max_shard_bytes,
     const SafetensorsSaveOptions& options = {});

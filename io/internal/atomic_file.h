@@ -31,8 +31,8 @@ class AtomicFile {
   // The number of temporary names that Create tries. Those of a crashed process may still exist.
   static constexpr int kMaxNames = 1000;
 
-  // Returns the name that a file was to get if `name` is that of its temporary file, and otherwise
-  // "". Both without a directory.
+  // If `name` is that of a temporary file, returns the final name of that file; otherwise "". Both
+  // names have no directory.
   static absl::string_view NameOfTemporary(absl::string_view name);
 
   // Creates the temporary file beside `path`. Of `options`, `durable` and `file_system` matter.
@@ -60,7 +60,7 @@ class AtomicFile {
   // Renames the file to its path, and syncs the directory if the file is durable. Call after Close.
   // If only the sync fails, the file is in place, and the error says so.
   absl::Status Commit();
-  // Gives up the closed file, whose temporary name is returned: the caller renames or removes it.
+  // Releases the closed file and returns its temporary path; the caller must rename or remove it.
   std::string Release() && { return std::exchange(temporary_, {}); }
   // Returns whether the file is at its path, also if only syncing the directory has failed.
   bool is_committed() const { return temporary_.empty(); }
@@ -76,8 +76,8 @@ class AtomicFile {
   std::unique_ptr<FileStream> stream_;  // after file_: destroyed first, as it may be writing
 };
 
-// Returns the error `synced`, of the sync of a directory after the file was renamed into place; the
-// message says so.
+// Returns the error `synced` of syncing the directory after the file was renamed into place, with a
+// message that says that the file is in place.
 absl::Status InPlaceButNotSynced(absl::string_view path, const absl::Status& synced);
 
 }  // namespace leafstore::internal

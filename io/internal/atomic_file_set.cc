@@ -40,7 +40,8 @@ void AtomicFileSet::Add(AtomicFile file, bool replace) {
   FileChange& change = changes_.emplace_back();
   change.path = file.path();
   change.replace = replace;
-  change.temporary = std::move(file).Release();  // last: an exception before leaves it to `file`
+  change.temporary =
+      std::move(file).Release();  // last: until here, `file` removes it after an exception
 }
 
 absl::Status AtomicFileSet::Commit() {
@@ -122,8 +123,8 @@ absl::Status AtomicFileSet::SyncDirectories() const {
   return absl::OkStatus();
 }
 
-// Undoes the changes that were made; one more may have kept its file aside. Returns `why`, which
-// names the files that cannot be moved back.
+// Undoes the changes that were made; the next change may have kept its file aside already. Returns
+// `why`, with the names of files that cannot be moved back.
 absl::Status AtomicFileSet::Undo(const absl::Status& why) {
   std::string message(why.message());
   for (size_t i = std::min(made_ + 1, changes_.size()); i-- > 0;) {

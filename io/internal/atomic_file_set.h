@@ -7,20 +7,21 @@
 //   LEAFSTORE_RETURN_IF_ERROR(set.Commit());
 //
 // Order. The changes happen in the order in which they were added, and the directories are synced
-// before the last and after it. Add the file last that makes the others visible, such as an index:
-// the last change is one call, so readers see everything before it or after it. A file that an
-// earlier change replaces or removes is kept aside as `<path>.old-<pid>-<count>` until all changes
-// have happened.
+// before and after the last one. Add the file that makes the others visible, such as an index,
+// last: the last change is a single system call, so readers see the state either before or after
+// it. A file that an earlier change replaces or removes is kept aside as `<path>.old-<pid>-<count>`
+// until all changes have happened.
 //
 // Failure. After a failed call, or a failed sync, every change is undone: files kept aside get
-// their names back, and new files are removed. Only if the sync after the last change fails, and
-// that change has replaced or removed a file, is there no way back: the error says that the files
-// are in place, but may not survive a power failure.
+// their names back, and new files are removed. There is one exception: if only the sync after the
+// last change fails, and that change has replaced or removed a file, nothing can be undone, and the
+// error says that the files are in place but may not survive a power failure.
 //
-// Crash. Until the last change some paths may have the new file, some the old one, and one may have
-// none, because its file is kept aside; NameKeptAside makes the error of a reader say so. Nothing
-// is lost: the old files are at their paths or kept aside, the new ones at their paths or under
-// their temporary names. After the last change, files that are kept aside may remain.
+// Crash. Before the last change, some paths may have the new file, some the old one, and one may
+// have none, because its file is kept aside; NameKeptAside then adds that file to the error of a
+// reader. Nothing is lost: old files are at their paths or kept aside, and new files are at their
+// paths or under their temporary names. After the last change, files that are kept aside may
+// remain.
 //
 // Threads: one thread at a time.
 #ifndef LEAFSTORE_IO_INTERNAL_ATOMIC_FILE_SET_H_
@@ -49,7 +50,7 @@ struct FileChange {
 
 class AtomicFileSet {
  public:
-  // Of `options`, `durable` and `file_system` matter.
+  // Uses only `durable` and `file_system` of `options`.
   explicit AtomicFileSet(const IoOptions& options);
   // Removes the temporary files that are not in place.
   ~AtomicFileSet();
@@ -61,11 +62,13 @@ class AtomicFileSet {
   void Add(FileChange change) { changes_.push_back(std::move(change)); }
   // Adds the removal of a file, if it exists.
   void Remove(std::string path) { changes_.push_back({"", std::move(path)}); }
-  // Adds a file that is removed after all changes. It may remain: errors are ignored.
+  // Adds a file to remove after all changes. Errors of the removal are ignored, so the file may
+  // remain.
   void Discard(std::string path) { discarded_.push_back(std::move(path)); }
 
-  // Makes the changes. Call once. If the file system is a FileSetCollector, passes them to it.
-  // error AlreadyExists: a file exists that must not be replaced. Other errors: the file system's.
+  // Makes the changes. Call once. If the file system is a FileSetCollector, passes the changes to
+  // it. error AlreadyExists: a file exists that must not be replaced. Other errors: the file
+  // system's.
   absl::Status Commit();
 
  private:
@@ -78,7 +81,7 @@ class AtomicFileSet {
   const bool durable_;
   std::vector<FileChange> changes_;
   std::vector<std::string> discarded_;
-  size_t made_ = 0;            // the count of the first changes that have happened
+  size_t made_ = 0;            // how many changes have happened, from the first
   bool has_replaced_ = false;  // whether the last change cannot be undone
 };
 
@@ -90,8 +93,8 @@ class FileSetCollector : public FileSystem {
                                std::vector<std::string> discarded) = 0;
 };
 
-// If opening `path` failed because it does not exist, and a file is kept aside for it, appends to
-// the message where that is and what to do.
+// If opening `path` failed because it does not exist, and its old file is kept aside, appends to
+// the message where the old file is and what to do.
 absl::Status NameKeptAside(FileSystem& files, const std::string& path, absl::Status status);
 
 }  // namespace leafstore::internal

@@ -34,8 +34,8 @@ bool BackgroundWorker::StartThread() {
   return true;
 }
 
-// An exception that leaves a thread would terminate the process, and so must not be thrown for lack
-// of memory for an error either.
+// An exception that leaves a thread would terminate the process. So creating an error must not
+// throw either if memory is exhausted.
 absl::Status BackgroundWorker::Do(absl::AnyInvocable<absl::Status()>& work) const noexcept {
   try {
     try {

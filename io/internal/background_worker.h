@@ -56,7 +56,7 @@ class BackgroundWorker {
   size_t left_ = 0;  // tasks that are waiting or running
   absl::Status failure_;
   bool stop_ = false;
-  // Made while there is memory.
+  // Created in advance, because it is needed when memory is exhausted.
   const absl::Status no_memory_ = absl::ResourceExhaustedError("no memory for a background task");
   std::thread thread_;
 };

@@ -1,5 +1,5 @@
-// DirectBuffer: memory for direct reads and writes, in huge pages if the system has them: a direct
-// read or write pins a few of these faster than thousands of small pages.
+// DirectBuffer: memory for direct reads and writes, in huge pages if the system has them. A direct
+// read or write pins a few huge pages faster than thousands of small ones.
 #ifndef LEAFSTORE_IO_INTERNAL_DIRECT_BUFFER_H_
 #define LEAFSTORE_IO_INTERNAL_DIRECT_BUFFER_H_
 

@@ -415,8 +415,8 @@ TEST_F(CorruptionTest, SegmentInABase_MustBeInsideIt) {
   };
   ExpectDataLoss(with_base(4096, 4096 - 64),
                  "item 'params', '.embed': expected bytes from 64 to 4032, found 24 bytes");
-  ExpectDataLoss(with_base(0, 64), "'.embed': expected no bytes of a file that is too small");
-  ExpectDataLoss(with_base(1, 64), "'.embed': expected no bytes of a file that is too small");
+  ExpectDataLoss(with_base(0, 64), "'.embed': expected no bytes, as the file is too small");
+  ExpectDataLoss(with_base(1, 64), "'.embed': expected no bytes, as the file is too small");
   ExpectDataLoss(with_base(4096, 0), "'.embed': expected bytes from 64 to 4032");
   ExpectDataLoss(Forged([](auto& item) {
                    item.segments.bases = {1, 0, 0};

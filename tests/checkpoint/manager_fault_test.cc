@@ -87,7 +87,7 @@ TEST_F(ManagerFaultTest, FailedRemovalOfAnOldOne_CanBeRetried) {
   EXPECT_THAT(Save(&manager, 2),
               StatusIs(absl::StatusCode::kUnknown,
                        HasSubstr(absl::StrCat("saved ", manager.PathOf(2),
-                                              ", but cannot remove an older one: "))));
+                                              ", but cannot remove an older checkpoint: "))));
   EXPECT_THAT(Save(&manager, 2), IsOk());
   EXPECT_EQ(Loaded(manager.Restore().value()), 2);
   EXPECT_THAT(manager.Steps().value(), ElementsAre(2));

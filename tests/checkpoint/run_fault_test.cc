@@ -152,9 +152,10 @@ TEST_F(RunFaultTest, TransientReadError_DoesNotRemoveBases) {
   files_.before_open = [&](const std::string& path) {
     return path == PathOf(NameOf(2)) ? absl::ErrnoToStatus(EIO, path) : absl::OkStatus();
   };
-  EXPECT_THAT(Save(&manager, 5), StatusIs(absl::StatusCode::kUnknown,
-                                          AllOf(HasSubstr("saved "), HasSubstr("kept all below"),
-                                                HasSubstr(NameOf(2)))));
+  EXPECT_THAT(Save(&manager, 5),
+              StatusIs(absl::StatusCode::kUnknown,
+                       AllOf(HasSubstr("saved "), HasSubstr("kept all checkpoints below"),
+                             HasSubstr(NameOf(2)))));
   EXPECT_THAT(Save(&manager, 7), IsOk()) << "it is reported once";
   EXPECT_THAT(manager.Steps().value(), ElementsAre(1, 2, 7)) << "2 cannot need 5";
   files_.before_open = nullptr;
@@ -293,7 +294,7 @@ TEST_F(RunFaultTest, AndContinue_AfterAFailedSave_ReturnsItsErrorAndChangesNothi
   ASSERT_THAT(manager.SaveAsync(3, Items()), IsOk());
   EXPECT_THAT(manager.Restore({.step = 1, .and_continue = true}).status().message(),
               AllOf(HasSubstr("before going back to step 1: cannot save step 3: "),
-                    HasSubstr("; nothing was set aside: call it again")));
+                    HasSubstr("; nothing was set aside: call Restore again")));
   EXPECT_THAT(manager.Steps().value(), ElementsAre(1, 2));
   EXPECT_THAT(manager.Restore({.step = 1, .and_continue = true}), IsOk());
   EXPECT_THAT(manager.Steps().value(), ElementsAre(1));
@@ -326,7 +327,8 @@ TEST_F(RunFaultTest, RemoveAbandoned_BesideAFileThatCannotBeRead_RemovesNothing)
     return path == PathOf(NameOf(1)) ? absl::ErrnoToStatus(EIO, path) : absl::OkStatus();
   };
   EXPECT_THAT(manager.RemoveAbandoned(),
-              StatusIs(absl::StatusCode::kUnknown, HasSubstr("removed none, as it may need any")));
+              StatusIs(absl::StatusCode::kUnknown,
+                       HasSubstr("no checkpoint was removed, as this file may need any of them")));
   EXPECT_THAT(Names(), Contains("abandoned-" + NameOf(2)));
 }
 

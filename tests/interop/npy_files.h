@@ -91,7 +91,7 @@ inline std::vector<NpyAttack> NpyAttacks() {
       {"Dates", descr("'<M8[ns]'"), kUnknown, "its dtype '<M8[ns]' (dates)"},
       {"AnotherName", descr("'f32'"), kDamage, "a dtype such as '<f4'"},
       {"TwoArrays", absl::StrCat(NpyFileOf(good, "\1\1"), NpyFileOf(good, "\1\1")), kInvalid,
-       "another behind the first; numpy.save was called twice"},
+       "another one after the first; numpy.save was called twice"},
       {"EmptyDescr", descr("''"), kDamage, "a dtype such as '<f4'"},
       {"WideWithoutByteOrder", descr("'|f4'"), kUnknown, "its dtype '|f4' is not"},
       {"NumberAsDescr", descr("4"), kDamage, "expected a string"},

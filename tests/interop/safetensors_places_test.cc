@@ -398,7 +398,7 @@ TEST_F(PlacesTest, IndexesOfOtherKinds) {
   Write("pytorch_model.bin.index.json", IndexOf({{"a", "pytorch_model-1-of-2.bin"}}));
   const absl::Status torch = SafetensorsReader::Open(File("pytorch_model.bin.index.json")).status();
   EXPECT_THAT(torch,
-              StatusIs(kInvalid, AllOf(HasSubstr("one of PyTorch"), HasSubstr("torch.load"))));
+              StatusIs(kInvalid, AllOf(HasSubstr("an index of PyTorch"), HasSubstr("torch.load"))));
   EXPECT_EQ(ReasonOf(torch), ErrorReason::kForeign);
 }
 

@@ -412,9 +412,10 @@ class HostileIndexTest : public testing::Test {
 TEST_F(HostileIndexTest, IndexThatDoesNotMatchTheShards_IsDataLoss) {
   ASSERT_THAT(Open(Map(a_ + "," + b_)), IsOk());
   EXPECT_THAT(Open("{\"weight_map\":{" + a_ + "," + b_ + "}}"), IsOk());
-  EXPECT_THAT(Open(Map(a_ + ",\"b\":\"model-00001-of-00002.safetensors\"")),
-              StatusIs(kDamage, HasSubstr("tensor 'b': expected it in "
-                                          "model-00001-of-00002.safetensors, found none there")));
+  EXPECT_THAT(
+      Open(Map(a_ + ",\"b\":\"model-00001-of-00002.safetensors\"")),
+      StatusIs(kDamage, HasSubstr("tensor 'b': expected it in "
+                                  "model-00001-of-00002.safetensors, found no such tensor there")));
   EXPECT_THAT(Open(Map("\"b\":\"model-00001-of-00002.safetensors\","
                        "\"a\":\"model-00002-of-00002.safetensors\"")),
               StatusIs(kDamage, HasSubstr("tensor 'a': expected it in "
@@ -438,7 +439,7 @@ TEST_F(HostileIndexTest, ShardWithUnlistedTensors_IsUnusual) {
               IsOk());
   EXPECT_THAT(Open(Map(a_ + "," + b_), {.strict = true}),
               StatusIs(kDamage, HasSubstr("expected all tensors of model-00002-of-00002."
-                                          "safetensors, found none called 'c'")));
+                                          "safetensors, found no entry for 'c'")));
 }
 
 TEST_F(HostileIndexTest, ShardInAnotherDirectory_IsRejected) {
@@ -455,14 +456,14 @@ TEST_F(HostileIndexTest, ShardInAnotherDirectory_IsRejected) {
         Open(Map(a_ + ",\"b\":\"" + name + "\"")),
         StatusIs(kInvalid, HasSubstr("tensor 'b': expected a file in the index's directory, "
                                      "found '" +
-                                     name + "', outside of it")));
+                                     name + "', which is outside of it")));
   }
 }
 
 TEST_F(HostileIndexTest, Index_IsCheckedLikeAHeader) {
   EXPECT_THAT(Open(""), StatusIs(kDamage, HasSubstr("index: expected JSON")));
   EXPECT_THAT(Open("[]"), StatusIs(kInvalid, HasSubstr("expected an index of safetensors, found "
-                                                       "JSON that begins '[]'")));
+                                                       "JSON that begins with '[]'")));
   EXPECT_THAT(Open("{}"), StatusIs(kInvalid, HasSubstr("a field weight_map")));
   EXPECT_THAT(Open("{\"weight_map\":{"), StatusIs(kDamage, HasSubstr("expected JSON")));
   EXPECT_THAT(Open(Map(a_ + "," + a_ + "," + b_)),
@@ -523,7 +524,7 @@ TEST_F(HostileIndexTest, UnreadableTensors_AreListedInTheIndex) {
   EXPECT_THAT(Open(Map(a_ + "," + b_, "8")), IsOk());
   const SafetensorsReader without = SafetensorsReader::Open(dir_.path()).value();
   EXPECT_THAT(without.unreadable(), IsEmpty());
-  EXPECT_THAT(without.notes(), ElementsAre(HasSubstr("found none called 'q'")));
+  EXPECT_THAT(without.notes(), ElementsAre(HasSubstr("found no entry for 'q'")));
   EXPECT_THAT(Open(Map(a_ + "," + b_ + ",\"q\":\"model-00001-of-00002.safetensors\"", "12")),
               StatusIs(kDamage, HasSubstr("tensor 'q': expected it in model-00001")));
   EXPECT_THAT(Open(Map(a_ + "," + b_ + "," + q, "8")), IsOk());

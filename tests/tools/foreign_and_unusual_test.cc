@@ -348,7 +348,7 @@ TEST_F(UnusualTest, IndexesAndFilesWithoutSuffix_AreToldByContent) {
 TEST_F(UnusualTest, NamesOutsideTheDirectory_AreRejected) {
   for (const char* name : {"../x.safetensors", "/etc/passwd"}) {
     Write(std::string("d/") + kIndexName, IndexOf({{"a", name}}));
-    ExpectRejected(File("d"), AllOf(HasSubstr("outside of it, which is not opened"),
+    ExpectRejected(File("d"), AllOf(HasSubstr("outside of it and is not opened"),
                                     Not(HasSubstr("amage")), Not(HasSubstr("DAMAGED"))));
   }
 }

@@ -107,8 +107,8 @@ TEST_F(InspectErrorTest, EmptyFile_IsNotACheckpoint) {
 
 TEST_F(InspectErrorTest, TextFile_IsNotACheckpoint) {
   WriteFile(path_, std::string(1000, 'x') + "\x1b[31m");
-  ExpectBad(AllOf(HasSubstr("expected a checkpoint"), HasSubstr("found a text that begins 'xxxx"),
-                  Not(HasSubstr("\x1b"))));
+  ExpectBad(AllOf(HasSubstr("expected a checkpoint"),
+                  HasSubstr("found text that begins with 'xxxx"), Not(HasSubstr("\x1b"))));
 }
 
 TEST_F(InspectErrorTest, TruncatedFile_IsDamaged) {

@@ -217,7 +217,7 @@ void AddCatCommand(CLI::App* program, CommandRun* run) {
       ->needs(npy);
   command->add_flag("--force", options->writing.force, "with --npy: replace OUT if it exists")
       ->needs(npy);
-  command->add_flag("--mkdirs", options->writing.mkdirs, "with --npy: make the directory of OUT")
+  command->add_flag("--mkdirs", options->writing.mkdirs, "with --npy: create the directory of OUT")
       ->needs(npy);
   AddInput(command, {kOrder, kReading, kForm}, options);
 }

@@ -194,8 +194,8 @@ std::string ZshScript(const std::vector<CommandWords>& commands) {
       "else compdef _leafstore leafstore; fi\n");
 }
 
-// `leafstore complete-words items|paths FILE [PREFIX]`, which the scripts run: prints the items of a
-// file, or the paths that continue a prefix by one key.
+// `leafstore complete-words items|paths FILE [PREFIX]`, which the scripts run: prints the items of
+// a file, or the paths that continue a prefix by one key.
 struct WordsArguments {
   std::string what;
   std::string file;

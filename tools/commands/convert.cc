@@ -16,18 +16,18 @@ static leaves in .npz (--drop-static omits them). safetensors keeps structure, s
 in its metadata, where the names alone do not restore them. A safetensors file in canonical form, as
 the reference implementation writes it, converts to a .leaf file and back to the same bytes.
 
---dtype converts floating leaves only, to the nearest number, and prints how many elements overflowed,
+--dtype converts only floating leaves, rounds to nearest, and prints how many elements overflowed,
 became zero or subnormal, or were rounded.
 
 OUT is written in full or not at all; OUT may be IN (with --force). If OUT is a directory, or ends
-with a slash, the items are saved as a checkpoint of that directory; --step is then its step, which
-must be above the newest there.
+with a slash, the items are saved as a checkpoint in that directory. --step is then the step to
+save, which must be above the newest step there; to read a certain step, name it as IN@STEP.
 
 Examples:
   leafstore convert model.safetensors model.leaf
   leafstore convert model.leaf again.safetensors             the same bytes
   leafstore convert run params.safetensors --item params --shard-size 5G
-  leafstore convert pretrained.safetensors run/ --step 0      a run starts from it
+  leafstore convert pretrained.safetensors run/ --step 0      the first step of a run
   leafstore convert run small.leaf --zstd --match 'layers.0'
   leafstore convert run biases.npz --item params --match '**.bias'
   leafstore convert model.safetensors small.safetensors --dtype '**.norm.**=f32' --dtype bf16
@@ -61,7 +61,7 @@ absl::Status ConvertToStep(const ConvertArguments& arguments, const std::vector<
   int64_t step = 0;
   if (!absl::SimpleAtoi(arguments.step, &step) || step < 0) {
     return UsageError(arguments.out, ": expected --step with the step to save in this directory, ",
-                      "an integer from 0 on, found '", arguments.step,
+                      "an integer of at least 0, found '", arguments.step,
                       "'; a step to read is named as DIRECTORY@STEP");
   }
   ModelWriter writer(arguments.Writing());
@@ -102,7 +102,7 @@ void AddConvertCommand(CLI::App* program, CommandRun* run) {
   AddInput(command, {kStep, kItem, kMatch}, arguments);
   AddValue(
       command, "--dtype", &arguments->dtypes, "DTYPE",
-      "convert floating leaves to f64, f32, f16 or bf16; GLOB=DTYPE converts those that a glob "
+      "convert floating leaves to f64, f32, f16 or bf16; GLOB=DTYPE converts those that the glob "
       "matches; may be repeated, and the first that matches applies");
   AddWriting(command, &arguments->writing);
   AddInput(command, {kReading, kForm}, arguments);

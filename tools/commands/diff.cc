@@ -23,9 +23,9 @@ dotted name if the files have no path in common. Two numbers differ when |a - b|
 |b|; NaN equals NaN, unless --nan-differs, and an infinity equals itself. Structure (kinds, type names,
 tags) is compared where both files have a structure and neither --match nor --ignore is given; a note
 says where only one file has one. Ties are always compared, except with --no-structure. With
---rename, A is compared as if it had been renamed, without structure and ties. With --rtol or --atol,
-elements of different dtypes are compared as f64; where they are equal, the dtypes are noted, and are
-no difference.
+--rename, A is compared as if it had been renamed, and structure and ties are not compared. With
+--rtol or --atol, elements of different dtypes are compared as f64; if they are equal, a note names
+the dtypes, and the leaf counts as equal.
 
 Lines begin with ~ (differs), - (only in A), + (only in B) or ! (structure).
 
@@ -33,11 +33,11 @@ Examples:
   leafstore diff run@1000 run@2000 --item params
   leafstore diff model.leaf model.safetensors               prints nothing if they are equal
   leafstore diff before.leaf after.leaf --rtol 1e-5 --atol 1e-8 --ignore '**.running_*'
-  leafstore diff a.safetensors b.safetensors --rename 'model.**=**'     across a prefix
-  leafstore diff f32.safetensors bf16.safetensors --rtol 0.01           across dtypes
+  leafstore diff a.safetensors b.safetensors --rename 'model.**=**'     names with a prefix
+  leafstore diff f32.safetensors bf16.safetensors --rtol 0.01           different dtypes
   leafstore diff a.leaf b.leaf --json | jq '.items[].leaves[] | select(.max_abs > 0.1) | .dotted'
 
-A leaf that is not readable is trouble, as it is not compared, unless --ignore names it.
+An unreadable leaf cannot be compared: the exit code is 2, unless --ignore leaves it out.
 
 The JSON is one object with the fields schema, a, b, same, only_in_a, only_in_b (items),
 unreadable_of_a, unreadable_of_b (leaves), notes_of_a, notes_of_b, items; an item has name, same,
@@ -55,14 +55,14 @@ struct SourceDiff {
   std::vector<ItemDiff> items;
 
   bool is_complete() const { return unreadable_of_a.empty() && unreadable_of_b.empty(); }
-  // Returns whether what was compared is the same.
+  // Returns whether everything that was compared is equal.
   bool same() const {
     return only_in_a.empty() && only_in_b.empty() &&
            std::all_of(items.begin(), items.end(), [](const ItemDiff& one) { return one.same(); });
   }
 };
 
-// Returns the globs that match no leaf that is not readable.
+// Returns the globs that match no unreadable leaf.
 Globs ReadableGlobs(const SourceItems& items, const Globs& globs) {
   Globs readable;
   for (const internal::GlobPattern& glob : globs) {
@@ -77,7 +77,7 @@ Globs ReadableGlobs(const SourceItems& items, const Globs& globs) {
   return readable;
 }
 
-// Returns the leaves that are to be compared, but are not readable.
+// Returns the leaves that should be compared but are unreadable.
 absl::StatusOr<std::vector<UnreadableLeaf>> NotCompared(const Source& source,
                                                         const InputOptions& choice,
                                                         const ItemDiffOptions& options) {
@@ -92,7 +92,7 @@ absl::StatusOr<std::vector<UnreadableLeaf>> NotCompared(const Source& source,
   return leaves;
 }
 
-// Returns the error of leaves that are not readable.
+// Returns the error of unreadable leaves.
 absl::Status CheckCompared(const Source& source, const std::vector<UnreadableLeaf>& leaves) {
   if (leaves.empty()) return absl::OkStatus();
   const UnreadableLeaf& one = leaves[0];
@@ -176,7 +176,7 @@ void NoteStructure(const ItemDiff& item, const ItemDiffOptions& options) {
        " has them (--no-structure silences this)");
 }
 
-// Notes on standard error which leaves are equal, but not of one dtype.
+// Notes on standard error which leaves have equal elements but different dtypes.
 void NoteDTypes(const ItemDiff& item) {
   if (item.other_dtypes.empty()) return;
   const auto& [path, a, b] = item.other_dtypes[0];
@@ -321,7 +321,7 @@ void AddDiffCommand(CLI::App* program, CommandRun* run) {
   AddValue(command, "--ignore", &arguments->ignore, "GLOB",
            "without the leaves that a glob matches; may be repeated");
   AddValue(command, "--rename", &arguments->rules, "RULE",
-           "PATTERN=TEMPLATE: rename leaves of A first (see rename --help); may be repeated");
+           "PATTERN=TEMPLATE: first rename leaves of A (see rename --help); may be repeated");
   AddValue(command, "--rules", &arguments->rule_files, "FILE", "also the rules of this file");
   const auto across_dtypes = [arguments = arguments](const std::string&) {
     arguments->compare.diff.across_dtypes = true;

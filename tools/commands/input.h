@@ -92,8 +92,8 @@ struct ChosenLeaf {
 // Returns the leaves that the paths select and --match matches, in the order of the paths, then of
 // the items, then of the rows; all leaves if `paths` is empty. A path is tried as a canonical path,
 // as a dotted name, and as a glob; a container selects the leaves below it. If nothing is found, a
-// `[...]` at the end is a slice (slice.h). error: a UsageError, with suggestions: no such leaf; an invalid slice; any
-// slice if `no_slice`, the end of its message, is not empty.
+// `[...]` at the end is a slice (slice.h). error: a UsageError, with suggestions: no such leaf; an
+// invalid slice; any slice if `no_slice`, the end of its message, is not empty.
 absl::StatusOr<std::vector<ChosenLeaf>> ChooseLeaves(const Input& input,
                                                      const std::vector<std::string>& paths,
                                                      absl::string_view no_slice);

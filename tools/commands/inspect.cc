@@ -22,7 +22,8 @@ constexpr char kInspectHelp[] = R"(Examples:
   leafstore inspect run/step-100.leaf --group 'bias=**.bias' --group 'large=tensor and bytes:>1M'
   leafstore inspect run/step-100.leaf --json | jq '.items[].rows[] | select(.bytes > 1000000)'
 
-For a directory of checkpoints, the branches of the run are drawn, if training ever went back.
+For a directory of checkpoints, the branches of the run are drawn if training has ever continued from
+an earlier checkpoint.
 
 The JSON is one object with the fields schema, file, format, file_bytes, format_version, verified,
 metadata, metrics, bases, notes, checkpoints (of a directory) and items. docs/tool.md describes the
@@ -307,9 +308,10 @@ void AddInspectCommand(CLI::App* program, CommandRun* run) {
   AddInput(command, {kStep, kItem, kMatch, kGroup, kDepth}, options);
   command->add_flag("--stats", options->stats,
                     "min, max, mean, std, L2, NaN and infinity counts; reads the tensors");
-  command->add_flag("--verbose", options->verbose,
-                    "for .leaf: also how the file is read: map, read, or direct, past the page "
-                    "cache");
+  command->add_flag(
+      "--verbose", options->verbose,
+      "for .leaf: also print how the file is read: map, read, or direct (bypassing the page "
+      "cache)");
   AddInput(command, {kOrder, kReading, kForm}, options);
 }
 

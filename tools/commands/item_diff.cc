@@ -61,7 +61,7 @@ void PairUp(const SourceItem& a, const SourceItem& b, AlignBy by,
   }
 }
 
-// The paths of leaves that are in the answer, in full. They take more memory than their texts.
+// The full paths of the leaves in the answer. They take more memory than their texts.
 class KeptPaths {
  public:
   explicit KeptPaths(uint64_t paths) : budget_(paths) {}

@@ -60,8 +60,8 @@ struct ItemDiff {
   }
 };
 
-// Compares two items. `renamed`, if not empty, has the new path of each leaf of `a`, by place, which
-// is paired instead of its own; then structures and ties are not compared. error: as
+// Compares two items. If `renamed` is not empty, it has a new path for each leaf of `a`, by place;
+// leaves are then paired by these paths, and structures and ties are not compared. error: as
 // SourceItem::load, prefixed with the file. O(bytes).
 absl::StatusOr<ItemDiff> DiffItems(const SourceItem& a, const SourceItem& b,
                                    const ItemDiffOptions& options,

@@ -31,8 +31,8 @@ Examples:
   leafstore merge set/model-0000*.safetensors --out model.safetensors
   leafstore merge adapter.safetensors base.safetensors --out both.leaf --like reference.leaf
 
-Shards of safetensors, as their names say, must be all of their set, or --one-shard be given. Metadata
-and metrics are those of the first file that has them.
+Files whose names say that they are shards of safetensors must be a complete set, unless --one-shard
+is given. Metadata and metrics are those of the first file that has them.
 
 Exit codes: 0 success; 1 the parts do not fit together, or a file cannot be read; 2 usage.)";
 
@@ -44,12 +44,13 @@ struct Parts {
 
 using PartsByName = std::map<std::string, size_t>;
 
-// Notes which metadata of a file is not kept, because an earlier one has another value.
+// Notes which metadata of a file is not kept, because an earlier file has a different value.
 void NoteMetadata(const std::string& file, const Metadata& kept, const Metadata& other) {
   for (const auto& [key, value] : other) {
     const auto at = kept.find(key);
     if (at == kept.end() || at->second == value || key == kSafetensorsOriginKey) continue;
-    Note(file, ": note: metadata '", key, "' differs from that of an earlier file, which is kept");
+    Note(file, ": note: metadata '", key,
+         "' differs from the value of an earlier file, which is kept");
   }
 }
 
@@ -131,10 +132,11 @@ absl::StatusOr<bool> MergeParts(Parts part, const Source* like, Model* merged) {
   return true;
 }
 
-// Checks that the shards of each set that is named are all there, so that a part is not taken for
-// the whole. error: a UsageError that names the missing ones.
+// Checks that all shards of each set are named, so that a part is not taken for the complete set.
+// error: a UsageError that names the missing ones.
 absl::Status CheckShards(const std::vector<std::string>& files) {
-  std::map<std::string, std::pair<int64_t, std::set<int64_t>>> sets;  // counts, and what is there
+  std::map<std::string, std::pair<int64_t, std::set<int64_t>>>
+      sets;  // the counts of shards, and those that are named
   for (const std::string& file : files) {
     const auto shard = internal::ParseShardName(FileNameOf(file));
     if (!shard) continue;
@@ -151,7 +153,7 @@ absl::Status CheckShards(const std::vector<std::string>& files) {
     if (missing.empty()) continue;
     return UsageError("expected all ", count, " shards of a set, found ", numbers.size(),
                       "; missing: ", absl::StrJoin(missing, ", "), " of ", count,
-                      "; --one-shard merges what is there");
+                      "; --one-shard merges only the named ones");
   }
   return absl::OkStatus();
 }

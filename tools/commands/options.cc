@@ -13,9 +13,9 @@ namespace {
 
 constexpr char kFileHelp[] =
     R"(FILE is detected by its content: a checkpoint (.leaf), safetensors, an index of safetensors
-(*.safetensors.index.json) or the directory that has them, a NumPy archive (.npz) or array (.npy), or a
-directory of checkpoints, of which the newest intact one is read, or with --step (or DIR@STEP)
-another.)";
+(*.safetensors.index.json) or a directory with one of these, a NumPy archive (.npz) or array (.npy),
+or a directory of checkpoints. Of a directory, the newest intact checkpoint is read, or the one that
+--step (or DIR@STEP) selects.)";
 
 constexpr char kGlobHelp[] =
     R"(A GLOB is matched key by key: `*` is one key, `**` zero or more; inside a key, `?` is one
@@ -26,7 +26,7 @@ constexpr char kFilterHelp[] =
 tag:frozen, has:bias, static, tensor, leaf, all, re:REGEX, and, or, not, parentheses. A leaf belongs
 to the group of its outermost matching ancestor; leaves that no filter matches are the group `rest`.)";
 
-// A character that is in no name that people type.
+// A character that does not occur in names that people type.
 constexpr char kBracketMark = '\x1f';
 
 // The words of WithChoices.
@@ -86,27 +86,27 @@ void AddStep(CLI::App* command, InputOptions* options) {
 }
 
 void AddFormat(CLI::App* command, InputOptions* options) {
-  AddChoice<NameStyle>(command, "--names",
-                       {{"split", NameStyle::kSplit},
-                        {"lists", NameStyle::kLists},
-                        {"flat", NameStyle::kFlat},
-                        {"canonical", NameStyle::kCanonical},
-                        {"slash", NameStyle::kSlash}},
-                       &options->names, "STYLE",
-                       "how names in safetensors and npz become paths, and paths names: split at "
-                       "dots, lists (numbers are positions), slash (split at slashes), flat (one "
-                       "key), or canonical");
-  command->add_flag(
-      "--strict", options->strict,
-      "reject what is unusual, and leaves that are not readable, instead of noting it");
+  AddChoice<NameStyle>(
+      command, "--names",
+      {{"split", NameStyle::kSplit},
+       {"lists", NameStyle::kLists},
+       {"flat", NameStyle::kFlat},
+       {"canonical", NameStyle::kCanonical},
+       {"slash", NameStyle::kSlash}},
+      &options->names, "STYLE",
+      "how names in safetensors and npz become paths, and vice versa: split at "
+      "dots, lists (integers are list indices), slash (split at slashes), flat (one "
+      "key), or canonical");
+  command->add_flag("--strict", options->strict,
+                    "reject unusual files and unreadable leaves, instead of printing notes");
   command->add_flag("--one-shard", options->one_shard,
-                    "read a shard of safetensors alone, instead of the set that it belongs to");
+                    "read only the named shard of safetensors, instead of its set");
   command->add_flag("--ignore-structure", options->ignore_structure,
-                    "read safetensors by their names, without the structure in their metadata");
+                    "read safetensors by name, and ignore the structure in their metadata");
   AddValue(command, "--dtype-of", &options->dtype_of, "TYPE=DTYPE",
-           "what a void type of NumPy is: '<V2=bf16'; may be repeated");
+           "the dtype of a void type of NumPy, such as '<V2=bf16'; may be repeated");
   AddValue(command, "--max-header", &options->max_header_text, "SIZE",
-           "the longest header or index of safetensors that is read; default: 100000000");
+           "the maximum size of a header or an index of safetensors; default: 100000000");
 }
 
 void AddForm(CLI::App* command, OutputForm* form) {
@@ -145,18 +145,18 @@ void AddOne(CLI::App* command, InputOption which, InputOptions* options) {
       AddChoice<RowOrder>(command, "--order",
                           {{"natural", RowOrder::kNatural}, {"bytes", RowOrder::kBytes}},
                           &options->order, "ORDER",
-                          "natural (the default: where all keys are digits, 2 before 10) or bytes");
+                          "natural (the default: keys of digits in numeric order) or bytes");
       return;
     case kReading:
       command->add_flag("--no-verify{false}", options->verify,
                         "also read tensors whose checksums are wrong");
       command->add_flag_callback(
           "--read", [options] { options->io.mode = ReadMode::kRead; },
-          "read files into memory instead of mapping them, as on network file systems");
+          "read files into memory instead of mapping them");
       [[fallthrough]];
     case kThreads:
       AddValue(command, "--threads", &options->io.threads, "N",
-               "the number of threads that read and verify; 0: one per processor, up to eight")
+               "the number of threads that read and verify; 0 (the default): as many as are useful")
           ->check(WholeNumber(0, 1024));
       return;
     case kForm:
@@ -245,13 +245,12 @@ void AddWriting(CLI::App* command, WriteOptions* options) {
       "--names");
   command->add_flag("--drop-static", options->drop_static,
                     "omit static leaves if the format cannot hold them");
-  command->add_flag("--skip-unreadable", options->skip_unreadable,
-                    "leave out the leaves that are not readable");
+  command->add_flag("--skip-unreadable", options->skip_unreadable, "leave out unreadable leaves");
   command->add_flag("--raw-bits", options->raw_bits,
                     "for .npz and .npy: dtypes that NumPy lacks (bf16, ...) as unsigned integers");
   command->add_flag("--deflate", options->deflate, "for .npz: compress");
   command->add_flag("--force", options->force, "replace existing files");
-  command->add_flag("--mkdirs", options->mkdirs, "make the directories of the files to write");
+  command->add_flag("--mkdirs", options->mkdirs, "create the directories of the files to write");
 }
 
 std::vector<std::string> MarkBrackets(std::vector<std::string> args) {

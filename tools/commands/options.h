@@ -40,7 +40,7 @@ struct WriteInput : InputOptions {
   std::string out;
   WriteOptions writing;
 
-  // Returns `writing`, with names in the form of --names unless --write-names is given.
+  // Returns `writing`; without --write-names, names have the form of --names.
   WriteOptions Writing() const;
 };
 
@@ -107,9 +107,10 @@ CLI::Option* AddChoice(CLI::App* command, const std::string& name,
       ->type_name(type_name);
 }
 
-// CLI11 takes an argument in brackets, such as the path ['a'], for a list, and splits it at commas.
-// MarkBrackets changes such arguments so that it does not; UnmarkBrackets returns the original one.
-// UnmarkValues declares that for the values of all options of a program and its subcommands.
+// CLI11 treats an argument in brackets, such as the path ['a'], as a list and splits it at commas.
+// MarkBrackets marks such arguments so that they are not split; UnmarkBrackets returns the original
+// argument. UnmarkValues applies UnmarkBrackets to the values of all options of a program and its
+// subcommands.
 std::vector<std::string> MarkBrackets(std::vector<std::string> args);
 std::string UnmarkBrackets(std::string arg);
 void UnmarkValues(CLI::App* program);

@@ -16,10 +16,10 @@ constexpr char kRenameHelp[] =
     R"(A RULE is PATTERN=TEMPLATE. The pattern is a glob that matches the full path of a leaf; the template
 is dotted too, and repeats the pattern's wildcards, in order (layers.*.w=blocks.*.weight) or by index
 ('blk_*.attn.*=blocks.{1}.attention.{2}'). The first rule that matches a leaf renames it; other leaves
-keep their names. Two leaves with one new name are an error, and so is a rule that matches no leaf.
+keep their names. Two leaves with the same new name are an error; so is a rule that matches no leaf.
 The pattern ends at the first = without a backslash before it; a backslash makes any character
-literal ('a\=b.c=d.c'), and '' is an empty key. In a file of rules, each line is one; empty lines and
-lines that begin with # are ignored.
+literal ('a\=b.c=d.c'), and '' is an empty key. A file of rules has one rule per line; empty lines
+and lines that begin with # are ignored.
 
 Without --write nothing is written: the new names are printed.
 
@@ -33,7 +33,7 @@ The JSON is one object with the fields schema, file, format, ..., items; an item
 leaf has from, to, rule.
 
 Exit codes: 0 success; 1 a file cannot be read or written; 2 usage (an invalid rule, one that matches
-nothing, or two leaves with one new name).)";
+nothing, or two leaves with the same new name).)";
 
 struct RenamedItem {
   const SourceItem* item = nullptr;
@@ -111,7 +111,7 @@ absl::Status RenameModelItem(const RenamedItem& one, ModelItem* item, bool* lost
   return absl::OkStatus();
 }
 
-// Writes the renamed leaves, which are not yet in place.
+// Writes the renamed leaves to a temporary file.
 absl::Status WriteRenamed(const Input& input, const std::vector<RenamedItem>& renamed,
                           const RenameArguments& arguments, ModelWriter* writer) {
   LEAFSTORE_RETURN_IF_ERROR(writer->Check(arguments.out));

@@ -17,7 +17,7 @@ namespace {
 
 constexpr int64_t kMaxFileSize = int64_t{64} << 20;
 
-// Appends the rule of a text. `where` begins the message.
+// Parses a rule and appends it. Error messages begin with `where`.
 absl::Status AddRule(absl::string_view text, absl::string_view where,
                      std::vector<RenameRule>* rules) {
   size_t equals = 0;
@@ -77,7 +77,8 @@ absl::StatusOr<std::vector<std::vector<RenamedPath>>> RenameItems(const SourceIt
   }
   const auto unused = std::find(used.begin(), used.end(), false);
   if (unused == used.end()) return renamed;
-  // Without allow_unused_rules the error has suggestions, or names the rule that renamed its leaves.
+  // Without allow_unused_rules, the error has suggestions, or names the rule that renamed the
+  // leaves instead.
   for (const SourceItem* item : items) {
     const auto paths = map.Apply(LeafSpecs(item->layout, item->slots));
     if (!paths.ok()) return UsageErrors(paths.status().message());

@@ -1,5 +1,5 @@
-// Rename rules on the command line: PATTERN=TEMPLATE (select/rename_map.h), as arguments, and in files
-// with a rule per line.
+// Rename rules on the command line: PATTERN=TEMPLATE (select/rename_map.h), as arguments, and in
+// files with one rule per line.
 //
 //   LEAFSTORE_ASSIGN_OR_RETURN(RenameMap map, ParseRules(options.rules, options.rule_files));
 //   LEAFSTORE_ASSIGN_OR_RETURN(auto paths, RenameItems(input.items, map));
@@ -18,13 +18,14 @@
 
 namespace leafstore::tools {
 
-// Parses rules: the texts, then those of the files, in which empty lines, and lines that begin with
-// '#', are ignored. error: a UsageError: an invalid rule, or more than RenameMap allows; a file's.
+// Parses the rules `texts`, then those in the files, where empty lines and lines that begin with
+// '#' are ignored. error: a UsageError: a rule is invalid, or there are more than RenameMap allows;
+// the file system's.
 absl::StatusOr<RenameMap> ParseRules(const std::vector<std::string>& texts,
                                      const std::vector<std::string>& files);
 
 // Returns the new path of each leaf, by item and place. error: a UsageError: a rule that renames no
-// leaf of any item; two leaves of an item with one new name.
+// leaf of any item; two leaves of an item get the same name.
 absl::StatusOr<std::vector<std::vector<RenamedPath>>> RenameItems(const SourceItems& items,
                                                                   const RenameMap& map);
 

@@ -62,8 +62,8 @@ absl::StatusOr<std::vector<std::string>> OutputNames(const std::string& pattern,
   return names;
 }
 
-// Returns the saved grouping of an item, with the rest as its last group. Only its own groups, as
-// all items together may have many.
+// Returns the saved grouping of an item, with the rest as its last group. It has only the groups of
+// this item, because all items together may have many.
 absl::StatusOr<Grouping> SavedGrouping(const SourceItem& item) {
   std::vector<std::string> names;
   std::vector<uint32_t> index_of;  // by its index in the saved grouping; none for a group `rest`

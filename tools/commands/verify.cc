@@ -24,8 +24,8 @@ Examples:
   leafstore verify *.leaf --json | jq '.files[] | select(.ok | not)'
 
 The JSON is one object with the fields schema, files, damaged; a file has file, ok, format, step,
-bytes, error, notes, same_as, unreadable. Shards of one set are verified once, and refer to the first
-of them that was named (same_as).
+bytes, error, notes, same_as, unreadable. If several shards of a set are named, the set is verified
+once, and the other shards refer to the first one that was named (same_as).
 
 Exit codes: 0 every file is intact; 1 a file is damaged, missing or unreadable, or the output cannot
 be written; 2 usage.)";
@@ -43,15 +43,15 @@ struct Verified {
   std::string same_as = {};  // the file with which the set was verified
 };
 
-// Returns the word for an error: only what is damaged is called so.
+// Returns the word for an error: only damage is called DAMAGED.
 absl::string_view WordFor(const absl::Status& status) {
   const ErrorReason reason = ReasonOf(status);
   if (reason == ErrorReason::kUnusual) return "UNUSUAL";
   return absl::IsDataLoss(status) && reason != ErrorReason::kAmbiguous ? "DAMAGED" : "ERROR";
 }
 
-// Verifies one file. The result holds the error. A set that one of `before` belongs to is not
-// verified again.
+// Verifies one file. The result holds the error. If one of `before` is of the same set, the set is
+// not verified again.
 Verified VerifyOne(const std::string& file, std::optional<int64_t> step, const InputOptions& input,
                    const std::vector<Verified>& before) {
   Verified verified{file, step};

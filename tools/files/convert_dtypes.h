@@ -3,7 +3,7 @@
 //   std::vector<DTypeRule> rules = ParseDTypeRules({"norm.**=f32", "bf16"}).value();
 //   std::vector<DTypeConversion> done = ConvertDTypes(rules, &model).value();
 //
-// Integers, bools, complex numbers and static leaves are left alone. Numbers are rounded to nearest,
+// Integers, bools, complex numbers and static leaves are unchanged. Numbers are rounded to nearest,
 // ties to even (numeric/ops.h).
 #ifndef LEAFSTORE_TOOLS_FILES_CONVERT_DTYPES_H_
 #define LEAFSTORE_TOOLS_FILES_CONVERT_DTYPES_H_
@@ -21,14 +21,15 @@
 
 namespace leafstore::tools {
 
-// The dtype of the leaves that a glob matches, at or above them.
+// The dtype for leaves that a glob matches, or that are below a match.
 struct DTypeRule {
   internal::GlobPattern glob;
   DType to = DType::kF32;
 };
 
-// What the conversion of some leaves to one dtype changed. An element counts once, as the first of
-// these that applies; those that are exact in the new dtype, and NaN, do not.
+// What the conversion of some leaves to one dtype changed. Each element is counted once, in the
+// first of these counts that applies. NaN, and elements that are exact in the new dtype, are not
+// counted.
 struct DTypeConversion {
   DType to = DType::kF32;
   int64_t leaves = 0;
@@ -45,7 +46,7 @@ struct DTypeConversion {
 absl::StatusOr<std::vector<DTypeRule>> ParseDTypeRules(const std::vector<std::string>& texts);
 
 // Converts the leaves of a store, each by the first rule that matches it, and adds to `done`, which
-// has an entry for each dtype. error ResourceExhausted: memory. O(bytes).
+// has an entry for each dtype. error ResourceExhausted: out of memory. O(bytes).
 absl::Status ConvertDTypes(const std::vector<DTypeRule>& rules, ParamStore* store,
                            std::vector<DTypeConversion>* done);
 

@@ -52,12 +52,12 @@ absl::Status CheckOptions(SourceFormat format, const WriteOptions& options) {
                                     : ParseSize(kShardSize, options.shard_size).status();
 }
 
-// Makes the directory of a file, and those above it.
+// Creates the directory of a file, and its parents.
 absl::Status MakeDirectoryOf(const std::string& path) {
   std::error_code error;
   std::filesystem::create_directories(DirectoryOf(path), error);
   if (!error) return absl::OkStatus();
-  return absl::ErrnoToStatus(error.value(), absl::StrCat("cannot make the directory of ", path));
+  return absl::ErrnoToStatus(error.value(), absl::StrCat("cannot create the directory of ", path));
 }
 
 // Returns "bf16: 3 leaves, 10 elements: 1 overflowed to infinity, 4 were rounded".
@@ -97,8 +97,8 @@ std::vector<CheckpointItem> CheckpointItemsOf(std::vector<ModelItem> from) {
   return items;
 }
 
-// Checks that a file is not called like a step of the directory of checkpoints that it is in: it
-// would lack what the directory's manager records.
+// Checks that a file does not have the name of a step if its directory is one of checkpoints: it
+// would lack the data that a manager records.
 absl::Status CheckNoStepByHand(const std::string& path) {
   const std::optional<internal::RunFile> file = internal::ParseRunFile(FileNameOf(path));
   const std::string directory = DirectoryOf(path);
@@ -193,7 +193,8 @@ absl::Status ModelWriter::WriteSafetensors(ModelItem item, const std::string& pa
   if (options_.structure == StructureSave::kNever) options.grouping.reset();
   if (options_.names && FormOf(*options_.names) != FormOf(options.names)) {
     options.names = *options_.names;
-    // A plain file of other names was restored by them; these may need the structure.
+    // If the source has no structure, its names restored it; the new names may not, and need the
+    // structure.
     if (options_.structure != StructureSave::kNever) options.structure = options_.structure;
   }
   options.drop_static = options_.drop_static;
@@ -253,7 +254,7 @@ absl::Status ModelWriter::WriteAs(SourceFormat format, Model model, const std::s
   return WriteNumpy(format, item, path);
 }
 
-// Keeps what CommitAndPrint prints of the first model.
+// Keeps the notes of the first model for CommitAndPrint.
 void ModelWriter::KeepNotes(Model* model) {
   if (!written_.empty()) return;
   notes_ = std::move(model->notes);
@@ -269,7 +270,7 @@ absl::Status ModelWriter::Write(Model model, const std::string& path) {
   std::error_code ignored;
   if (absl::IsNotFound(status) && !std::filesystem::exists(DirectoryOf(path), ignored)) {
     return absl::FailedPreconditionError(absl::StrCat(
-        path, ": expected the directory ", DirectoryOf(path), ", found none; --mkdirs makes it"));
+        path, ": expected the directory ", DirectoryOf(path), ", found none; --mkdirs creates it"));
   }
   return FileError(path, status);
 }

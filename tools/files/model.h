@@ -58,11 +58,11 @@ struct WriteOptions {
   bool raw_bits = false;
   bool deflate = false;
   bool force = false;
-  bool mkdirs = false;  // makes directories of outputs
+  bool mkdirs = false;  // creates the directories of outputs
 };
 
-// Parses the value of an option: "500M", "5G" or "1048576"; units of 1024, as in filters. error: a
-// UsageError.
+// Parses the value of an option, such as "500M", "5G" or "1048576". Units are powers of 1024, as in
+// filters. error: a UsageError.
 absl::StatusOr<int64_t> ParseSize(absl::string_view option, absl::string_view text);
 
 class ModelWriter {
@@ -71,9 +71,9 @@ class ModelWriter {
 
   // Checks that the options are valid for the format of this file name. error: a UsageError.
   absl::Status CheckFormat(const std::string& path) const { return FormatOf(path).status(); }
-  // Like CheckFormat, but also checks that without --force no file would be replaced, and none
-  // called like a step written into a directory of checkpoints (error FailedPrecondition). The
-  // files of a set have other names, which Write checks. Errors: also those of
+  // Like CheckFormat, but without --force also checks that no file would be replaced, and that no
+  // file with the name of a step would be written into a directory of checkpoints (error
+  // FailedPrecondition). Write checks the names of the files of a set. Errors: also those of
   // OutputFiles::CheckFree.
   absl::Status Check(const std::string& path) const;
 
@@ -81,20 +81,20 @@ class ModelWriter {
   // items or static leaves. Other errors: those of the format's writer, prefixed with the file.
   absl::Status Write(Model model, const std::string& path);
 
-  // Like Write, but saves the model as a step of a directory of checkpoints, which is made if it
+  // Like Write, but saves the model as a step of a directory of checkpoints, which is created if it
   // does not exist. Errors: those of CheckpointManager::Save, prefixed with the directory.
   absl::Status WriteStep(Model model, const std::string& directory, int64_t step);
 
   // Checks what can be known before Commit. Call before an answer is printed. Errors: those of
   // OutputFiles::Check.
   absl::Status CheckCommit() { return files_.Check(); }
-  // Renames the temporary files into place. Notes which files are behind symbolic links. Errors:
-  // those of OutputFiles::Commit.
+  // Renames the temporary files into place. Prints a note for each file that is written through a
+  // symbolic link. Errors: those of OutputFiles::Commit.
   absl::Status Commit();
 
-  // Prints the files: a line each, or one object (schema, files: file, bytes; notes, left_out and
-  // conversions of the first model); then commits, so that no file has changed if printing fails.
-  // Errors: also those of Output::Finish.
+  // Prints a line for each file, or one JSON object (schema, files: file, bytes; notes, left_out
+  // and conversions of the first model). Then commits, so that no file has changed if printing
+  // fails. Errors: also those of Output::Finish.
   absl::Status CommitAndPrint(const OutputForm& form);
 
  private:

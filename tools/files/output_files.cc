@@ -79,8 +79,8 @@ Registry& temporaries = *new Registry();
   for (;;) pause();
 }
 
-// Arranges that the signals that end a program and can be waited for, unless they are ignored, first
-// remove all files. Must be called before threads are started.
+// Arranges that the signals that end a program and can be waited for, unless they are ignored,
+// first remove all files. Must be called before threads are started.
 void GuardAgainstSignals() {
   std::call_once(temporaries.guarded, [] {
     signal(SIGPIPE, SIG_IGN);
@@ -123,7 +123,8 @@ void OnCrash(int number) {
   raise(number);
 }
 
-// Not by an exception: not all code that would see it can leave its tables intact.
+// Ends the program instead of throwing, because an exception can leave tables of other code
+// damaged.
 void OnNoMemory() {
   EndWith("leafstore: out of memory; a limit of this process (ulimit -v) may be too low\n");
 }
@@ -250,7 +251,7 @@ absl::Status OutputFiles::Collect(std::vector<internal::FileChange> changes,
       if (other.temporary.empty() || change.temporary.empty() || other.path != change.path)
         continue;
       return absl::InvalidArgumentError(absl::StrCat(
-          to, ": expected a different file for each output, found one that two are written to"));
+          to, ": expected a different file for each output, found one file for two outputs"));
     }
     changes_.push_back(std::move(change));
   }
@@ -280,10 +281,10 @@ absl::Status OutputFiles::Check() {
 absl::Status OutputFiles::Commit() {
   // The files may have been created meanwhile.
   LEAFSTORE_RETURN_IF_ERROR(Check());
-  // No signal is handled between the first rename and the last.
+  // No signal is handled between the first and the last rename.
   const std::lock_guard<std::mutex> lock(temporaries.mutex);
   for (const internal::FileChange& change : changes_) temporaries.Forget(change.temporary);
-  // Without memory, the set undoes its changes before the program ends.
+  // If memory is exhausted, the set undoes its changes before the program ends.
   const absl::Cleanup restore = [handler = std::set_new_handler(nullptr)] {
     std::set_new_handler(handler);
   };

@@ -33,7 +33,7 @@ void PrintArray(const TensorView& view, const ArrayTextOptions& options, Output*
 
 // Writes the elements as nested lists, a complex one as [real, imaginary]; writes `[]` without
 // elements, whatever the shape. Numbers have the fewest digits that read back: as f64, those of f32
-// and c64 as f32; in the form of Python (`1.0`, `1e-05`). O(elements).
+// and c64 as f32; as Python writes them (`1.0`, `1e-05`). O(elements).
 void PrintArrayAsJson(const TensorView& view, Output* out);
 
 }  // namespace leafstore::tools

@@ -20,7 +20,8 @@ absl::Status Wrong(absl::string_view text, size_t column) {
       "slice, column ", column, ": expected a number, begin:end:step or ..., found '", text, "'"));
 }
 
-// Copies the elements of a view from an axis on, of `bytes` bytes each. Returns the end of the copy.
+// Copies the elements of a view from an axis on, of `bytes` bytes each. Returns the end of the
+// copy.
 std::byte* CopyElements(const TensorView& view, size_t axis, int64_t index, size_t bytes,
                         std::byte* to) {
   if (axis == view.shape.size()) {

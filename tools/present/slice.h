@@ -50,11 +50,11 @@ class Slice {
   // Returns the selected part. error InvalidArgument, with the axis: more terms than axes, or a
   // position outside of the axis.
   absl::StatusOr<TensorView> Apply(const Tensor& tensor) const;
-  // Returns the rows of a tensor of this shape that have the selected part; none if it is empty.
+  // Returns the rows of a tensor of this shape that contain the selected part; none if it is empty.
   // The rank must not be 0. error: as Apply.
   absl::StatusOr<RowRange> RowsOf(ShapeRef shape) const;
-  // Returns the selected part of a tensor of this shape, of which `tensor` is the rows from `first`
-  // on that RowsOf returned. error: as Apply.
+  // Returns the selected part of a tensor of this shape. `tensor` contains only the rows that
+  // RowsOf returned, the first of which is `first`. error: as Apply.
   absl::StatusOr<TensorView> ApplyToRows(const Tensor& tensor, ShapeRef shape, int64_t first) const;
   // Checks that Apply would succeed for a tensor of this shape. error: as Apply.
   absl::Status Check(ShapeRef shape) const;

@@ -28,8 +28,8 @@ std::string Bars(const std::optional<Histogram>& histogram) {
 
 }  // namespace
 
-// Returns the widths of the columns, which fit into `width` columns of a terminal where possible; 0:
-// no limit.
+// Returns the widths of the columns, which fit into `width` columns of a terminal where possible;
+// 0: no limit.
 std::vector<size_t> Table::Measure(size_t rows, size_t width) const {
   std::vector<size_t> widths;
   size_t total = kIndent + kGap * (columns_.size() - 1);

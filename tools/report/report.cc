@@ -172,7 +172,7 @@ absl::StatusOr<Steps> StepsToShow(const ReportOptions& options, Json* notes) {
   return kept;
 }
 
-// Adds what is unusual about a source, and what is not readable.
+// Adds notes of what is unusual about a source, and of its unreadable leaves.
 void AddNotesOf(const Source& source, Json* notes) {
   const std::string name = NameOf(source);
   for (const std::string& line : source.notes) {
@@ -235,7 +235,7 @@ std::string DefaultOutput(const ReportOptions& options) {
   return absl::StrCat(base(options.name), "-", base(options.second), ".html");
 }
 
-// Writes the complete text; the file is not yet in place.
+// Writes the complete text to a temporary file.
 absl::Status WriteFile(const std::string& path, absl::string_view text, OutputFiles* files) {
   LEAFSTORE_ASSIGN_OR_RETURN(auto file, internal::AtomicFile::Create(path, {.file_system = files}));
   LEAFSTORE_RETURN_IF_ERROR(file.stream().Append(

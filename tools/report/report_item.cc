@@ -24,7 +24,7 @@ namespace {
 constexpr size_t kMaxStructure = 50;
 // A damaged file may have any size in its manifest.
 constexpr int64_t kMaxBytes = int64_t{1} << 40;
-// The maximum count of nodes in the page: more are too many to look at, and take gigabytes.
+// The maximum count of nodes in a page. More are too many to look at, and take gigabytes.
 constexpr size_t kMaxNodes = 1'000'000;
 // Keys are cut to this many columns: a file can hold megabytes.
 constexpr size_t kMaxShownKey = 1024;
@@ -63,7 +63,7 @@ class Lister {
     if (nodes_.size() <= kMaxNodes) return absl::OkStatus();
     return absl::ResourceExhaustedError(
         absl::StrCat("item '", source.name, "': expected at most ", kMaxNodes,
-                     " nodes for a page, found more; --match or --item shows less"));
+                     " nodes for a page, found more; select fewer with --match or --item"));
   }
 
   void Finish() {
@@ -228,8 +228,8 @@ bool AreComparable(const Leaf& a, const Leaf& b) {
   return a.is_tensor() && b.is_tensor() && a.spec() == b.spec();
 }
 
-// Returns the norm of b - a over elements that are finite on both sides; infinity if a square is too
-// large. Both must be comparable.
+// Returns the norm of b - a over elements that are finite on both sides; infinity if a square is
+// too large. Both must be comparable.
 double NormOfChange(const Tensor& a, const Tensor& b) {
   double squares = 0;
   if (a.dtype() == DType::kC64) {

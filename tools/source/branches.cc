@@ -27,13 +27,13 @@ struct Series {
   size_t total = 0;                   // the checkpoints in it and in all that continue it
 };
 
-// Returns the parent of a checkpoint, or if that was removed, the last one of the same run before
-// it that was not set aside. One of the parent's step is another checkpoint.
+// Returns the parent of a checkpoint. If the parent was removed, returns the last checkpoint of the
+// same run before it that was not set aside; one with the parent's step is a different checkpoint.
 std::optional<size_t> DrawnParent(absl::Span<const RunCheckpoint> run, size_t child) {
   const RunCheckpoint& one = run[child];
   if (one.parent && run[*one.parent].step < one.step) return one.parent;
   const auto parent = internal::ParseRunFile(one.parent_name);
-  // One without a record may continue the one before it, as most do.
+  // A checkpoint without a record is assumed to continue the one before it, as most do.
   if (!parent && !one.run_id.empty()) return std::nullopt;
   const int64_t end = std::min(parent ? parent->step : one.step, one.step);
   for (size_t i = child; i-- > 0;) {
@@ -45,7 +45,7 @@ std::optional<size_t> DrawnParent(absl::Span<const RunCheckpoint> run, size_t ch
   return std::nullopt;
 }
 
-// Returns all series, those that continue none in `*roots`.
+// Returns all series, and in `*roots` those that continue no other.
 std::vector<Series> SeriesOf(absl::Span<const RunCheckpoint> run, std::vector<size_t>* roots) {
   std::vector<std::optional<size_t>> parents(run.size());
   std::vector<size_t> child_counts(run.size(), 0);
@@ -93,13 +93,13 @@ std::string SeriesText(absl::Span<const RunCheckpoint> run, const Series& series
 // A line to draw.
 struct Line {
   size_t series;
-  std::string before;  // what stands before it
-  std::string below;   // what stands before its branches
+  std::string before;  // printed before it
+  std::string below;   // printed before its branches
 };
 
-// Returns the branch that is drawn straight below a series, after the others beside it, so that a
-// line that was left many times needs no indentation: of those that were set aside or not like the
-// series, the one with most checkpoints.
+// Returns the branch that is drawn directly below a series, after its other branches, so that a
+// line with many branches needs no indentation. It is the branch with the most checkpoints among
+// those in the same state as the series (set aside or not).
 std::optional<size_t> StraightBranch(absl::Span<const RunCheckpoint> run,
                                      absl::Span<const Series> all, const Series& series) {
   std::optional<size_t> straight;

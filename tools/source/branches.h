@@ -1,4 +1,4 @@
-// Branches: which checkpoint of a run's directory continues which.
+// Branches: shows which checkpoint of a run's directory continues which.
 //
 //   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<RunCheckpoint> run, ListRunOf(source));
 //   PrintBranches(run, &out);      //   branches:
@@ -24,14 +24,15 @@ namespace leafstore::tools {
 // error: the file system's.
 absl::StatusOr<std::vector<RunCheckpoint>> ListRunOf(const Source& source);
 
-// Returns an object for each checkpoint: step, file, abandoned, run, parent (its file, if that
-// exists), parent_name (when this one was saved), metrics and error.
+// Returns an object for each checkpoint: step, file, abandoned, run, parent (the present name of
+// its file; null if it does not exist), parent_name (its name when this one was saved), metrics and
+// error.
 Json RunToJson(absl::Span<const RunCheckpoint> run);
 
 // Draws the branches, one line for each series of checkpoints, and names files that cannot be
-// opened, and why. What was set aside stands beside what continues a series, and that below it. A
-// checkpoint whose parent was removed is drawn after the last one before that. Draws nothing if
-// there is only one series. O(checkpoints).
+// opened, and why. A series that was set aside is drawn beside the one that training continued,
+// which is drawn below. A checkpoint whose parent was removed is drawn after the last existing one
+// before it. Draws nothing if there is only one series. O(checkpoints).
 void PrintBranches(absl::Span<const RunCheckpoint> run, Output* out);
 
 }  // namespace leafstore::tools

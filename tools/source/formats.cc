@@ -109,7 +109,7 @@ SourceOr OpenSafetensors(const std::string& file, const SourceOptions& options) 
   return source;
 }
 
-// Opens an array of NumPy, and loads it.
+// Opens a NumPy array, and loads it.
 SourceOr OpenNpy(const std::string& file, const SourceOptions& options) {
   LEAFSTORE_ASSIGN_OR_RETURN(Tensor tensor, LoadNpy(file, {.void_dtypes = options.void_dtypes}));
   LEAFSTORE_ASSIGN_OR_RETURN(ParamStore loaded,
@@ -139,7 +139,7 @@ SourceOr OpenNpy(const std::string& file, const SourceOptions& options) {
   return source;
 }
 
-// The arrays of an archive of NumPy, by place.
+// The arrays of a NumPy archive, by place.
 struct NpzArrays {
   std::unique_ptr<const internal::NpzReader> reader;
   std::vector<std::pair<internal::NpyHeader, size_t>> arrays;  // and the index of the member
@@ -185,7 +185,7 @@ absl::StatusOr<std::shared_ptr<const NpzArrays>> ReadArrays(const std::string& f
   return read;
 }
 
-// Opens an archive of NumPy, and reads the headers of its arrays.
+// Opens a NumPy archive, and reads the headers of its arrays.
 SourceOr OpenNpz(const std::string& file, const SourceOptions& options) {
   LEAFSTORE_ASSIGN_OR_RETURN(const auto arrays, ReadArrays(file, options));
   const auto entry = [arrays](uint32_t place) {

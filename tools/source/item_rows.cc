@@ -187,7 +187,8 @@ absl::Status ItemRows::CheckPathText() const {
     if (!status.ok()) break;
   }
   if (status.ok()) return status;
-  return WithMessage(status, absl::StrCat(status.message(), "; --depth or --match shows less"));
+  return WithMessage(status,
+                     absl::StrCat(status.message(), "; select fewer with --depth or --match"));
 }
 
 absl::StatusOr<std::string> ItemRows::Dotted(const Row& row) const {

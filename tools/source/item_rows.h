@@ -3,11 +3,11 @@
 //   ItemRows rows = ItemRows::Create(item, {globs, 2}).value();
 //   for (const Row& row : rows.rows()) ... rows.PrintablePath(row) ...
 //
-// Rows are in the order of the tree (row_order.h): a leaf, an alias, or (with a depth) a subtree as one row. A
-// leaf is listed if the item holds it and a glob matches it or a node above it; an alias likewise,
-// by its own path. With `containers`, every node above a listed row is a row too; if neither globs
-// nor the item omit anything, so are empty containers and None. Paths that do not form a tree (an
-// item may have such) have rows too, but no depth.
+// Rows are in the order of the tree (row_order.h): a leaf, an alias, or (with a depth) a subtree as
+// one row. A leaf is listed if the item holds it and a glob matches it or a node above it; an alias
+// likewise, by its own path. With `containers`, every node above a listed row is a row too; if
+// neither globs nor the item omit anything, so are empty containers and None. Paths that do not
+// form a tree (an item may have such) have rows too, but no depth.
 //
 // Lifetime: valid as long as the item. Threads: immutable; thread-safe.
 #ifndef LEAFSTORE_TOOLS_SOURCE_ITEM_ROWS_H_
@@ -64,8 +64,8 @@ struct RowOptions {
 
 class ItemRows {
  public:
-  // Lists the leaves and aliases of an item that one of the globs matches; all without globs. Rows
-  // are in byte order, so that places ascend. O(nodes * globs).
+  // Lists the leaves and aliases of an item that any of the globs matches, or all if there are no
+  // globs. Rows are in byte order, so places ascend. O(nodes * globs).
   explicit ItemRows(const SourceItem& item, const Globs& match = {});
   // Lists the rows of an item. error InvalidArgument: a depth or containers, where the paths do not
   // form a tree. O(nodes * globs).

@@ -16,7 +16,7 @@ bool IsDigits(const KeyRef& key) {
   });
 }
 
-// Compares texts of digits by their numbers, which may have any length; equal numbers by bytes.
+// Compares texts of digits of any length by their numbers, and equal numbers by bytes.
 bool IsLess(absl::string_view a, absl::string_view b) {
   const auto number = [](absl::string_view text) {
     return text.substr(std::min(text.find_first_not_of('0'), text.size()));

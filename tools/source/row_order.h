@@ -1,8 +1,8 @@
 // RowOrder: the order in which leaves are shown.
 //
-// The tree has its keys in byte order, in which layer 10 comes before layer 2; files, paths and the
-// library keep that order. The natural order is for people: where all keys of a container are
-// digits, its children are in the order of their numbers. It changes nothing else.
+// Files, paths and the library have keys in byte order, in which layer 10 comes before layer 2. The
+// natural order is for people: if all keys of a container consist of digits, its children are in
+// numeric order. All other children stay in byte order.
 //
 // Threads: pure functions; thread-safe.
 #ifndef LEAFSTORE_TOOLS_SOURCE_ROW_ORDER_H_
@@ -18,8 +18,8 @@ namespace leafstore::tools {
 
 enum class RowOrder : uint8_t { kNatural, kBytes };
 
-// Returns all nodes in preorder, with siblings in this order. The nodes of a subtree are a range,
-// as in byte order. O(nodes * log children).
+// Returns all nodes in preorder, with siblings in this order. The nodes of a subtree are
+// contiguous, as in byte order. O(nodes * log children).
 std::vector<NodeId> NodesInOrder(const TreeDef& def, RowOrder order);
 
 // Returns the rank of each place of an item. Paths that do not form a tree keep their order.

@@ -115,7 +115,7 @@ absl::StatusOr<RestoredCheckpoint> RestoreChosen(const std::string& directory,
   return restored;
 }
 
-// Adds a note if a directory of checkpoints is also one of safetensors, which are not read.
+// Adds a note if a directory of checkpoints also contains safetensors, which are not read.
 absl::Status AddNotRead(const std::string& directory, bool strict,
                         std::vector<std::string>* lines) {
   LEAFSTORE_ASSIGN_OR_RETURN(const auto names, FileSystem::Posix().List(directory));
@@ -151,7 +151,7 @@ absl::StatusOr<std::unique_ptr<Source>> OpenDirectory(const std::string& directo
   return OpenSafetensorsDirectory(directory, options);
 }
 
-// Passes what is unusual, and what is not readable, to `note`.
+// Passes notes, and lines for unreadable leaves, to `note`.
 void PassNotes(const Source& source, const std::function<void(absl::string_view)>& note) {
   constexpr size_t kMaxNamed = 10;
   if (!note) return;

@@ -83,8 +83,8 @@ struct SourceItem {
   // has no more than is above.
   std::function<EntryInfo(uint32_t place)> entry;
   std::function<absl::StatusOr<ParamStore>(std::optional<std::vector<uint32_t>> places)> load;
-  // Loads rows of the tensor at `place`, and verifies them like `load`; null where the format has no
-  // faster way than `load`.
+  // Loads rows of the tensor at `place`, and verifies them as `load` does; null if the format has
+  // no faster way than `load`.
   std::function<absl::StatusOr<Tensor>(uint32_t place, const RowRange& rows)> load_rows = nullptr;
   std::function<absl::StatusOr<ItemOptions>()> save_options = nullptr;
 
@@ -146,9 +146,9 @@ struct SourceOptions {
   bool verify = true;
   // How the names of formats without structure become paths.
   NameStyle names = NameStyle::kSplit;
-  // Rejects files that would have notes, or leaves that are not readable.
+  // Rejects files that would have notes, or unreadable leaves.
   bool strict = false;
-  // Reads a file of safetensors alone, even if its name says that it is one of several.
+  // Reads only the named safetensors file, even if its name says that it is a shard.
   bool one_shard = false;
   // SafetensorsLeniency::max_header.
   int64_t max_header = kMaxSafetensorsHeader;
@@ -156,18 +156,18 @@ struct SourceOptions {
   bool ignore_structure = false;
   // NumpyOptions::void_dtypes.
   std::map<int, DType> void_dtypes = {};
-  // Called with one line, without its end, for each skipped checkpoint, each of Source::notes, and
-  // the leaves that are not readable. May be null.
+  // Called with a line, without a line end, for each skipped checkpoint, each of Source::notes, and
+  // unreadable leaves. May be null.
   std::function<void(absl::string_view)> note;
 };
 
 // Opens the source that `options` name.
 absl::StatusOr<SourcePtr> OpenSource(const SourceOptions& options);
 
-// The parts of OpenSource that depend on the format (formats.cc). They return a source, of which
-// OpenSource sets `name`, `step` and `verifies`. The content of the file decides its format. error:
-// the reader's of that format. An array of NumPy is read in full; it is the only leaf, at the empty
-// path. Of an archive, the headers of the arrays are read.
+// The parts of OpenSource that depend on the format (formats.cc). They return a source without
+// `name`, `step` and `verifies`, which OpenSource sets. The content of the file decides its format.
+// error: the reader's of that format. A `.npy` file is read in full; its array is the only leaf, at
+// the empty path. For a `.npz` file, only the headers of the arrays are read.
 absl::StatusOr<std::unique_ptr<Source>> OpenFile(const std::string& file,
                                                  const SourceOptions& options);
 std::unique_ptr<Source> LeafSource(const CheckpointReader& reader);

@@ -16,7 +16,7 @@
 //
 // Limits. One path has at most Path::kMaxTextSize bytes. Many paths that are printed together have
 // at most MaxTotalText bytes, so a hostile tree of depth n with a leaf at each level cannot demand
-// n * n bytes of text. Whoever keeps or prints many paths counts them with a TextBudget.
+// n * n bytes of text. Code that keeps or prints many paths counts their text with a TextBudget.
 //
 // Threads: a PathCursor belongs to one thread.
 #ifndef LEAFSTORE_TREEDEF_INTERNAL_PATH_CURSOR_H_
@@ -42,7 +42,7 @@ namespace leafstore::internal {
 // Returns the maximum total size of the texts of `paths` paths, in bytes.
 constexpr uint64_t MaxTotalText(uint64_t paths) { return (uint64_t{64} << 20) + 256 * paths; }
 
-// Counts the text of paths that are kept or printed together.
+// Limits the total text of paths that are kept or printed together.
 //
 //   TextBudget budget(slots.size());
 //   for (...) LEAFSTORE_RETURN_IF_ERROR(budget.Spend(text.size()));
@@ -50,7 +50,7 @@ class TextBudget {
  public:
   explicit TextBudget(uint64_t paths) : paths_(paths), left_(MaxTotalText(paths)) {}
 
-  // Counts `size` more bytes. error ResourceExhausted: all together exceed MaxTotalText. O(1).
+  // Counts `size` more bytes. error ResourceExhausted: the total exceeds MaxTotalText. O(1).
   absl::Status Spend(uint64_t size) {
     if (size > left_) return Exceeded();
     left_ -= size;

@@ -93,7 +93,7 @@ class HeaderParser {
     SkipSpaces();
     if (absl::StartsWith(text_, "[")) {
       return absl::UnimplementedError(
-          "its dtype is a record, which a tensor cannot have; save the fields one by one");
+          "its dtype is a record, which a tensor cannot have; save each field as an array");
     }
     absl::string_view descr;
     LEAFSTORE_RETURN_IF_ERROR(ParseString(&descr));
@@ -124,8 +124,8 @@ class HeaderParser {
     return absl::OkStatus();
   }
 
-  // Returns a dtype without a byte order, or called by its name, as NumPy writes it; NumPy reads
-  // these, too: "f4", "float32" as "=f4". Returns another text unchanged.
+  // Converts a dtype without a byte order, or by name, to the form that NumPy writes; NumPy reads
+  // these, too: "f4" and "float32" are "=f4". Returns any other text unchanged.
   static std::string UsualDescr(absl::string_view descr) {
     for (const DType dtype : AllDTypes()) {
       const std::optional<std::string> kind = KindOf(dtype);
@@ -288,7 +288,7 @@ absl::StatusOr<NpyHeader> ParseNpyHeader(absl::Span<const std::byte> begin, int6
   const absl::string_view data = AsText(begin.subspan(static_cast<size_t>(header.size)));
   if (static_cast<size_t>(*bytes) < data.size() &&
       absl::StartsWith(data.substr(static_cast<size_t>(*bytes)), kMagic)) {
-    return ForeignError("one array of NumPy (.npy)", "another behind the first",
+    return ForeignError("one array of NumPy (.npy)", "another one after the first",
                         "numpy.save was called twice; save each array in a file of its own");
   }
   return absl::DataLossError(absl::StrCat("npy: expected ", *bytes, " bytes after the header, as ",

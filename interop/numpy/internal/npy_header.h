@@ -33,13 +33,13 @@ inline constexpr int64_t kMaxNpyHeader = 10'000;
 
 // Decodes the header from the first bytes of a file of `file_size` bytes; min(file_size,
 // kMaxNpyHeader) bytes are always enough. For void_dtypes see NumpyOptions. error InvalidArgument
-// with kForeign: a file of another kind. error Unimplemented: what the file has instead of a
-// tensor. O(header).
+// with kForeign: a file in another format. error Unimplemented: the file has something other than a
+// tensor; says what. O(header).
 absl::StatusOr<NpyHeader> ParseNpyHeader(absl::Span<const std::byte> begin, int64_t file_size,
                                          const std::map<int, DType>& void_dtypes = {});
 
-// Checks that the sizes of NumpyOptions::void_dtypes are those of the dtypes. error
-// InvalidArgument: they are not.
+// Checks that each size in NumpyOptions::void_dtypes is that of its dtype. error InvalidArgument:
+// one is not.
 absl::Status CheckVoidDTypes(const std::map<int, DType>& void_dtypes);
 
 // Returns the header for a tensor. error InvalidArgument: NumPy does not have the dtype, and

@@ -71,7 +71,7 @@ absl::Status Fill(zip_file_t* file, absl::Span<std::byte> out) {
   return absl::OkStatus();
 }
 
-// Returns whether an error is that of one member, and not damage.
+// Returns whether an error concerns only one member and is not damage.
 bool IsOfOneMember(const absl::Status& status) {
   return absl::IsUnimplemented(status) || ReasonOf(status) == ErrorReason::kForeign;
 }
@@ -164,7 +164,8 @@ absl::StatusOr<absl::string_view> NpzReader::NameOf(zip_uint64_t index) const {
 absl::Status NpzReader::CheckSizes(const zip_stat_t& stat, uint64_t* stored) const {
   constexpr zip_uint64_t kNeeded =
       ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE | ZIP_STAT_COMP_METHOD | ZIP_STAT_ENCRYPTION_METHOD;
-  if ((stat.valid & kNeeded) != kNeeded) return WrongZip("its sizes", "not all of them");
+  if ((stat.valid & kNeeded) != kNeeded)
+    return WrongZip("complete sizes in the directory", "incomplete ones");
   if (stat.encryption_method != ZIP_EM_NONE) {
     return absl::UnimplementedError("it is encrypted, which this reader does not support");
   }
@@ -179,7 +180,7 @@ absl::Status NpzReader::CheckSizes(const zip_stat_t& stat, uint64_t* stored) con
                     "more: they overlap");
   }
   *stored += stat.comp_size;
-  // Below the file's size, so this cannot overflow for any file that exists.
+  // It is below the file's size, so this cannot overflow for any existing file.
   const uint64_t most =
       stat.comp_method == ZIP_CM_STORE ? stat.comp_size : (stat.comp_size + 1) * kMaxOfOneByte;
   if (stat.size > most || (stat.comp_method == ZIP_CM_STORE && stat.size != stat.comp_size)) {
@@ -193,7 +194,7 @@ absl::StatusOr<NpzReader::OpenMember> NpzReader::OpenAt(size_t i) const {
   LEAFSTORE_RETURN_IF_ERROR(members_[i].can_read);
   OpenMember file(zip_fopen_index(archive_.get(), members_[i].index, 0));
   if (file != nullptr) return file;
-  return WrongZip("its bytes", absl::StrCat("an error: ", zip_strerror(archive_.get())));
+  return WrongZip("readable bytes", absl::StrCat("an error: ", zip_strerror(archive_.get())));
 }
 
 absl::Status NpzReader::CheckRest(size_t i, int64_t left, zip_file_t* file) const {

@@ -4,10 +4,10 @@
 //   for (size_t i = 0; i < reader->size(); ++i) reader->ReadTensor(i);
 //
 // Opening reads the directory of the archive and no member. Each read of a member inflates it; a
-// complete one compares its CRC-32. What cannot be read as a tensor has its CRC-32 compared before
-// that is believed: damage is never reported as another kind of member.
+// complete read checks its CRC-32. The CRC-32 of a member that does not look like a tensor is
+// checked before it is called unreadable, so damage is never reported as another kind of member.
 //
-// Errors: as LoadNpz; all name the file, and those of a member the member.
+// Errors: as LoadNpz; all name the file, and errors of a member name the member.
 //
 // Threads: const calls are thread-safe; one member is read at a time.
 #ifndef LEAFSTORE_INTEROP_NUMPY_INTERNAL_NPZ_READER_H_
@@ -37,7 +37,7 @@ namespace leafstore::internal {
 
 inline constexpr absl::string_view kArrayExtension = ".npy";
 
-// Returns whether libzip rejects a name. Such names are not written, and so not read either.
+// Returns whether libzip rejects a name. Members with such names are neither written nor read.
 bool HasControl(absl::string_view name);
 
 class NpzReader {
@@ -46,10 +46,10 @@ class NpzReader {
   static absl::StatusOr<std::unique_ptr<const NpzReader>> Open(const std::string& path,
                                                                const NumpyOptions& options);
 
-  // Returns the number of members, without folders and what macOS adds.
+  // Returns the count of members, without folders and members that macOS adds.
   size_t size() const { return members_.size(); }
-  // Returns the name of a member, of an array without `.npy`. The index must be less than size();
-  // likewise below.
+  // Returns the name of a member; for an array, without `.npy`. In all calls, `i` must be less than
+  // size().
   const std::string& name(size_t i) const { return members_[i].name; }
   // Returns the size of the file.
   int64_t file_size() const { return file_->size(); }
@@ -58,8 +58,9 @@ class NpzReader {
   absl::StatusOr<NpyHeader> ReadHeader(size_t i) const;
   // Reads a tensor of at most `max_bytes`. O(bytes).
   absl::StatusOr<Tensor> ReadTensor(size_t i, int64_t max_bytes) const;
-  // Returns the member as one that is not readable, if that is what `error`, of a read of it, says
-  // and the options skip such members; otherwise `error`, or that of damage. O(bytes).
+  // Returns the member as an unreadable one if `error`, which reading it returned, says so and the
+  // options skip such members. error: DataLoss if the member is damaged; otherwise `error`.
+  // O(bytes).
   absl::StatusOr<UnreadableLeaf> AsUnreadable(size_t i, const absl::Status& error) const;
 
  private:
@@ -85,19 +86,19 @@ class NpzReader {
   // Returns the name of a member, which is valid while the archive is open.
   absl::StatusOr<absl::string_view> NameOf(zip_uint64_t index) const;
   // Checks that the archive can hold the bytes it declares, before memory is allocated for them.
-  // `*stored` are those of the members so far, as stored in the archive.
+  // `*stored` is the total of the members so far, as stored in the archive.
   absl::Status CheckSizes(const zip_stat_t& stat, uint64_t* stored) const;
   absl::StatusOr<OpenMember> OpenAt(size_t i) const;
   // Reads the last `left` bytes of a member, and compares its CRC-32.
   absl::Status CheckRest(size_t i, int64_t left, zip_file_t* file) const;
-  // Returns the error of the file system if there was one, which says more; otherwise that of the
-  // member.
+  // Returns the error of the file system if there was one, because it is more specific; otherwise
+  // that of the member.
   absl::Status Named(size_t i, const absl::Status& status) const;
 
   const std::string path_;
   const std::unique_ptr<ReadableFile> file_;
   const NumpyOptions options_;
-  mutable std::mutex mutex_;  // of what libzip has
+  mutable std::mutex mutex_;  // guards libzip's state
   mutable ZipFile source_;
   mutable ZipArchive archive_;
   std::vector<Member> members_;

@@ -41,7 +41,7 @@ absl::StatusOr<ZipArchive> ZipFile::Open(int flags) {
   zip_source_free(source);
   if (is_duplicate) {
     return WithReason(
-        absl::DataLossError("expected members with different names, found two with one name"),
+        absl::DataLossError("expected members with different names, found two with the same name"),
         ErrorReason::kAmbiguous);
   }
   return absl::DataLossError(absl::StrCat("expected a zip archive, found an error: ", text));

@@ -46,13 +46,12 @@ absl::Status NotInTheirFiles(const SafetensorsIndex& index, const FilesByName& m
   const auto& [name, file] = missing[0];
   const auto same = std::lower_bound(found.begin(), found.end(), std::make_pair(name, 0U));
   const bool elsewhere = same != found.end() && same->first == name;
-  const std::string more = missing.size() > 1
-                               ? absl::StrCat(" (likewise ", missing.size() - 1, " more)")
-                               : std::string();
-  return AmbiguousJson(
-      IndexTensor(name), absl::StrCat("it in ", index.files[file]),
-      absl::StrCat(elsewhere ? absl::StrCat("it in ", index.files[same->second]) : "none there",
-                   more));
+  const std::string more =
+      missing.size() > 1 ? absl::StrCat(" (and ", missing.size() - 1, " more)") : std::string();
+  return AmbiguousJson(IndexTensor(name), absl::StrCat("it in ", index.files[file]),
+                       absl::StrCat(elsewhere ? absl::StrCat("it in ", index.files[same->second])
+                                              : "no such tensor there",
+                                    more));
 }
 
 // Returns the bytes of all tensors, readable or not.
@@ -129,11 +128,11 @@ absl::Status SafetensorsFile::ApplyIndex(const SafetensorsIndex& index) {
           if (!twice) {
             return DamagedJson(
                 "index", absl::StrCat("all tensors of ", index.files[file]),
-                absl::StrCat("none called ", QuotedForMessage(name), ", which is not read"));
+                absl::StrCat("no entry for ", QuotedForMessage(name), ", which is not read"));
           }
           return DamagedJson(IndexTensor(name),
                              absl::StrCat("it only in ", index.files[listed->second]),
-                             absl::StrCat("one in ", index.files[file], " too, which is not read"));
+                             absl::StrCat("another in ", index.files[file], ", which is not read"));
         }));
     removed[file].emplace(name);
   }

@@ -37,7 +37,7 @@ absl::StatusOr<absl::Span<const std::byte>> ReadBegin(const FileBytes& file, int
   return absl::Span<const std::byte>(out);
 }
 
-// Reads the header of a file, of which `bytes` are the first ones.
+// Reads the header of a file whose first bytes are `bytes`.
 absl::StatusOr<SafetensorsHeader> ReadHeader(const FileBytes& file,
                                              absl::Span<const std::byte> bytes,
                                              const SafetensorsReadOptions& options) {
@@ -63,8 +63,8 @@ absl::StatusOr<SafetensorsHeader> ReadHeader(const FileBytes& file,
   return WithContext(SafetensorsHeader::Parse(text, file.size(), options, behind), file.path());
 }
 
-// Returns the path by which a file is one of several: that of the file, if `path` is a link whose
-// own name does not say so.
+// Returns the path whose name may be that of a shard: `path`, or the file that it links to if its
+// own name is not that of a shard.
 std::string AsNamed(const std::string& path, const IoOptions& io) {
   std::error_code ignored;
   if (io.file_system != nullptr || ParseShardName(FileNameOf(path)).has_value() ||
@@ -75,7 +75,7 @@ std::string AsNamed(const std::string& path, const IoOptions& io) {
   return ParseShardName(FileNameOf(target)).has_value() ? target : path;
 }
 
-// Adds to the error of a set what to do if the file that was named is no part of one.
+// Adds to the error of a set what to do if the named file is not part of a set.
 absl::Status WithOneShard(const absl::Status& status, const std::string& path) {
   return WithMessage(status, absl::StrCat(status.message(), "; if ", FileNameOf(path),
                                           " is a complete model, one_shard (--one-shard) reads it "
@@ -99,7 +99,7 @@ absl::StatusOr<std::shared_ptr<const SafetensorsFile>> SafetensorsFile::Open(
   file->path_ = path;
   file->file_ = path;
   file->options_ = options;
-  file->options_.strict = false;  // damage matters more than what is unusual
+  file->options_.strict = false;  // damage is reported before anything unusual
   LEAFSTORE_RETURN_IF_ERROR(file->OpenPath());
   if (options.strict) LEAFSTORE_RETURN_IF_ERROR(file->CheckStrict());
   return file;
@@ -320,7 +320,8 @@ absl::Status SafetensorsFile::ReadStructure() {
   if (metadata_->empty()) metadata_.reset();
   const absl::Status fits = leaves().status();
   if (!absl::IsDataLoss(fits)) return fits;
-  return WithReason(advised(fits), ErrorReason::kAmbiguous);  // of a program that kept the old one
+  return WithReason(advised(fits),
+                    ErrorReason::kAmbiguous);  // written by a program that kept the old structure
 }
 
 const SafetensorsFile::Shard& SafetensorsFile::ShardOf(uint32_t tensor) const {

@@ -83,8 +83,7 @@ class SafetensorsFile {
   SafetensorsFile() = default;
 
   absl::Status OpenPath();
-  // Opens the set of a file that is one of several, if that is not to be read alone. Returns
-  // whether it is.
+  // If the file is a shard and is not to be read alone, opens its set. Returns whether it did.
   absl::StatusOr<bool> OpenSetOf(const std::string& path);
   // Opens what was found in a directory.
   absl::Status OpenPlace(const SafetensorsPlace& place);
@@ -95,22 +94,21 @@ class SafetensorsFile {
   // Opens shards, whose names are relative to the directory of the path `beside`. error NotFound:
   // names all that do not exist.
   absl::Status OpenShards(const std::string& beside, absl::Span<const std::string> names);
-  // Reads the header of a shard, of which `begin` are the first bytes.
+  // Reads the header of a shard whose first bytes are `begin`.
   absl::Status AddShard(std::string name, std::unique_ptr<FileBytes> bytes,
                         absl::Span<const std::byte> begin);
   // Finishes opening after the last shard.
   absl::Status Finish();
-  // Adds notes of what is in the directory, and is not read.
+  // Adds notes of other models in the directory, which are not read.
   absl::Status AddNotRead();
   // Combines the metadata of the shards. Adds a note where two differ.
   absl::Status CombineMetadata();
-  // Returns the error of what is unusual or not readable; OK without `strict`.
+  // With `strict`, returns the error of anything unusual or unreadable; otherwise OK.
   absl::Status CheckStrict() const;
-  // Checks that each tensor of the index is in the file that the index names. Other tensors of
-  // these files, of which it adds notes, are removed. Tensors that are not readable are checked
-  // like the others.
+  // Checks that each tensor of the index is in the file that the index names. Removes the other
+  // tensors of these files, with notes. Unreadable tensors are checked like the others.
   absl::Status ApplyIndex(const SafetensorsIndex& index);
-  // Checks that no two shards have a tensor of one name. error kAmbiguous.
+  // Checks that no two shards have a tensor with the same name. error kAmbiguous.
   absl::Status CheckDifferentNames() const;
   absl::Status NotReadable(const UnreadableLeaf& one) const;
   absl::Status ReadStructure();
@@ -122,7 +120,7 @@ class SafetensorsFile {
   std::string path_;
   std::string file_;
   SafetensorsReadOptions options_;
-  Notes set_notes_;  // of what is not in one shard
+  Notes set_notes_;  // notes that do not concern a single shard
   std::vector<std::string> notes_;
   std::vector<std::string> beside_;  // the names in the directory, if one was opened
   std::vector<UnreadableLeaf> unlisted_;

@@ -11,8 +11,7 @@
 // offset, then by the order of the header.
 //
 // Errors. DataLoss: the header is not as above; the message names the tensor, what was expected and
-// what was found. Unimplemented: with `strict`, a dtype that this reader does not know, or a rank
-// over kMaxRank.
+// what was found. Unimplemented: with `strict`, an unknown dtype, or a rank over kMaxRank.
 // ResourceExhausted: the header is longer than the limit, or out of memory.
 //
 // Memory: at most a constant times the length of the header, which is in the file; about fourteen
@@ -87,7 +86,7 @@ class SafetensorsHeader {
 
   // Returns nullopt if the file has no `__metadata__`.
   const std::optional<Metadata>& metadata() const { return metadata_; }
-  // Returns the tensors that are not readable, in the order of their bytes.
+  // Returns the unreadable tensors, in the order of their bytes.
   const std::vector<UnreadableLeaf>& unreadable() const { return unreadable_; }
   // Returns what is unusual about the header; empty with `strict`.
   const Notes& notes() const { return notes_; }

@@ -48,9 +48,9 @@ class SafetensorsHeaderBuilder {
   std::vector<uint32_t> Order() const;
   // Checks that the tensors, in this order, are contiguous and end with the file.
   absl::Status CheckBytes(const std::vector<uint32_t>& order) const;
-  // Adds an entry that is not readable.
+  // Adds an unreadable entry.
   absl::Status AddUnreadable(absl::string_view name, std::string what, int64_t begin, int64_t size);
-  // Puts the tensors in this order, without those that are not readable.
+  // Puts the tensors in this order, without the unreadable ones.
   void Arrange(const std::vector<uint32_t>& order);
 
   const int64_t data_begin_;

@@ -44,7 +44,7 @@ class IndexParser {
     if (files_.size() > 0 && absl::EndsWith(first->first, ".bin")) {
       return ForeignPyTorchIndex(first->first);
     }
-    // Only now: JSON without a weight_map is not an index with other fields.
+    // Checked last, because JSON without a weight_map is not an index with unknown fields.
     for (const absl::string_view key : others_) {
       LEAFSTORE_RETURN_IF_ERROR(out_.notes.Add("a field", [key] {
         return DamagedJson("index", "the fields metadata and weight_map",
@@ -98,8 +98,9 @@ class IndexParser {
     if (!inside.has_value() && LeavesDirectory(file)) {
       return absl::InvalidArgumentError(absl::StrCat(
           "index, tensor ", QuotedForMessage(name), ": expected a file in the index's directory, ",
-          "found ", QuotedForMessage(file), ", outside of it, which is not opened; put it there, ",
-          "and its name into the index"));
+          "found ", QuotedForMessage(file),
+          ", which is outside of it and is not opened; move it there, ",
+          "and put its name into the index"));
     }
     if (!inside.has_value()) return wrong();
     if (*inside != file || absl::StrContains(file, '/')) {
@@ -152,7 +153,7 @@ class IndexParser {
     return absl::StrJoin(parts, "/");
   }
 
-  // Returns whether the name is that of a file elsewhere, and not nonsense.
+  // Returns whether the name is a valid name of a file in another directory.
   static bool LeavesDirectory(absl::string_view name) {
     const std::vector<absl::string_view> parts = absl::StrSplit(name, '/');
     return parts.size() > 1 && parts.back().size() > 0 &&

@@ -32,7 +32,7 @@ absl::Status Several(absl::string_view expected, absl::Span<const std::string> f
                                                  ListForMessage(found), "; specify one of them"));
 }
 
-// Returns the error of a set of `count` shards that lacks these, and perhaps others.
+// Returns the error of a set of `count` shards that lacks these shards, and perhaps others.
 absl::Status Incomplete(int64_t count, const std::vector<std::string>& found,
                         const std::vector<std::string>& missing) {
   const auto total = static_cast<size_t>(count) - std::min(found.size(), missing.size());
@@ -78,7 +78,7 @@ absl::StatusOr<std::string> ChooseIndex(absl::Span<const std::string> names) {
   return indexes.empty() ? std::string() : indexes[0];
 }
 
-// Returns whether this library, or another program, names the shards of an index like this.
+// Returns whether this library or another program gives such a name to the shards of an index.
 bool IsShardOfStem(absl::string_view stem, absl::string_view name) {
   return absl::ConsumePrefix(&name, stem) &&
          RE2::FullMatch(re2::StringPiece(name.data(), name.size()),
@@ -220,7 +220,8 @@ std::string FindOtherModel(absl::Span<const std::string> names,
   std::sort(all.begin(), all.end());
   Notes notes;
   const absl::StatusOr<SafetensorsPlace> place = FindInDirectory("", all, &notes);
-  // Several models of which none is that of the directory have names of their own.
+  // If there are several models, and none is that of the directory, they are read by their own
+  // names.
   if (!place.ok() || place->other.empty()) return "";
   const std::string read = FileNameOf(place->file);
   if (Contains(saved, read)) return Contains(saved, place->other) ? "" : place->other;

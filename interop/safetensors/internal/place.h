@@ -1,5 +1,5 @@
-// Finds what a path of safetensors reads as: a file, an index, or shards without an index. The one
-// place that decides it, for readers and writers; see safetensors/reader.h, Paths.
+// Finds what a path of safetensors is read as: a file, an index, or shards without an index. Only
+// this code decides that, for readers and writers; see safetensors/reader.h, Paths.
 //
 // Errors do not name the path.
 //
@@ -20,13 +20,13 @@
 
 namespace leafstore::internal {
 
-// What the name of a shard says: `model-00001-of-00003.safetensors` is 1 of 3.
+// The parts of a shard's name: `model-00001-of-00003.safetensors` is shard 1 of 3.
 struct ShardName {
   std::string set;   // the name without the number; equal for all shards of a set
   std::string stem;  // "model"
   int64_t number = 0;
   int64_t count = 0;
-  // What is before the number, its digits, and what is behind it.
+  // The text before the number, its digits, and the text after it.
   std::string before;
   size_t digits = 0;
   std::string behind;
@@ -34,8 +34,8 @@ struct ShardName {
   // Returns the name of another shard of the set.
   std::string NameOf(int64_t other) const;
 };
-// Parses the name of a file; nullopt if it does not say that the file is one of several. The
-// separators and the digits may be others: `model_1_of_3.fp16.safetensors`.
+// Parses the name of a file; nullopt if it is not that of a shard. The separators and the count of
+// digits may differ: `model_1_of_3.fp16.safetensors`.
 std::optional<ShardName> ParseShardName(absl::string_view name);
 
 // Returns whether the name is that of an index, including a variant's
@@ -48,7 +48,7 @@ bool IsModelName(absl::string_view name);
 
 struct SafetensorsPlace {
   enum Kind : uint8_t {
-    kFile,    // or an index, which its content tells
+    kFile,    // or an index, which is recognized by its content
     kShards,  // a set without an index
   };
 
@@ -58,11 +58,11 @@ struct SafetensorsPlace {
   std::string other;                // the name of a file of another model, which is not read
 };
 
-// Returns what the directory, whose names are `names`, reads as. Adds a note for a set without an
-// index; what else the directory has is known when the index was read (AddNotRead). error NotFound
-// with kNotThisFormat: it has no safetensors. error NotFound with kIncomplete: shards are missing;
-// lists which exist and which do not. error InvalidArgument: it has several models; lists them.
-// O(n log n).
+// Returns what the directory, which contains the files `names`, is read as. Adds a note for a set
+// without an index. Other models in the directory are known only after the index was read
+// (AddNotRead). error NotFound with kNotThisFormat: it has no safetensors. error NotFound with
+// kIncomplete: shards are missing; lists which exist and which do not. error InvalidArgument: it
+// has several models; lists them. O(n log n).
 absl::StatusOr<SafetensorsPlace> FindInDirectory(const std::string& directory,
                                                  absl::Span<const std::string> names, Notes* notes);
 
@@ -70,18 +70,19 @@ absl::StatusOr<SafetensorsPlace> FindInDirectory(const std::string& directory,
 // names; "" if there is none. O(n).
 std::string ModelOfDirectory(absl::Span<const std::string> names);
 
-// Returns the name of the file because of which a directory with these `names` would have two
-// models, or another model than the saved one, if the files `saved` were in it, too; "" if there is
-// none. Decides with FindInDirectory. O(n log n).
+// If the files `saved` were added to a directory with these `names`, it might have two models, or
+// be read as a model other than the saved one. Returns the name of the file that would cause this;
+// "" if none would. Decides with FindInDirectory. O(n log n).
 std::string FindOtherModel(absl::Span<const std::string> names,
                            absl::Span<const std::string> saved);
 
-// Returns those of `names` that belong to the model of the file `name` of a directory, an index or
-// a shard, as shards; not that file.
+// Returns those of `names` that are shards of the same model as `name`, an index or a shard in the
+// same directory, without `name` itself.
 std::vector<std::string> ShardsOf(absl::string_view name, absl::Span<const std::string> names);
 
-// Returns the set without an index that the file belongs to, whose name must be a shard's. `names`
-// are those in its directory. Adds a note. error NotFound with kIncomplete: as above.
+// Returns the set without an index that the file belongs to. The name of the file must be that of a
+// shard, and `names` those in its directory. Adds a note. error NotFound with kIncomplete: as
+// above.
 absl::StatusOr<SafetensorsPlace> FindShards(const std::string& path, const ShardName& shard,
                                             absl::Span<const std::string> names, Notes* notes);
 
