@@ -135,7 +135,9 @@ class CheckpointManager::State {
     LEAFSTORE_ASSIGN_OR_RETURN(std::vector<internal::StepRecord> all, files_.DescribeAll());
     std::vector<bool> keep;
     for (const internal::StepRecord& one : all) {
-      if (one.is_unknown) return WithContext(one.status, "removed none, as it may need any");
+      if (one.is_unknown)
+        return WithContext(one.status,
+                           "no checkpoint was removed, as this file may need any of them");
       keep.push_back(!one.file.abandoned || ReasonOf(one.status) == ErrorReason::kNotAFile);
     }
     internal::KeepBases(all, &keep);

@@ -184,7 +184,8 @@ TEST(RestoreCallTest, Restore_WithAnUnreadableBlock_SkipsTheCheckpoint) {
   int reads = 0;
   for (bool more = true; more; ++reads) {
     SystemCallFault fault("pread", reads, EIO);
-    fault.count = 2;  // a smaller read of the same bytes fails too
+    // Read 1 brings the end of the file; if it fails, the footer in it is read alone.
+    fault.count = reads == 1 ? 2 : 1;
     const WithFault with(&fault);
     const absl::StatusOr<RestoredCheckpoint> restored = manager.Restore(query);
     ASSERT_THAT(restored, IsOk()) << "read " << reads;

@@ -541,7 +541,7 @@ TEST_F(HostileIndexTest, OneNameInTwoShards_IsThatOfTheIndex) {
   ASSERT_THAT(Open(index), IsOk());
   EXPECT_THAT(Open(index, {.strict = true}),
               StatusIs(kDamage, HasSubstr("tensor 'a': expected it only in model-00001-of-00002."
-                                          "safetensors, found one in model-00002-of-00002")));
+                                          "safetensors, found another in model-00002-of-00002")));
   const SafetensorsReader reader = SafetensorsReader::Open(dir_.path()).value();
   EXPECT_EQ(reader.size(), 2u);
   EXPECT_EQ(reader.LoadTensor("a")->byte_size(), 4);

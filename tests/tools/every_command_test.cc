@@ -196,7 +196,7 @@ TEST_P(EveryCommandTest, MissingFile_IsAnError) {
 TEST_P(EveryCommandTest, FileOfAnotherKind_IsAnError) {
   WriteFile(File("text"), std::string(100, 'x'));
   ExpectBad(File("text"), AllOf(HasSubstr("a checkpoint"), HasSubstr("safetensors"),
-                                HasSubstr("npz"), HasSubstr("begins 'xxxx")));
+                                HasSubstr("npz"), HasSubstr("begins with 'xxxx")));
   WriteFile(File("empty"), "");
   ExpectBad(File("empty"), HasSubstr("found an empty file"));
 }

@@ -113,7 +113,7 @@ TEST_F(UnusualTest, UnusualSets_AreReadWithANote) {
   }
   Write("set/" + ShardNameOf(1, 2), SmallFile({{"a", 4}, {"old", 3}}));
   Write(std::string("set/") + kIndexName, IndexOfTwo());
-  ExpectNoted(File("set"), "none called 'old'");
+  ExpectNoted(File("set"), "no entry for 'old'");
   EXPECT_THAT(RunLeafstore({"inspect", File("set")}).out, HasSubstr("2 leaves"));
 }
 
