@@ -286,12 +286,16 @@ absl::StatusOr<MutableLeaves> Packed::MutateRest() & {
 
 absl::Status Packed::Assign(const ParamStore& store) {
   LEAFSTORE_RETURN_IF_ERROR(CheckAssign(*state_, store));
+  std::optional<ParamStore> rest;
+  if (!state_->rest.empty()) {
+    LEAFSTORE_ASSIGN_OR_RETURN(rest, store.Select(state_->rest.slots()));
+  }
   LEAFSTORE_RETURN_IF_ERROR(PrepareOverwrite(*state_).status());
   for (uint32_t place = 0; place < pack_layout().size(); ++place) {
     CopyBytes(store.FindSlot(pack_layout().slot(place))->tensor(),
               state_->bytes().data() + pack_layout().offset(place));
   }
-  if (!state_->rest.empty()) state_->rest = store.Select(state_->rest.slots()).value();
+  if (rest) state_->rest = *std::move(rest);
   state_->generation = NextGeneration();
   return absl::OkStatus();
 }

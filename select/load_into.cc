@@ -7,6 +7,7 @@
 #include "leafstore/select/internal/leaf_matches.h"
 #include "leafstore/store/internal/fit_reporter.h"
 #include "leafstore/store/merge.h"
+#include "leafstore/treedef/internal/path_cursor.h"
 
 namespace leafstore {
 namespace {
@@ -26,7 +27,11 @@ absl::StatusOr<SlotSet> SelectedSlots(const ParamStore& store, const RestoreOpti
 class Matcher {
  public:
   Matcher(const LeafSpecs& source, const ParamStore& store, const RestoreOptions& options)
-      : part_(source), store_(store), options_(options), used_(source.size()) {}
+      : part_(source),
+        store_(store),
+        options_(options),
+        used_(source.size()),
+        budget_(uint64_t{source.size()} + store.size()) {}
 
   absl::StatusOr<LeafMatches> Run() {
     LEAFSTORE_ASSIGN_OR_RETURN(const SlotSet selected, SelectedSlots(store_, options_));
@@ -35,7 +40,7 @@ class Matcher {
     } else {
       if (!options_.renames.empty()) LEAFSTORE_RETURN_IF_ERROR(Rename());
       FindByName();
-      FindAliases();
+      LEAFSTORE_RETURN_IF_ERROR(FindAliases());
     }
     LeafMatches matches = Select(selected);
     AddUnexpected();
@@ -87,7 +92,8 @@ class Matcher {
     const LeafSpecs part(part_.layout(), part_.slots().AtPlaces(sought));
     const Alignment where = Align(part, store_, AlignBy::kDotted, names);
     for (uint32_t i = 0; i < sought.size(); ++i) {
-      if (where[i] != kNoPlace) names_[sought[i]] = store_.PathText(where[i]);
+      if (where[i] == kNoPlace) continue;
+      LEAFSTORE_ASSIGN_OR_RETURN(names_[sought[i]], TextOf(store_.layout(), store_.slot(where[i])));
     }
     reporter_.AddAmbiguous(part, store_, where);
     for (const Alignment::Conflict& at : where.ambiguous()) used_[sought[at.place]] = true;
@@ -107,13 +113,24 @@ class Matcher {
 
   // Matches the remaining leaves of the store with aliases of the source, which are not leaves and
   // so are not renamed.
-  void FindAliases() {
+  absl::Status FindAliases() {
     const Alignment by_path = Align(store_, part_);
     for (uint32_t place = 0; place < store_.size(); ++place) {
       if (places_[place] != kNoPlace || by_path[place] == kNoPlace) continue;
-      const Slot owner = part_.slot(by_path[place]);
-      if (part_.layout().PathText(owner) != store_.PathText(place)) places_[place] = by_path[place];
+      LEAFSTORE_ASSIGN_OR_RETURN(const std::string owner,
+                                 TextOf(part_.layout(), part_.slot(by_path[place])));
+      LEAFSTORE_ASSIGN_OR_RETURN(const std::string path,
+                                 TextOf(store_.layout(), store_.slot(place)));
+      if (owner != path) places_[place] = by_path[place];
     }
+    return absl::OkStatus();
+  }
+
+  // Returns the path of a leaf. error ResourceExhausted: a hostile file has gigabytes of paths.
+  absl::StatusOr<std::string> TextOf(const Layout& layout, Slot slot) {
+    std::string text = layout.PathText(slot);
+    LEAFSTORE_RETURN_IF_ERROR(budget_.Spend(text.size()));
+    return text;
   }
 
   void AddUnexpected() {
@@ -134,6 +151,7 @@ class Matcher {
   std::vector<uint32_t> places_;    // by place of the store: the place in the source, or kNoPlace
   std::vector<bool> used_;          // by place of the source: whether it is expected
   internal::FitReporter reporter_;
+  internal::TextBudget budget_;
 };
 
 }  // namespace

@@ -60,7 +60,9 @@ struct RestoreReport {
 // differ, two leaves of the source match one of the store, or two leaves of the store have the same
 // dotted form; all are named (FitReport). Also: a filter is bad or matches no leaf of the store, or
 // a rename is bad (RenameMap::Create, Apply).
-// error FailedPrecondition: a borrow is open. After an error the store is unchanged.
+// error ResourceExhausted: with renames or kDotted, the paths to compare exceed 64 MiB + 256 bytes
+// per leaf (a hostile tree). error FailedPrecondition: a borrow is open. After an error the store is
+// unchanged.
 // O(leaves), plus the cost of the filter and the renames.
 absl::StatusOr<RestoreReport> LoadInto(const ParamStore& from, ParamStore* store,
                                        const RestoreOptions& options = {});

@@ -313,7 +313,10 @@ absl::StatusOr<MutableLeaves::Overwrite> MutableLeaves::overwrite(uint32_t place
 }
 
 void MutableLeaves::RevertOverwrites() {
-  for (auto& [place, old] : overwritten_) array_->leaves[place] = Leaf(std::move(old));
+  for (auto& [place, old] : overwritten_) {
+    // Without memory, the last one may have room for an old tensor, and no tensor in it.
+    if (!old.null()) array_->leaves[place] = Leaf(std::move(old));
+  }
   overwritten_.clear();
 }
 

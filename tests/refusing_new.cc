@@ -8,30 +8,8 @@ namespace leafstore {
 thread_local int allocations_left = -1;
 thread_local size_t refusable_size = 0;
 thread_local bool memory_was_refused = false;
-std::atomic<int> allocations_left_of_all = -1;
-std::atomic<bool> any_was_refused = false;
-std::atomic<bool> refuse_once = false;
-void (*on_refusal)() = nullptr;
 
 namespace {
-
-// Returns whether an allocation fails because of the limit for all threads.
-bool IsRefusedToAll() {
-  int left = allocations_left_of_all;
-  while (left > 0 && !allocations_left_of_all.compare_exchange_weak(left, left - 1)) {
-  }
-  if (left != 0) return false;
-  if (!any_was_refused.exchange(true)) {
-    if (on_refusal != nullptr) {
-      allocations_left_of_all = -1;
-      on_refusal();
-      allocations_left_of_all = 0;
-    }
-    if (refuse_once) allocations_left_of_all = -1;
-    return true;
-  }
-  return !refuse_once;
-}
 
 void* Allocate(size_t size) noexcept {
   if (size >= refusable_size && allocations_left >= 0) {
@@ -39,7 +17,6 @@ void* Allocate(size_t size) noexcept {
     if (allocations_left == 0) return nullptr;
     --allocations_left;
   }
-  if (allocations_left_of_all >= 0 && IsRefusedToAll()) return nullptr;
   return std::malloc(size == 0 ? 1 : size);
 }
 

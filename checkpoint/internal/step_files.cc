@@ -149,7 +149,11 @@ absl::Status StepFiles::RemoveUnfinished() const {
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<std::string> names, files_.List(path_));
   for (const std::string& name : names) {
     const std::optional<RunFile> file = ParseRunFile(AtomicFile::NameOfTemporary(name));
-    if (file && !file->abandoned) LEAFSTORE_RETURN_IF_ERROR(files_.Remove(PathTo(name)));
+    if (!file || file->abandoned) continue;
+    const absl::Status removed = files_.Remove(PathTo(name));
+    // A directory of this name is not this library's.
+    if (removed.ok() || absl::IsInvalidArgument(files_.Exists(PathTo(name)).status())) continue;
+    return removed;
   }
   return absl::OkStatus();
 }

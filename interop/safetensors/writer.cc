@@ -161,9 +161,12 @@ class SafetensorsSave {
         files_(options.io.files()) {}
 
   absl::StatusOr<std::vector<std::string>> Save(absl::Span<const Tensors> shards) {
-    // If the directory cannot be listed, nothing is found; creating a file reports an error.
     auto existing = files_.List(DirectoryOf(path_));
-    if (existing.ok()) existing_ = *std::move(existing);
+    if (existing.ok()) {
+      existing_ = *std::move(existing);
+    } else if (!absl::IsNotFound(existing.status())) {  // creating a file reports that
+      return existing.status();
+    }
     LEAFSTORE_RETURN_IF_ERROR(ChooseNames(shards.size()));
     LEAFSTORE_RETURN_IF_ERROR(FindOther());
     LEAFSTORE_RETURN_IF_ERROR(WriteAll(shards));

@@ -201,6 +201,8 @@ absl::Status StepPlan::OpenPack(const Target& target, Packed* params, const Grad
   if (grads.pack() == nullptr) LEAFSTORE_RETURN_IF_ERROR(CheckPackedGrads(target.spec, grads));
   LEAFSTORE_RETURN_IF_ERROR(OpenRest(target, params, grads));
   PackBytes pack = {};
+  // A pack that is open, and not among these, would not be reverted.
+  open_packs_.reserve(target.state->packed.size() + 1);
   for (size_t i = 0; i <= target.state->packed.size(); ++i) {
     Packed& one = i == 0 ? *params : target.state->packed[i - 1];
     LEAFSTORE_ASSIGN_OR_RETURN(MutablePack open, one.Overwrite());

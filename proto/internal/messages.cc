@@ -1,6 +1,5 @@
 #include "leafstore/proto/internal/messages.h"
 
-#include <google/protobuf/descriptor.h>
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <google/protobuf/message.h>
@@ -10,6 +9,7 @@
 #include <limits>
 
 #include "leafstore/core/path.h"
+#include "leafstore/proto/manifest.pb.h"
 #include "leafstore/proto/param_store.pb.h"
 #include "leafstore/proto/treedef.pb.h"
 
@@ -18,17 +18,55 @@ namespace {
 
 using google::protobuf::internal::WireFormatLite;
 
+constexpr MessageType kStrings = {};
+constexpr MessageType kSegments = {};
+constexpr MessageType kBase = {};
+constexpr MessageType kTreeDef = {{{proto::TreeDef::kStringsFieldNumber, &kStrings}}};
+constexpr MessageType kValues = {{{proto::Values::kStringsFieldNumber, &kStrings}}};
+constexpr MessageType kLeaves = {{{proto::Leaves::kValuesFieldNumber, &kValues}}};
+constexpr MessageType kLabels = {{{proto::Labels::kNamesFieldNumber, &kStrings}}};
+constexpr MessageType kStoreSpec = {{{proto::StoreSpec::kTreedefFieldNumber, &kTreeDef},
+                                     {proto::StoreSpec::kPathsFieldNumber, &kStrings},
+                                     {proto::StoreSpec::kLeavesFieldNumber, &kLeaves},
+                                     {proto::StoreSpec::kLabelsFieldNumber, &kLabels}}};
+constexpr MessageType kParamStore = {{{proto::ParamStore::kTreedefFieldNumber, &kTreeDef},
+                                      {proto::ParamStore::kPathsFieldNumber, &kStrings},
+                                      {proto::ParamStore::kLeavesFieldNumber, &kLeaves}}};
+constexpr MessageType kMetadata = {{{proto::Metadata::kKeysFieldNumber, &kStrings},
+                                    {proto::Metadata::kValuesFieldNumber, &kStrings}}};
+constexpr MessageType kItem = {{{proto::Item::kPathsFieldNumber, &kStrings},
+                                {proto::Item::kLeavesFieldNumber, &kLeaves},
+                                {proto::Item::kSegmentsFieldNumber, &kSegments},
+                                {proto::Item::kLabelsFieldNumber, &kLabels},
+                                {proto::Item::kMetadataFieldNumber, &kMetadata}}};
+constexpr MessageType kRun = {{{proto::Run::kParentFieldNumber, &kBase}}};
+constexpr MessageType kMetrics = {{{proto::Metrics::kNamesFieldNumber, &kStrings}}};
+constexpr MessageType kManifest = {{{proto::Manifest::kTreedefsFieldNumber, &kTreeDef},
+                                    {proto::Manifest::kItemsFieldNumber, &kItem},
+                                    {proto::Manifest::kMetadataFieldNumber, &kMetadata},
+                                    {proto::Manifest::kBasesFieldNumber, &kBase},
+                                    {proto::Manifest::kMetricsFieldNumber, &kMetrics},
+                                    {proto::Manifest::kRunFieldNumber, &kRun}}};
+constexpr MessageType kManifestHead = {{{proto::ManifestHead::kBasesFieldNumber, &kBase},
+                                        {proto::ManifestHead::kMetricsFieldNumber, &kMetrics},
+                                        {proto::ManifestHead::kRunFieldNumber, &kRun}}};
+
+// Returns the type of a field that is a message, or null.
+const MessageType* TypeOfField(const MessageType& type, int number) {
+  for (const MessageType::Field& field : type.fields) {
+    if (field.number == number) return field.type;
+  }
+  return nullptr;
+}
+
 // Returns whether each field ends within its message. Protobuf checks this too, but only after it
 // has allocated as much memory (up to 50 MB) as the length of a string declares. O(fields): the
 // contents of columns are not read.
-bool LengthsFit(const google::protobuf::Descriptor& type,
-                google::protobuf::io::CodedInputStream* in) {
+bool LengthsFit(const MessageType& type, google::protobuf::io::CodedInputStream* in) {
   while (const uint32_t tag = in->ReadTag()) {
-    const auto* field = type.FindFieldByNumber(WireFormatLite::GetTagFieldNumber(tag));
-    const bool is_message =
-        WireFormatLite::GetTagWireType(tag) == WireFormatLite::WIRETYPE_LENGTH_DELIMITED &&
-        field != nullptr && field->message_type() != nullptr;
-    if (!is_message) {
+    const MessageType* field = TypeOfField(type, WireFormatLite::GetTagFieldNumber(tag));
+    if (field == nullptr ||
+        WireFormatLite::GetTagWireType(tag) != WireFormatLite::WIRETYPE_LENGTH_DELIMITED) {
       if (!WireFormatLite::SkipField(in, tag)) return false;
       continue;
     }
@@ -38,7 +76,7 @@ bool LengthsFit(const google::protobuf::Descriptor& type,
     }
     const auto outer = in->PushLimit(static_cast<int>(size));
     // The depth is that of the .proto files.
-    if (!LengthsFit(*field->message_type(), in)) return false;
+    if (!LengthsFit(*field, in)) return false;
     in->PopLimit(outer);
   }
   return in->ConsumedEntireMessage();
@@ -64,7 +102,13 @@ absl::StatusOr<std::string> Serialize(const google::protobuf::Message& message,
   return bytes;
 }
 
-absl::Status ParseMessage(absl::string_view bytes, absl::string_view what,
+const MessageType& TypeOf(const proto::Manifest&) { return kManifest; }
+const MessageType& TypeOf(const proto::ManifestHead&) { return kManifestHead; }
+const MessageType& TypeOf(const proto::ParamStore&) { return kParamStore; }
+const MessageType& TypeOf(const proto::StoreSpec&) { return kStoreSpec; }
+const MessageType& TypeOf(const proto::TreeDef&) { return kTreeDef; }
+
+absl::Status ParseMessage(absl::string_view bytes, absl::string_view what, const MessageType& type,
                           google::protobuf::Message* message) {
   if (bytes.size() > static_cast<size_t>(std::numeric_limits<int32_t>::max())) {
     return WrongMessage(what, "at most 2147483647 bytes", bytes.size());
@@ -72,7 +116,7 @@ absl::Status ParseMessage(absl::string_view bytes, absl::string_view what,
   const auto size = static_cast<int>(bytes.size());
   google::protobuf::io::CodedInputStream in(reinterpret_cast<const uint8_t*>(bytes.data()), size);
   in.PushLimit(size);
-  if (!LengthsFit(*message->GetDescriptor(), &in) || !message->ParseFromArray(bytes.data(), size)) {
+  if (!LengthsFit(type, &in) || !message->ParseFromArray(bytes.data(), size)) {
     return absl::DataLossError(
         absl::StrCat(what, ": its ", size, " bytes are not a protobuf message of this kind"));
   }

@@ -34,6 +34,10 @@ namespace leafstore {
 namespace proto {
 class Labels;
 class Leaves;
+class Manifest;
+class ManifestHead;
+class ParamStore;
+class StoreSpec;
 class Strings;
 class TreeDef;
 }  // namespace proto
@@ -43,9 +47,29 @@ namespace internal {
 // Serializes a message deterministically. error ResourceExhausted: over 2 GiB; names `what`.
 absl::StatusOr<std::string> Serialize(const google::protobuf::Message& message,
                                       absl::string_view what);
-// Parses a message. error DataLoss: not this kind of message; names `what`.
-absl::Status ParseMessage(absl::string_view bytes, absl::string_view what,
+
+// The fields of a message that are messages. Protobuf's descriptors have them too, but are made at
+// their first use: if the memory ends then, every later use crashes.
+struct MessageType {
+  struct Field {
+    int number = 0;
+    const MessageType* type = nullptr;
+  };
+  Field fields[6];  // up to the first without a type
+};
+const MessageType& TypeOf(const proto::Manifest&);
+const MessageType& TypeOf(const proto::ManifestHead&);
+const MessageType& TypeOf(const proto::ParamStore&);
+const MessageType& TypeOf(const proto::StoreSpec&);
+const MessageType& TypeOf(const proto::TreeDef&);
+
+absl::Status ParseMessage(absl::string_view bytes, absl::string_view what, const MessageType& type,
                           google::protobuf::Message* message);
+// Parses a message. error DataLoss: not this kind of message; names `what`.
+template <typename Message>
+absl::Status ParseMessage(absl::string_view bytes, absl::string_view what, Message* message) {
+  return ParseMessage(bytes, what, TypeOf(*message), message);
+}
 
 // Returns DataLoss with "<where>: expected <expected>, found <found>".
 absl::Status WrongMessage(absl::string_view where, absl::string_view expected,

@@ -287,10 +287,14 @@ TEST_F(ManagerFaultTest, Open_RemovesOnlyNamesThatLeafstoreMakes) {
       step + ".tmp-1-2-3", step + ".tmp-1-x",    "step-7.leaf.tmp-1-2"};
   for (const std::string& name : mine) WriteFile(dir_.File("run/" + name), "mine");
   WriteFile(dir_.File("run/" + step + ".tmp-123-0"), "half");
+  const std::string directory = step + ".tmp-123-1";
+  ASSERT_EQ(mkdir(dir_.File("run/" + directory).c_str(), 0700), 0);
   { const CheckpointManager manager = Open(); }
   std::vector<std::string> names = Names();
   std::erase(names, "LOCK");
+  std::erase(names, directory);
   EXPECT_THAT(names, testing::UnorderedElementsAreArray(mine));
+  EXPECT_TRUE(std::filesystem::exists(dir_.File("run/" + directory)));
 }
 
 // Runs `work` in a forked process, and returns whether it returned true, in time.

@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -133,6 +134,17 @@ LEAFSTORE_REPLACE(int, -1, lstat, "lstat", (const char* path, struct stat* info)
                   (path, info))
 LEAFSTORE_REPLACE(int, -1, madvise, "madvise", (void* address, size_t size, int advice) noexcept,
                   (address, size, advice))
+LEAFSTORE_REPLACE(int, -1, mincore, "mincore",
+                  (void* address, size_t size, unsigned char* resident) noexcept,
+                  (address, size, resident))
+LEAFSTORE_REPLACE(int, -1, fstatfs, "fstatfs", (int fd, struct statfs* info) noexcept, (fd, info))
+// These return the error.
+LEAFSTORE_REPLACE(int, errno, posix_fadvise, "posix_fadvise",
+                  (int fd, off_t offset, off_t size, int advice) noexcept,
+                  (fd, offset, size, advice))
+LEAFSTORE_REPLACE(int, errno, posix_fadvise64, "posix_fadvise",
+                  (int fd, off64_t offset, off64_t size, int advice) noexcept,
+                  (fd, offset, size, advice))
 LEAFSTORE_REPLACE(void*, MAP_FAILED, mmap, "mmap",
                   (void* address, size_t size, int protection, int flags, int fd,
                    off_t offset) noexcept,

@@ -5,10 +5,13 @@
 #include <cerrno>
 #include <cstdio>
 #include <functional>
+#include <iterator>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "gmock/gmock.h"
@@ -60,6 +63,9 @@ const std::vector<std::pair<std::string, std::vector<int>>>& Calls() {
       {"lstat", {EIO}},
       {"mmap", {ENOMEM}},
       {"madvise", {EIO, ENOMEM}},
+      {"mincore", {ENOMEM}},
+      {"posix_fadvise", {EINVAL, EIO}},
+      {"fstatfs", {EIO}},
       {"fcntl", {EINVAL}},
       {"opendir", {EIO, EMFILE}},
       {"readdir", {EIO}}};
@@ -70,7 +76,7 @@ const std::vector<std::pair<std::string, std::vector<int>>>& Calls() {
 // with the first few calls and every seventh of the others.
 void ForEachFault(
     const std::function<void(const Fault&, const std::vector<std::string>& env)>& run) {
-  int count = 0;
+  std::map<std::string, int> counts;
   for (const auto& [call, errors] : Calls()) {
     for (const int error : errors) {
       if (!kFullDose && error != errors[0]) continue;
@@ -87,12 +93,14 @@ void ForEachFault(
           return;
         }
         if (!std::filesystem::exists(reached)) break;
-        ++count;
+        ++counts[call];
       }
     }
   }
-  std::printf("%d system calls failed\n", count);
-  EXPECT_GT(count, 20);
+  std::string text;
+  for (const auto& [call, count] : counts) absl::StrAppend(&text, " ", call, " ", count);
+  std::printf("failed:%s\n", text.c_str());
+  EXPECT_GT(counts.size(), 3u) << "the library does not replace them";
 }
 
 // Returns the last step that the program reported as saved.
@@ -146,68 +154,135 @@ INSTANTIATE_TEST_SUITE_P(, ManagerFaultsTest, testing::Values("save", "async", "
 
 class ToolFaultsTest : public testing::Test {
  protected:
+  // The files of a directory, by name.
+  using Contents = std::map<std::string, std::string>;
+
   static void Save(const std::string& path, int64_t step) {
     SaveOptions options;
     options.io.durable = false;
     ASSERT_THAT(SaveCheckpoint(path, {{"params", ParamsOfStep(step)}}, options), IsOk());
   }
 
-  static std::vector<std::string> Contents(const TempDir& dir,
-                                           const std::vector<std::string>& files) {
-    std::vector<std::string> contents;
-    for (const std::string& file : files) contents.push_back(ReadFile(dir.File(file)));
+  static Contents ContentsOf(const TempDir& dir) {
+    Contents contents;
+    for (const std::string& name : dir.List()) contents[name] = ReadFile(dir.File(name));
     return contents;
   }
 
-  // Checks that each file is the old or the new one, and that what the program says is right.
-  static void Check(const Ran& ran, const std::vector<std::string>& found,
-                    const std::vector<std::string>& before, const std::vector<std::string>& after) {
-    EXPECT_EQ(ran.signal, 0) << ran.err;
-    EXPECT_TRUE(ran.exit_code == 0 || !ran.err.empty()) << "it ends without a message";
-    for (size_t i = 0; i < found.size(); ++i) {
-      EXPECT_TRUE(found[i] == after[i] || found[i] == before[i]) << "file " << i << ran.err;
-      EXPECT_TRUE(ran.exit_code != 0 || found[i] == after[i]) << "file " << i;
-    }
+  static std::vector<std::string> NamesOf(const Contents& contents) {
+    std::vector<std::string> names;
+    for (const auto& [name, bytes] : contents) names.push_back(name);
+    return names;
   }
 
-  // Runs a command that writes `files` with every fault. With `replace`, the files exist before.
+  // Runs a command with every fault. Before, the directory has new.leaf, old.leaf and what
+  // `prepare` writes; after it, all files are as before, or all as after a run without a fault.
   static void RunCommand(const std::vector<std::string>& arguments,
-                         const std::vector<std::string>& files, bool replace) {
-    const auto run = [&](const TempDir& dir, const std::vector<std::string>& env) {
+                         const std::vector<std::string>& prepare = {}) {
+    const auto make = [&](const TempDir& dir) {
+      Save(dir.File("old.leaf"), 1);
       Save(dir.File("new.leaf"), 2);
-      for (const std::string& file : files) {
-        if (replace) WriteFile(dir.File(file), "old");
-      }
-      return RunLeafstore(arguments, {.env = env, .directory = dir.path()});
+      if (prepare.empty()) return;
+      ASSERT_EQ(RunLeafstore(prepare, {.directory = dir.path()}).exit_code, 0);
     };
     const TempDir intact;
-    ASSERT_EQ(run(intact, {}).exit_code, 0);
-    const std::vector<std::string> after = Contents(intact, files);
-    const std::vector<std::string> before(files.size(), replace ? "old" : "");
-    ForEachFault([&](const Fault&, const std::vector<std::string>& env) {
+    make(intact);
+    const Contents before = ContentsOf(intact);
+    const Ran expected = RunLeafstore(arguments, {.directory = intact.path()});
+    ASSERT_EQ(expected.exit_code, 0) << expected.err;
+    const Contents after = ContentsOf(intact);
+    ASSERT_NE(before, after);
+    ForEachFault([&](const Fault& fault, const std::vector<std::string>& env) {
       const TempDir dir;
-      const Ran ran = run(dir, env);
-      Check(ran, Contents(dir, files), before, after);
+      make(dir);
+      const Ran ran = RunLeafstore(arguments, {.env = env, .directory = dir.path()});
+      Contents found = ContentsOf(dir);
+      EXPECT_EQ(ran.signal, 0) << ran.err;
+      EXPECT_TRUE(ran.exit_code == 0 || !ran.err.empty()) << "it ends without a message";
+      // A file that could not be removed remains under a name that no reader uses.
+      if (fault.call == "unlink" && found != before) EraseLeftovers(after, &found);
+      EXPECT_TRUE(found == before || found == after)
+          << "a mixture of " << testing::PrintToString(NamesOf(found)) << ran.err;
+      EXPECT_TRUE(ran.exit_code != 0 || found == after) << "nothing was written";
+      EXPECT_TRUE(ran.exit_code == 0 || found == before || absl::StrContains(ran.err, "in place"))
+          << "the message does not say that the files are there: " << ran.err;
     });
+  }
+
+ private:
+  // Erases temporary files, and shards that no index names.
+  static void EraseLeftovers(const Contents& after, Contents* contents) {
+    for (auto it = contents->begin(); it != contents->end();) {
+      const bool leftover = absl::StrContains(it->first, ".tmp-") ||
+                            absl::StrContains(it->first, ".old-") ||
+                            (absl::StrContains(it->first, "-of-") && after.count(it->first) == 0);
+      it = leftover ? contents->erase(it) : std::next(it);
+    }
   }
 };
 
 TEST_F(ToolFaultsTest, Convert_WritesAllOrNothing) {
-  RunCommand({"convert", "new.leaf", "out.safetensors"}, {"out.safetensors"}, /*replace=*/false);
+  RunCommand({"convert", "new.leaf", "out.safetensors"});
 }
 
 TEST_F(ToolFaultsTest, ConvertForce_KeepsTheOldOrWritesTheNewFile) {
-  RunCommand({"convert", "new.leaf", "out.npz", "--force"}, {"out.npz"}, /*replace=*/true);
+  RunCommand({"convert", "new.leaf", "out.npz", "--force"}, {"convert", "old.leaf", "out.npz"});
 }
 
-TEST_F(ToolFaultsTest, Split_LeavesNoIncompleteFile) {
-  RunCommand({"split", "new.leaf", "--group", "moving=moving", "--out", "{}.leaf"},
-             {"moving.leaf", "rest.leaf"}, /*replace=*/false);
+TEST_F(ToolFaultsTest, ConvertForceOfShards_ReplacesAllOrNone) {
+  const std::vector<std::string> old = {"convert", "old.leaf", "out.safetensors", "--shard-size",
+                                        "1K"};
+  RunCommand({"convert", "new.leaf", "out.safetensors", "--shard-size", "1K", "--force"}, old);
+  RunCommand({"convert", "new.leaf", "out.safetensors", "--force"}, old);
 }
 
-TEST_F(ToolFaultsTest, SplitForce_LeavesNoIncompleteFile) {
+TEST_F(ToolFaultsTest, MergeForceToShards_ReplacesAllOrNone) {
+  RunCommand({"merge", "new.leaf", "--out", "out.safetensors", "--shard-size", "1K", "--force"},
+             {"convert", "old.leaf", "out.safetensors"});
+}
+
+TEST_F(ToolFaultsTest, Split_WritesAllOrNothing) {
+  RunCommand({"split", "new.leaf", "--group", "moving=moving", "--out", "{}.leaf"});
+}
+
+TEST_F(ToolFaultsTest, SplitForce_ReplacesAllOrNone) {
   RunCommand({"split", "new.leaf", "--group", "moving=moving", "--out", "{}.leaf", "--force"},
-             {"moving.leaf", "rest.leaf"}, /*replace=*/true);
+             {"split", "old.leaf", "--group", "moving=moving", "--out", "{}.leaf"});
+}
+
+TEST_F(ToolFaultsTest, CommandsThatRead_SayWhyTheyFail) {
+  const TempDir dir;
+  Save(dir.File("a.leaf"), 1);
+  ASSERT_EQ(
+      RunLeafstore({"convert", "a.leaf", "a.safetensors"}, {.directory = dir.path()}).exit_code, 0);
+  ASSERT_EQ(RunLeafstore({"convert", "a.leaf", "run/", "--step", "1"}, {.directory = dir.path()})
+                .exit_code,
+            0);
+  for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
+           {"inspect", "a.leaf", "--stats"},
+           {"inspect", "run", "--json"},
+           {"tree", "a.leaf"},
+           {"cat", "a.leaf", "**"},
+           {"stats", "a.leaf"},
+           {"diff", "a.leaf", "a.safetensors"},
+           {"verify", "a.leaf", "a.safetensors"},
+           {"verify", "run", "--json"},
+           {"explain", "a.leaf", "--group", "moving=moving"},
+           {"rename", "a.leaf", "moving=moved"},
+           {"inspect", "a.safetensors", "--stats"},
+#ifdef LEAFSTORE_HAS_REPORT
+           {"report", "a.leaf", "-o", "-"},
+#endif
+       }) {
+    ASSERT_EQ(RunLeafstore(arguments, {.directory = dir.path()}).exit_code, 0) << arguments[0];
+    ForEachFault([&](const Fault&, const std::vector<std::string>& env) {
+      const Ran ran = RunLeafstore(arguments, {.env = env, .directory = dir.path()});
+      EXPECT_EQ(ran.signal, 0) << ran.err;
+      EXPECT_TRUE(ran.exit_code == 0 || !ran.err.empty())
+          << arguments[0] << " ends without a message: " << ran.out;
+    });
+  }
+  EXPECT_THAT(dir.List(), testing::ElementsAre("a.leaf", "a.safetensors", "run"));
 }
 
 }  // namespace

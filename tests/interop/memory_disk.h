@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "tests/io/memory_file.h"
 
@@ -23,6 +24,9 @@ class MemoryDisk : public MemoryFile {
   absl::Status Rename(const std::string&, const std::string&) override { return absl::OkStatus(); }
   absl::Status Remove(const std::string&) override { return absl::OkStatus(); }
   absl::Status SyncDirectory(const std::string&) override { return absl::OkStatus(); }
+  absl::StatusOr<std::vector<std::string>> List(const std::string&) override {
+    return std::vector<std::string>();
+  }
 
  private:
   class Writer : public WritableFile {

@@ -11,9 +11,16 @@
 #include "leafstore/interop/numpy/npz.h"
 #include "leafstore/interop/safetensors/reader.h"
 #include "leafstore/interop/safetensors/writer.h"
+#include "leafstore/numeric/diff.h"
+#include "leafstore/numeric/ops.h"
+#include "leafstore/numeric/stats.h"
 #include "leafstore/optim/optimizer.h"
+#include "leafstore/optim/optimizer_set.h"
+#include "leafstore/pack/pack.h"
 #include "leafstore/select/grouping.h"
+#include "leafstore/select/groups.h"
 #include "leafstore/select/load_into.h"
+#include "leafstore/select/rename_map.h"
 #include "leafstore/store/merge.h"
 
 #include "tests/store/sample_models.h"
@@ -110,6 +117,88 @@ PreparedCall ManagerSave(const std::string& directory, bool incremental) {
               }};
 }
 
+// The newest of two, and all of its leaves.
+PreparedCall ManagerRestore(const std::string& directory) {
+  ManagerOptions options;
+  options.io = PlainIo();
+  const auto manager = std::make_shared<CheckpointManager>(
+      CheckpointManager::Open(directory + "/run", options).value());
+  const auto params = std::make_shared<ParamStore>(SampleParams());
+  for (const int64_t step : {1, 2}) {
+    std::vector<CheckpointItem> items;
+    items.push_back(ItemOf(*params));
+    manager->Save(step, std::move(items)).IgnoreError();
+  }
+  return {.run = [=]() -> absl::Status {
+            const auto restored = manager->Restore();
+            if (!restored.ok()) return restored.status();
+            if (restored->step != 2) return absl::InternalError("it skipped the newest");
+            return restored->reader.Load("params").status();
+          },
+          .is_sound =
+              [=](bool) {
+                const auto restored = manager->Restore();
+                return restored.ok() && restored->step == 2;
+              }};
+}
+
+// A save in the background, which the next call reports.
+PreparedCall ManagerSaveAsync(const std::string& directory) {
+  ManagerOptions options;
+  options.io = PlainIo();
+  const auto manager = std::make_shared<CheckpointManager>(
+      CheckpointManager::Open(directory + "/run", options).value());
+  const auto params = std::make_shared<ParamStore>(SampleParams());
+  const auto items = [=] {
+    std::vector<CheckpointItem> made;
+    made.push_back(ItemOf(*params));
+    return made;
+  };
+  manager->Save(1, items()).IgnoreError();
+  return {.run = [=]() -> absl::Status {
+            const auto begun = manager->SaveAsync(2, items());
+            return begun.ok() ? manager->Wait() : begun.status();
+          },
+          .is_sound =
+              [=](bool succeeded) {
+                manager->Wait().IgnoreError();
+                const auto restored = manager->Restore();
+                return restored.ok() && restored->step >= (succeeded ? 2 : 1) &&
+                       Holds(restored->reader.path(), *params) && manager->Save(3, items()).ok();
+              }};
+}
+
+// Tensors that are worth compressing, saved and loaded.
+PreparedCall SaveAndLoadCompressed(const std::string& directory) {
+  const std::string path = directory + "/a.leaf";
+  const auto params = std::make_shared<ParamStore>(
+      StoreAt({{".a", Tensor::Zeros(DType::kF32, {100'000}).value()}, {".b", Floats({1})}}));
+  return {.run = [=]() -> absl::Status {
+            SaveOptions options;
+            options.io = PlainIo();
+            options.zstd_level = 1;
+            const absl::Status saved = SaveCheckpoint(path, {{"params", *params}}, options);
+            if (!saved.ok()) return saved;
+            const auto reader = CheckpointReader::Open(path, {.io = PlainIo()});
+            return reader.ok() ? reader->Load("params").status() : reader.status();
+          },
+          .is_sound = [=](bool succeeded) { return !succeeded || Holds(path, *params); }};
+}
+
+PreparedCall LoadIntoFromAFile(const std::string& directory) {
+  const std::string path = directory + "/a.leaf";
+  SaveItems(path, SampleParams()).IgnoreError();
+  const auto store = std::make_shared<ParamStore>(SampleParams());
+  store->Set(".head.bias", Floats({7, 8})).IgnoreError();
+  const auto before = std::make_shared<StoreState>(*store);
+  return {.run = [=]() -> absl::Status {
+            const auto reader = CheckpointReader::Open(path, {.io = PlainIo()});
+            if (!reader.ok()) return reader.status();
+            return reader->LoadInto("params", store.get(), {.by = AlignBy::kDotted}).status();
+          },
+          .is_sound = [=](bool succeeded) { return succeeded || StoreState(*store) == *before; }};
+}
+
 PreparedCall CompileGrouping(const std::string&) {
   const auto params = std::make_shared<ParamStore>(SampleParams());
   return {.run = [=]() -> absl::Status {
@@ -154,10 +243,13 @@ PreparedCall MergeStores(const std::string&) {
   return {.run = [=] { return MergeGroups(params->layout(), PointersTo(*groups)).status(); }};
 }
 
+ParamStore GradsFor(const ParamStore& params) {
+  return StoreLike(params, std::vector<Leaf>(params.size(), Floats({1, 1, 1})));
+}
+
 PreparedCall OptimizerStep(const std::string&) {
   const auto params = std::make_shared<ParamStore>(TensorsOnly(1));
-  const auto grads = std::make_shared<ParamStore>(
-      StoreLike(*params, std::vector<Leaf>(params->size(), Floats({1, 1, 1}))));
+  const auto grads = std::make_shared<ParamStore>(GradsFor(*params));
   const auto adam = std::make_shared<Optimizer>(Optimizer::Create(Adam{}, *params).value());
   const auto before = std::make_shared<StoreState>(params->Snapshot().value());
   return {.run = [=] { return adam->Step(params.get(), *grads, {.lr = 0.1}); },
@@ -165,6 +257,131 @@ PreparedCall OptimizerStep(const std::string&) {
               [=](bool succeeded) {
                 return (StoreState(*params).leaves == before->leaves) != succeeded;
               }};
+}
+
+PreparedCall PackedStep(const std::string&) {
+  const ParamStore params = TensorsOnly(1);
+  const auto packed = std::make_shared<Packed>(Packed::Create(params, DType::kF32).value());
+  const auto snapshot = std::make_shared<Packed>(packed->Snapshot().value());  // a write copies
+  const auto grads = std::make_shared<ParamStore>(GradsFor(params));
+  const auto adam = std::make_shared<Optimizer>(Optimizer::Create(Adam{}, *packed).value());
+  return {.run = [=] { return adam->Step(packed.get(), *grads, {.lr = 0.1}); },
+          .is_sound =
+              [=](bool succeeded) {
+                const bool same = StoreState(packed->store().value()).leaves ==
+                                  StoreState(snapshot->store().value()).leaves;
+                return same != succeeded && adam->Step(packed.get(), *grads, {.lr = 0.1}).ok();
+              }};
+}
+
+// A pack with a rest, whose bytes a snapshot shares.
+PreparedCall PackAssign(const std::string&) {
+  const auto params = std::make_shared<ParamStore>(
+      StoreAt({{".a", Floats({1, 2, 3})}, {".b", Tensor::Full<double>({2}, 1).value()}}));
+  const auto other = std::make_shared<ParamStore>(params->Snapshot().value());
+  for (const auto& [path, leaf] : std::vector<std::pair<const char*, Leaf>>{
+           {".a", Floats({4, 5, 6})}, {".b", Tensor::Full<double>({2}, 2).value()}}) {
+    other->Set(path, leaf).IgnoreError();
+  }
+  const auto packed = std::make_shared<Packed>(Packed::Create(*params, DType::kF32).value());
+  const auto snapshot = std::make_shared<Packed>(packed->Snapshot().value());
+  return {.run = [=] { return packed->Assign(*other); },
+          .is_sound =
+              [=](bool succeeded) {
+                return StoreState(packed->store().value()).leaves ==
+                       StoreState(succeeded ? *other : *params).leaves;
+              }};
+}
+
+// Two groups with a rule each.
+struct Trained {
+  ParamStore model = TensorsOnly(1);
+  Groups groups = GroupingBy("layer0.*").Split(model).value();
+  OptimizerSet set = OptimizerSet::Create({{"first", Adam{}}, {"rest", AdamW{}}}, groups).value();
+
+  Grouping GroupingBy(const char* first) const {
+    return Grouping::Compile(model, {{"first", Glob(first)}, {"rest", Rest()}}).value();
+  }
+  absl::Status Step() { return set.Step(&groups, GradsFor(model), {.lr = 0.1}); }
+  std::vector<std::vector<Leaf>> Leaves() const {
+    return {StoreState(groups["first"]).leaves, StoreState(groups["rest"]).leaves};
+  }
+};
+
+PreparedCall OptimizerSetStep(const std::string&) {
+  const auto trained = std::make_shared<Trained>();
+  trained->Step().IgnoreError();
+  const auto before = std::make_shared<std::vector<std::vector<Leaf>>>(trained->Leaves());
+  return {.run = [=] { return trained->Step(); },
+          .is_sound =
+              [=](bool succeeded) {
+                const auto leaves = trained->Leaves();
+                return (succeeded ? leaves[0] != (*before)[0] && leaves[1] != (*before)[1]
+                                  : leaves == *before) &&
+                       trained->Step().ok();
+              }};
+}
+
+PreparedCall Regroup(const std::string&) {
+  const auto trained = std::make_shared<Trained>();
+  trained->Step().IgnoreError();
+  const auto grouping = std::make_shared<Grouping>(trained->GroupingBy("layer1*.*"));
+  const uint32_t before = trained->groups["first"].size();
+  return {.run = [=] { return trained->set.Regroup(*grouping, &trained->groups).status(); },
+          .is_sound =
+              [=](bool succeeded) {
+                return (trained->groups["first"].size() != before) == succeeded &&
+                       trained->Step().ok();
+              }};
+}
+
+PreparedCall LoadState(const std::string&) {
+  const auto trained = std::make_shared<Trained>();
+  trained->Step().IgnoreError();
+  const auto state = std::make_shared<std::vector<NamedStore>>(trained->set.state());
+  trained->Step().IgnoreError();
+  return {.run = [=] { return trained->set.LoadState(*state); },
+          .is_sound = [=](bool) { return trained->Step().ok(); }};
+}
+
+PreparedCall UpdateByDotted(const std::string&) {
+  const auto params = std::make_shared<ParamStore>(SampleParams());
+  const auto before = std::make_shared<StoreState>(*params);
+  const auto group = std::make_shared<ParamStore>(StoreAt({{"['head.bias']", Floats({7, 8})}}));
+  return {
+      .run = [=] { return Update(params.get(), *group, {.by = AlignBy::kDotted}); },
+      .is_sound = [=](bool succeeded) { return (StoreState(*params) == *before) != succeeded; }};
+}
+
+PreparedCall Clip(const std::string&) {
+  const auto params = std::make_shared<ParamStore>(TensorsOnly(100));
+  const auto before = std::make_shared<ParamStore>(params->Snapshot().value());
+  return {.run = [=] { return ClipByGlobalNorm(params.get(), 1).status(); },
+          .is_sound =
+              [=](bool succeeded) {
+                return (StoreState(*params).leaves == StoreState(*before).leaves) != succeeded;
+              }};
+}
+
+// Functions that compute something from a store.
+PreparedCall Compute(const std::string&) {
+  const auto params = std::make_shared<ParamStore>(SampleParams());
+  const auto other = std::make_shared<ParamStore>(params->Snapshot().value());
+  other->Set(".head.bias", Floats({7, 8})).IgnoreError();
+  const auto before = std::make_shared<StoreState>(*params);
+  return {.run = [=]() -> absl::Status {
+            if (auto cast = Cast(*params, DType::kF16); !cast.ok()) return cast.status();
+            if (auto norm = GlobalNorm(*params); !norm.ok()) return norm.status();
+            if (auto stats = StatsOfLeaves(*params); !stats.ok()) return stats.status();
+            if (auto packed = Packed::Create(*params, DType::kF32); !packed.ok()) {
+              return packed.status();
+            }
+            const auto renames = RenameMap::Create({{"layers.**", "blocks.**"}});
+            if (!renames.ok()) return renames.status();
+            if (auto renamed = renames->Apply(*params); !renamed.ok()) return renamed.status();
+            return DiffStores(*params, *other).status();
+          },
+          .is_sound = [=](bool) { return StoreState(*params) == *before; }};
 }
 
 PreparedCall SafetensorsSave(const std::string& directory) {
@@ -187,16 +404,16 @@ PreparedCall SafetensorsLoad(const std::string& directory) {
   }};
 }
 
-PreparedCall NpzSave(const std::string& directory) {
+PreparedCall NpzSave(const std::string& directory, bool deflate) {
   const auto params = std::make_shared<ParamStore>(TensorsOnly(1));
   const std::string path = directory + "/a.npz";
-  return {.run = [=] { return SaveNpz(path, *params, {.io = PlainIo()}); },
+  return {.run = [=] { return SaveNpz(path, *params, {.io = PlainIo(), .deflate = deflate}); },
           .is_sound = [=](bool succeeded) { return succeeded == LoadNpz(path).ok(); }};
 }
 
-PreparedCall NpzLoad(const std::string& directory) {
+PreparedCall NpzLoad(const std::string& directory, bool deflate) {
   const std::string path = directory + "/a.npz";
-  SaveNpz(path, TensorsOnly(1), {.io = PlainIo()}).IgnoreError();
+  SaveNpz(path, TensorsOnly(1), {.io = PlainIo(), .deflate = deflate}).IgnoreError();
   return {.run = [=] { return LoadNpz(path, {.io = PlainIo()}).status(); }};
 }
 
@@ -207,16 +424,30 @@ std::vector<AllocatingCall> AllocatingCalls() {
           {"SaveCheckpoint", Save},
           {"ManagerSave", [](const std::string& d) { return ManagerSave(d, false); }},
           {"ManagerSaveIncremental", [](const std::string& d) { return ManagerSave(d, true); }},
+          {"ManagerRestore", ManagerRestore},
+          {"ManagerSaveAsync", ManagerSaveAsync},
+          {"Compressed", SaveAndLoadCompressed},
+          {"LoadIntoFromAFile", LoadIntoFromAFile},
           {"Grouping", CompileGrouping},
           {"LoadInto", LoadWithRenames},
           {"Flatten", FlattenModel},
           {"Unflatten", UnflattenModel},
           {"Merge", MergeStores},
           {"Step", OptimizerStep},
+          {"PackAssign", PackAssign},
+          {"PackedStep", PackedStep},
+          {"OptimizerSetStep", OptimizerSetStep},
+          {"Regroup", Regroup},
+          {"LoadState", LoadState},
+          {"Update", UpdateByDotted},
+          {"Clip", Clip},
+          {"Compute", Compute},
           {"SafetensorsSave", SafetensorsSave},
           {"SafetensorsLoad", SafetensorsLoad},
-          {"NpzSave", NpzSave},
-          {"NpzLoad", NpzLoad}};
+          {"NpzSave", [](const std::string& d) { return NpzSave(d, false); }},
+          {"NpzSaveDeflated", [](const std::string& d) { return NpzSave(d, true); }},
+          {"NpzLoad", [](const std::string& d) { return NpzLoad(d, false); }},
+          {"NpzLoadDeflated", [](const std::string& d) { return NpzLoad(d, true); }}};
 }
 
 }  // namespace leafstore

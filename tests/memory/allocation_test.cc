@@ -9,7 +9,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
+#include <mutex>
 #include <new>
 #include <string>
 #include <vector>
@@ -22,7 +24,7 @@
 #include "tests/dose.h"
 #include "tests/io/temp_dir.h"
 #include "tests/memory/allocation_calls.h"
-#include "tests/refusing_new.h"
+#include "tests/memory/refusing_malloc.h"
 
 namespace leafstore {
 namespace {
@@ -45,9 +47,7 @@ const std::vector<KnownFault>& Known() {
       // simdjson 3.0 chooses an implementation at its first use, in functions that are noexcept, and
       // in builds with assertions uses memory that it was refused.
       {"SafetensorsLoad", "detect_best_supported"},
-      // So does RE2, when it compiles the expression for names of shards.
-      {"SafetensorsLoad", "_ZN3re23RE24Init"},
-      {"SafetensorsSave", "_ZN3re23RE24Init"},
+      {"SafetensorsLoad", "simdjson25get_active_implementation"},
       {"SafetensorsLoad", "8ondemand6parser8allocateEmm"}};
   return *known;
 }
@@ -58,6 +58,36 @@ void WriteStack() {
   const int count = backtrace(frames, 64);
   backtrace_symbols_fd(frames, count, stack_file);
 }
+
+void OnCrash(int number) {
+  const char text[] = "it crashed at\n";
+  if (write(stack_file, text, sizeof(text) - 1) < 0) _exit(1);
+  WriteStack();
+  std::signal(number, SIG_DFL);
+  raise(number);
+}
+
+// Makes a crash write its stack, also one by a stack that is full.
+void ReportCrashes() {
+  static char memory[1 << 16];
+  const stack_t other = {memory, 0, sizeof(memory)};
+  sigaltstack(&other, nullptr);
+  struct sigaction action = {};
+  action.sa_handler = OnCrash;
+  action.sa_flags = SA_ONSTACK;
+  for (const int number : {SIGSEGV, SIGABRT, SIGBUS}) sigaction(number, &action, nullptr);
+}
+
+// Makes glibc load what it needs for the first exception that passes through it: without memory, it
+// would end the program then.
+[[maybe_unused]] const bool glibc_can_unwind = [] {
+  std::once_flag once;
+  try {
+    std::call_once(once, [] { throw std::bad_alloc(); });
+  } catch (const std::bad_alloc&) {
+  }
+  return true;
+}();
 
 // Runs a call of which allocation `at`, and unless `once` every later one, fails.
 Outcome RunCase(const AllocatingCall& call, const std::string& directory, int at, bool once) {
@@ -94,6 +124,7 @@ int RunInChild(const AllocatingCall& call, int at, bool once, const std::string&
       void* frames[4];
       backtrace(frames, 4);  // the first call allocates
       on_refusal = WriteStack;
+      ReportCrashes();
     }
     _exit(RunCase(call, dir.path(), at, once));
   }

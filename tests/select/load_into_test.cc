@@ -1,8 +1,14 @@
 // LoadInto from a store in memory. See tests/checkpoint/restore_test.cc for files.
 #include "leafstore/select/load_into.h"
 
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+
+#include "leafstore/treedef/treedef_builder.h"
 
 #include "tests/core/status_matchers.h"
 #include "tests/status_codes.h"
@@ -85,6 +91,44 @@ TEST(LoadIntoTest, OpenBorrow_IsAnError) {
   }
   const MutableTensor open = store.Mutate(".head.bias").value();
   EXPECT_THAT(LoadInto(from, &store), refused("cannot load into while"));
+}
+
+// Dicts in dicts under one long key, each with a leaf, or, after the first, with an alias of it: the
+// strings have a few kilobytes, the paths hundreds of megabytes.
+ParamStore DeepStore(bool aliases) {
+  constexpr int kLevels = 400;
+  const std::string key(2'500, 'k');
+  TreeDefBuilder builder;
+  NodeId first = 0;
+  for (int i = 0; i < kLevels; ++i) {
+    if (i > 0) builder.SetKey(KeyRef::Item(key));
+    builder.Open(NodeKind::kDict);
+    builder.SetKey(KeyRef::Item("a"));
+    if (i == 0) first = builder.next_node();
+    if (i > 0 && aliases) {
+      builder.Alias(first);
+    } else {
+      builder.Leaf();
+    }
+  }
+  for (int i = 0; i < kLevels; ++i) builder.Close();
+  return ParamStore::Create(std::move(builder).Build().value(),
+                            std::vector<Leaf>(aliases ? 1 : kLevels, Tensor::Scalar<float>(1)))
+      .value();
+}
+
+TEST(LoadIntoTest, LongPaths_AreAnErrorWhereTheyAreCompared) {
+  const ParamStore from = DeepStore(/*aliases=*/true);
+  ParamStore store = DeepStore(/*aliases=*/false);
+  const StoreState before(store);
+  const auto too_long =
+      StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("expected paths of at most"));
+  EXPECT_THAT(LoadInto(from, &store, {.by = AlignBy::kDotted}), too_long);
+  EXPECT_THAT(LoadInto(from, &store,
+                       {.allow_missing = true, .allow_unexpected = true, .renames = {{"a", "b"}}}),
+              too_long);
+  EXPECT_EQ(StoreState(store), before);
+  EXPECT_THAT(LoadInto(from, &store), IsOk()) << "by path, no text is made";
 }
 
 }  // namespace

@@ -123,8 +123,9 @@ class EveryCommandTest : public ToolTest, public testing::WithParamInterface<Com
     const std::string before = Files();
     const Ran ran = RunLeafstore(GetParam().On(file, File("out.leaf")));
     EXPECT_EQ(ran.exit_code, GetParam().bad_file) << ran.err;
-    // verify prints errors on standard output.
+    // verify prints errors on standard output, and their count on standard error.
     const std::string& said = GetParam().name == "verify" ? ran.out : ran.err;
+    EXPECT_FALSE(ran.err.empty());
     EXPECT_THAT(said, what);
     EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 1) << said;
     EXPECT_EQ(Files(), before);

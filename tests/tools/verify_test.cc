@@ -42,7 +42,7 @@ TEST_F(VerifyTest, Directory_HasALineForEachCheckpoint) {
   FlipBit(second, 64);
   const Ran ran = RunLeafstore({"verify", run});
   EXPECT_EQ(ran.exit_code, 1);
-  EXPECT_EQ(ran.err, "");
+  EXPECT_EQ(ran.err, "leafstore: 1 of 3 files not intact\n");
   EXPECT_EQ(std::count(ran.out.begin(), ran.out.end(), '\n'), 4);
   EXPECT_THAT(
       ran.out,
@@ -51,7 +51,7 @@ TEST_F(VerifyTest, Directory_HasALineForEachCheckpoint) {
             HasSubstr("step-00000000000000000003.leaf: ok"), HasSubstr("3 files, 1 not intact\n")));
   EXPECT_THAT(Out({"verify", run, "--step", "latest"}), HasSubstr("03.leaf: ok"));
   EXPECT_THAT(Out({"verify", run + "@1"}), HasSubstr("01.leaf: ok"));
-  EXPECT_THAT(Out({"verify", run + "@2"}, 1), HasSubstr("DAMAGED"));
+  EXPECT_THAT(RunLeafstore({"verify", run + "@2"}).out, HasSubstr("DAMAGED"));
 }
 
 TEST_F(VerifyTest, IncrementWithoutItsBase_SaysWhatToDo) {
@@ -64,7 +64,7 @@ TEST_F(VerifyTest, IncrementWithoutItsBase_SaysWhatToDo) {
   ASSERT_TRUE(SaveCheckpoint(File("first.leaf"), {{"params", params}}, options).ok());
   ASSERT_TRUE(SaveCheckpoint(File("second.leaf"), {{"params", params}}, options).ok());
   ASSERT_EQ(std::remove(File("first.leaf").c_str()), 0);
-  EXPECT_THAT(Out({"verify", File("second.leaf")}, 1),
+  EXPECT_THAT(RunLeafstore({"verify", File("second.leaf")}).out,
               HasSubstr(absl::StrCat("base: cannot open ", File("first.leaf"))));
   const Ran ran = RunLeafstore({"cat", File("second.leaf"), "w"});
   EXPECT_EQ(ran.exit_code, 1);
@@ -82,7 +82,10 @@ TEST_F(VerifyTest, DamagedFile_DoesNotHideTheOthers) {
 TEST_F(VerifyTest, Json_HasEachFile) {
   const std::string run = Run(2);
   FlipBit(run + "/step-00000000000000000002.leaf", 64);
-  const auto json = Json({"verify", run}, 1);
+  const Ran ran = RunLeafstore({"verify", run, "--json"});
+  EXPECT_EQ(ran.exit_code, 1);
+  EXPECT_EQ(ran.err, "leafstore: 1 of 2 files not intact\n");
+  const nlohmann::json json = nlohmann::json::parse(ran.out);
   EXPECT_EQ(json["damaged"], 1);
   EXPECT_EQ(json["files"][0]["ok"], true);
   EXPECT_EQ(json["files"][0]["step"], 1);

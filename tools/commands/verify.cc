@@ -155,7 +155,10 @@ absl::Status Verify(const VerifyOptions& options) {
               damaged == 0 ? "all intact" : absl::StrCat(damaged, " not intact"), "\n");
   }
   LEAFSTORE_RETURN_IF_ERROR(out.Finish());
-  return damaged == 0 ? absl::OkStatus() : NegativeAnswer();
+  if (damaged == 0) return absl::OkStatus();
+  Note(absl::StrCat(damaged, " of ", CountOf(static_cast<int64_t>(all.size()), "file", "files"),
+                    " not intact"));
+  return NegativeAnswer();
 }
 
 }  // namespace

@@ -62,10 +62,9 @@ bool IsNoContent(absl::string_view name) {
 absl::Status Fill(zip_file_t* file, absl::Span<std::byte> out) {
   while (!out.empty()) {
     const zip_int64_t read = zip_fread(file, out.data(), out.size());
-    if (read <= 0) {
-      return WrongZip(absl::StrCat(out.size(), " more bytes"),
-                      read == 0 ? "the end" : absl::string_view(zip_file_strerror(file)));
-    }
+    const std::string expected = absl::StrCat(out.size(), " more bytes");
+    if (read == 0) return WrongZip(expected, "the end");
+    if (read < 0) return ZipErrorStatus(expected, zip_file_get_error(file));
     out.remove_prefix(static_cast<size_t>(read));
   }
   return absl::OkStatus();
@@ -102,6 +101,8 @@ absl::Status NpzReader::OpenArchive() {
   LEAFSTORE_ASSIGN_OR_RETURN(const int64_t end, EndOfArchive(*file_));
   if (end >= 0) source_.CutAt(end);
   absl::StatusOr<ZipArchive> opened = source_.Open(ZIP_RDONLY | ZIP_CHECKCONS);
+  // libzip ignores that memory was refused while it looked for the directory, and finds none.
+  if (absl::IsDataLoss(opened.status())) opened = source_.Open(ZIP_RDONLY | ZIP_CHECKCONS);
   if (!opened.ok()) {
     LEAFSTORE_ASSIGN_OR_RETURN(const bool is_zip, CheckZip(*file_, kArchive));
     if (end >= 0 || !is_zip) return opened.status();
@@ -143,7 +144,9 @@ absl::StatusOr<NpzReader::Member> NpzReader::ReadMember(zip_uint64_t index,
                                                         uint64_t* stored) const {
   zip_stat_t stat;
   zip_stat_init(&stat);
-  if (zip_stat_index(archive_.get(), index, 0, &stat) != 0) return WrongZip("its size", "none");
+  if (zip_stat_index(archive_.get(), index, 0, &stat) != 0) {
+    return ZipErrorStatus("its size", zip_get_error(archive_.get()));
+  }
   absl::Status can_read = CheckSizes(stat, stored);
   if (!can_read.ok() && !IsOfOneMember(can_read)) return can_read;
   absl::string_view name = zip_get_name(archive_.get(), index, ZIP_FL_ENC_RAW);
@@ -154,7 +157,7 @@ absl::StatusOr<NpzReader::Member> NpzReader::ReadMember(zip_uint64_t index,
 
 absl::StatusOr<absl::string_view> NpzReader::NameOf(zip_uint64_t index) const {
   const char* raw = zip_get_name(archive_.get(), index, ZIP_FL_ENC_RAW);
-  if (raw == nullptr) return WrongZip("a member with a name", "none");
+  if (raw == nullptr) return ZipErrorStatus("a name", zip_get_error(archive_.get()));
   const absl::string_view name = raw;
   if (!IsValidUtf8(name)) return WrongZip("names of members in UTF-8", QuotedForMessage(name));
   if (!HasControl(name)) return name;
@@ -194,7 +197,7 @@ absl::StatusOr<NpzReader::OpenMember> NpzReader::OpenAt(size_t i) const {
   LEAFSTORE_RETURN_IF_ERROR(members_[i].can_read);
   OpenMember file(zip_fopen_index(archive_.get(), members_[i].index, 0));
   if (file != nullptr) return file;
-  return WrongZip("readable bytes", absl::StrCat("an error: ", zip_strerror(archive_.get())));
+  return ZipErrorStatus("its bytes", zip_get_error(archive_.get()));
 }
 
 absl::Status NpzReader::CheckRest(size_t i, int64_t left, zip_file_t* file) const {
@@ -208,7 +211,7 @@ absl::Status NpzReader::CheckRest(size_t i, int64_t left, zip_file_t* file) cons
     return WrongZip(absl::StrCat(size, " with the CRC-32 of the archive's directory"),
                     "another CRC-32");
   }
-  return WrongZip(size, absl::StrCat("an error: ", zip_file_strerror(file)));
+  return ZipErrorStatus(size, zip_file_get_error(file));
 }
 
 absl::Status NpzReader::Named(size_t i, const absl::Status& status) const {

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
 
@@ -28,23 +29,32 @@ zip_int64_t SupportedCommands(bool reads) {
 
 }  // namespace
 
+absl::Status ZipErrorStatus(absl::string_view expected, zip_error_t* error) {
+  constexpr int kZlibNoMemory = -4;  // Z_MEM_ERROR
+  const int code = zip_error_code_zip(error);
+  if (code == ZIP_ER_MEMORY ||
+      (code == ZIP_ER_ZLIB && zip_error_code_system(error) == kZlibNoMemory)) {
+    return absl::ResourceExhaustedError(absl::StrCat("no memory for ", expected));
+  }
+  return absl::DataLossError(
+      absl::StrCat("expected ", expected, ", found an error: ", zip_error_strerror(error)));
+}
+
 absl::StatusOr<ZipArchive> ZipFile::Open(int flags) {
   zip_source_t* source = zip_source_function_create(&ZipFile::Callback, this, nullptr);
   if (source == nullptr) return absl::ResourceExhaustedError("no memory to open it");
   zip_error_t error;
   zip_error_init(&error);
+  const absl::Cleanup end_error = [&error] { zip_error_fini(&error); };
   ZipArchive archive(zip_open_from_source(source, flags, &error));
-  const bool is_duplicate = zip_error_code_zip(&error) == ZIP_ER_EXISTS;
-  const std::string text = zip_error_strerror(&error);
-  zip_error_fini(&error);
   if (archive != nullptr) return archive;
   zip_source_free(source);
-  if (is_duplicate) {
+  if (zip_error_code_zip(&error) == ZIP_ER_EXISTS) {
     return WithReason(
         absl::DataLossError("expected members with different names, found two with the same name"),
         ErrorReason::kAmbiguous);
   }
-  return absl::DataLossError(absl::StrCat("expected a zip archive, found an error: ", text));
+  return ZipErrorStatus("a zip archive", &error);
 }
 
 zip_int64_t ZipFile::Callback(void* self, void* data, zip_uint64_t length,

@@ -11,10 +11,14 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 
 #include "leafstore/io/file_system.h"
 
 namespace leafstore::internal {
+
+// Returns "expected X, found an error: ..." for an error of libzip; out of memory is no damage.
+absl::Status ZipErrorStatus(absl::string_view expected, zip_error_t* error);
 
 struct DiscardZip {
   void operator()(zip_t* archive) const { zip_discard(archive); }
