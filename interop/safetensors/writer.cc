@@ -161,12 +161,7 @@ class SafetensorsSave {
         files_(options.io.files()) {}
 
   absl::StatusOr<std::vector<std::string>> Save(absl::Span<const Tensors> shards) {
-    auto existing = files_.List(DirectoryOf(path_));
-    if (existing.ok()) {
-      existing_ = *std::move(existing);
-    } else if (!absl::IsNotFound(existing.status())) {  // creating a file reports that
-      return existing.status();
-    }
+    LEAFSTORE_RETURN_IF_ERROR(ListDirectory());
     LEAFSTORE_RETURN_IF_ERROR(ChooseNames(shards.size()));
     LEAFSTORE_RETURN_IF_ERROR(FindOther());
     LEAFSTORE_RETURN_IF_ERROR(WriteAll(shards));
@@ -184,6 +179,17 @@ class SafetensorsSave {
   absl::Status AlreadyExists(absl::string_view name, absl::string_view why = "") const {
     return WithReason(absl::AlreadyExistsError(absl::StrCat(PathOf(name), ": already exists", why)),
                       ErrorReason::kExists);
+  }
+
+  // Without a directory, nothing is found, and creating a file reports an error. So is one that may
+  // not be listed, or that the file system cannot list: nobody reads it as a directory.
+  absl::Status ListDirectory() {
+    auto existing = files_.List(DirectoryOf(path_));
+    if (existing.ok()) existing_ = *std::move(existing);
+    const absl::Status& why = existing.status();
+    // Creating a file reports a directory that does not exist.
+    const bool may_go_on = absl::IsNotFound(why) || absl::IsUnimplemented(why);
+    return may_go_on ? absl::OkStatus() : why;
   }
 
   // Chooses names that are free now. The rename checks again that they are free.

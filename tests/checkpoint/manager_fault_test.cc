@@ -20,6 +20,7 @@
 #include "tests/checkpoint/hooked_files.h"
 #include "tests/checkpoint/models.h"
 #include "tests/core/status_matchers.h"
+#include "tests/exit_child.h"
 #include "tests/io/temp_dir.h"
 #include "tests/store/sample_models.h"
 
@@ -302,7 +303,7 @@ bool InChild(const std::function<bool()>& work) {
   const pid_t child = fork();
   if (child == 0) {
     alarm(20);  // ends a process that waits for ever
-    _exit(work() ? 0 : 1);
+    ExitChild(work() ? 0 : 1);
   }
   int status = 0;
   return waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;

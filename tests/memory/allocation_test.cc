@@ -22,6 +22,7 @@
 #include "gtest/gtest.h"
 
 #include "tests/dose.h"
+#include "tests/exit_child.h"
 #include "tests/io/temp_dir.h"
 #include "tests/memory/allocation_calls.h"
 #include "tests/memory/refusing_malloc.h"
@@ -126,7 +127,7 @@ int RunInChild(const AllocatingCall& call, int at, bool once, const std::string&
       on_refusal = WriteStack;
       ReportCrashes();
     }
-    _exit(RunCase(call, dir.path(), at, once));
+    ExitChild(RunCase(call, dir.path(), at, once));
   }
   int status = -1;
   if (pid < 0 || waitpid(pid, &status, 0) != pid) ADD_FAILURE() << "no child process";
