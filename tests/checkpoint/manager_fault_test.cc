@@ -18,6 +18,7 @@
 #include "leafstore/checkpoint/manager.h"
 
 #include "tests/checkpoint/hooked_files.h"
+#include "tests/checkpoint/manager_fixtures.h"
 #include "tests/checkpoint/models.h"
 #include "tests/core/status_matchers.h"
 #include "tests/exit_child.h"
@@ -34,12 +35,8 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-class ManagerFaultTest : public testing::Test {
+class ManagerFaultTest : public RunDirectoryTest {
  protected:
-  CheckpointManager Open(ManagerOptions options = {}) {
-    options.io.file_system = &files_;
-    return CheckpointManager::Open(dir_.File("run"), std::move(options)).value();
-  }
   static std::vector<CheckpointItem> Items(float value) {
     std::vector<CheckpointItem> items;
     items.emplace_back("params", StoreAt({{".w", Filled(value, 100)}}));
@@ -51,10 +48,6 @@ class ManagerFaultTest : public testing::Test {
   static float Loaded(const RestoredCheckpoint& restored) {
     return restored.reader.LoadLeaf("params", ".w")->tensor().span<float>()[0];
   }
-  std::vector<std::string> Names() { return FileSystem::Posix().List(dir_.File("run")).value(); }
-
-  TempDir dir_;
-  HookedFiles files_;
 };
 
 TEST_F(ManagerFaultTest, FailedSyncOfTheDirectory_CanBeRetried) {

@@ -15,6 +15,7 @@
 
 #include "tests/checkpoint/forge.h"
 #include "tests/checkpoint/hooked_files.h"
+#include "tests/checkpoint/manager_fixtures.h"
 #include "tests/checkpoint/models.h"
 #include "tests/core/status_matchers.h"
 #include "tests/io/temp_dir.h"
@@ -29,12 +30,11 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
-class RunFaultTest : public testing::Test {
+class RunFaultTest : public RunDirectoryTest {
  protected:
   CheckpointManager Open(ManagerOptions options = {}) {
     options.io.durable = false;
-    options.io.file_system = &files_;
-    return CheckpointManager::Open(dir_.File("run"), std::move(options)).value();
+    return RunDirectoryTest::Open(std::move(options));
   }
   std::vector<CheckpointItem> Items() {
     std::vector<CheckpointItem> items;
@@ -55,20 +55,11 @@ class RunFaultTest : public testing::Test {
   std::string NameOf(int64_t step) {
     return absl::StrCat("step-", absl::Dec(step, absl::kZeroPad20), ".leaf");
   }
-  std::string PathOf(const std::string& name) { return dir_.File("run/" + name); }
-  std::vector<std::string> Names() { return FileSystem::Posix().List(dir_.File("run")).value(); }
-  void Damage(const std::string& path) {
-    std::string bytes = ReadFile(path);
-    bytes[70] = static_cast<char>(bytes[70] ^ 1);
-    WriteFile(path, bytes);
-  }
   absl::Status Verified(const std::string& name) {
     const auto reader = CheckpointReader::Open(PathOf(name));
     return reader.ok() ? reader->Verify() : reader.status();
   }
 
-  TempDir dir_;
-  HookedFiles files_;
   ParamStore params_ = StoreAt({{".w", Filled(0, 100)}, {".frozen", Filled(7, 5000)}});
 };
 
