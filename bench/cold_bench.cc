@@ -20,6 +20,7 @@
 
 #include "leafstore/checkpoint/reader.h"
 #include "leafstore/io/internal/direct_buffer.h"
+#include "leafstore/io/internal/forwarding_file_system.h"
 #include "leafstore/io/internal/parallel.h"
 
 namespace leafstore::bench {
@@ -80,7 +81,7 @@ BENCHMARK_CAPTURE(Cold, auto, ReadMode::kAuto) -> Apply(SampledNine);
 BENCHMARK_CAPTURE(Cold, mapped, ReadMode::kMap)->Apply(SampledNine);
 
 // The files of this machine, on a disk that takes a millisecond for each read.
-class SlowDisk : public FileSystem {
+class SlowDisk : public internal::ForwardingFileSystem {
  public:
   absl::StatusOr<std::unique_ptr<ReadableFile>> Open(const std::string& path) override {
     class Slow : public ReadableFile {
@@ -97,26 +98,7 @@ class SlowDisk : public FileSystem {
      private:
       std::unique_ptr<ReadableFile> file_;
     };
-    return std::make_unique<Slow>(Posix().Open(path).value());
-  }
-  absl::StatusOr<std::unique_ptr<WritableFile>> Create(const std::string& path) override {
-    return Posix().Create(path);
-  }
-  absl::Status Rename(const std::string& from, const std::string& to) override {
-    return Posix().Rename(from, to);
-  }
-  absl::Status Remove(const std::string& path) override { return Posix().Remove(path); }
-  absl::Status SyncDirectory(const std::string& path) override {
-    return Posix().SyncDirectory(path);
-  }
-  absl::Status CreateDirectory(const std::string& path) override {
-    return Posix().CreateDirectory(path);
-  }
-  absl::StatusOr<std::shared_ptr<void>> Lock(const std::string& path) override {
-    return Posix().Lock(path);
-  }
-  absl::StatusOr<std::vector<std::string>> List(const std::string& path) override {
-    return Posix().List(path);
+    return std::make_unique<Slow>(ForwardingFileSystem::Open(path).value());
   }
 };
 

@@ -300,9 +300,10 @@ class PosixFileSystem : public FileSystem {
     struct stat info;
     if (fstat(fd, &info) != 0) return Failed("stat", path);
     if (!S_ISREG(info.st_mode)) {
-      return WithReason(
-          absl::InvalidArgumentError(absl::StrCat("cannot open ", path, ": not a regular file")),
-          ErrorReason::kNotAFile);
+      return WithReason(absl::InvalidArgumentError(absl::StrCat(
+                            "cannot open ", path, ": not a regular file",
+                            S_ISDIR(info.st_mode) ? "" : "; write what it holds to a file first")),
+                        ErrorReason::kNotAFile);
     }
     auto file = std::make_unique<PosixReadableFile>(path, fd, info.st_size);
     std::move(close_fd).Cancel();

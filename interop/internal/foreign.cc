@@ -79,6 +79,11 @@ bool IsPickle(absl::string_view begin, absl::string_view magic) {
   return HasBegin(begin, magic) && begin.size() > 2 && begin[1] >= 2 && begin[1] <= 5;
 }
 
+// Protocol 1 has no mark either: an empty dictionary, list or tuple, which is numbered.
+bool IsBinaryPickle(absl::string_view begin, absl::string_view) {
+  return begin.size() > 3 && absl::StrContains("}])", begin[0]) && begin[1] == 'q' && begin[2] == 0;
+}
+
 // Protocol 0 is text: a mark and `dp0` or `lp0`, or the name of a class in two lines.
 bool IsTextPickle(absl::string_view begin, absl::string_view) {
   if (begin.size() < 4) return false;
@@ -92,7 +97,8 @@ bool IsTextPickle(absl::string_view begin, absl::string_view) {
   return begin[0] == 'c' && lines.size() > 2 && is_name(lines[0]) && is_name(lines[1]) &&
          (absl::StartsWith(lines[2], "(") ||
           (lines[2].size() > 1 && lines[2][0] == 'p' &&
-           absl::ascii_isdigit(static_cast<unsigned char>(lines[2][1]))));
+           absl::ascii_isdigit(static_cast<unsigned char>(lines[2][1]))) ||
+          absl::StartsWith(lines[2], absl::string_view("q\0", 2)));
 }
 
 bool IsAt4(absl::string_view begin, absl::string_view magic) {
@@ -128,6 +134,7 @@ constexpr ForeignKind kKinds[] = {
      "fetch the file itself: git lfs pull"},
     {"GGUF", "a GGUF file of llama.cpp",
      "use the safetensors that it was made from, or convert it"},
+    {"fmgg", "a GGML file of llama.cpp", "use the safetensors that it was made from"},
     {"lmgg", "a GGML file of llama.cpp", "use the safetensors that it was made from"},
     {"tjgg", "a GGML file of llama.cpp", "use the safetensors that it was made from"},
     {"\x89HDF\r\n\x1a\n", "an HDF5 file, such as Keras writes",
@@ -138,6 +145,7 @@ constexpr ForeignKind kKinds[] = {
     {"\x80\x02\x8a\x0al\xfc\x9c\x46\xf9", "an old file of PyTorch, a pickle", kFromPyTorch},
     {"\x80", "a Python pickle, which can run any program when it is read", kFromPickle, IsPickle},
     {"", "a Python pickle, which can run any program when it is read", kFromPickle, IsTextPickle},
+    {"", "a Python pickle, which can run any program when it is read", kFromPickle, IsBinaryPickle},
     {absl::string_view("\0\0", 2), "the index of a TensorFlow checkpoint",
      "read it in Python with tf.train.load_checkpoint, and write the arrays with numpy.savez",
      IsTensorFlowIndex},

@@ -3,8 +3,9 @@
 //   LEAFSTORE_RETURN_IF_ERROR(SaveNpz("biases.npz", biases));
 //   ParamStore biases = LoadNpz("biases.npz").value();
 //
-// Names follow names.h, with the suffix `.npy` in the archive. An archive cannot hold static
-// leaves: a store with static leaves is error InvalidArgument without `drop_static`.
+// Names follow names.h, with the suffix `.npy` in the archive; like NumPy, reading takes an array
+// without it too. An archive cannot hold static leaves: a store with static leaves is error
+// InvalidArgument without `drop_static`.
 //
 // libzip does not support control characters in names except tab and line ends: a name with others
 // is neither written nor read.

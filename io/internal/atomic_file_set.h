@@ -35,6 +35,7 @@
 #include "absl/status/status.h"
 
 #include "leafstore/io/internal/atomic_file.h"
+#include "leafstore/io/internal/forwarding_file_system.h"
 #include "leafstore/io/io_options.h"
 
 namespace leafstore::internal {
@@ -85,8 +86,9 @@ class AtomicFileSet {
   bool has_replaced_ = false;  // whether the last change cannot be undone
 };
 
-// A file system that collects the sets of several writers, to commit them as one.
-class FileSetCollector : public FileSystem {
+// A file system that collects the sets of several writers, to commit them as one. Passes other calls
+// to that of this machine.
+class FileSetCollector : public ForwardingFileSystem {
  public:
   // Receives the changes of a set.
   virtual absl::Status Collect(std::vector<FileChange> changes,

@@ -49,9 +49,9 @@ Tensor RandomRows(int64_t random_rows, int64_t zero_rows, uint32_t seed) {
 }
 
 ParamStore LargeStore() {
-  static const auto* const tensors = new std::vector<Tensor>{
-      RandomRows(1048, 0, 1),  // a block, with 576 bytes to spare
-      RandomRows(2300, 700, 2), RandomRows(2300, 0, 3), Filled(1, 10)};
+  static const auto* const tensors =
+      new std::vector<Tensor>{RandomRows(1048, 0, 1),  // a block, with 576 bytes to spare
+                              RandomRows(2300, 700, 2), RandomRows(2300, 0, 3), Filled(1, 10)};
   return ParamStore::FromEntries({{Path().Item("one"), (*tensors)[0]},
                                   {Path().Item("packed"), (*tensors)[1]},
                                   {Path().Item("plain"), (*tensors)[2]},
@@ -73,8 +73,7 @@ class BlockDamageTest : public testing::TestWithParam<Tensors> {
  protected:
   BlockDamageTest() {
     SaveHistory history;
-    const SaveOptions options = {
-        .io = {.durable = false}, .zstd_level = 1, .history = &history};
+    const SaveOptions options = {.io = {.durable = false}, .zstd_level = 1, .history = &history};
     EXPECT_THAT(SaveCheckpoint(stored_in_, {{"params", store_}}, options), IsOk());
     if (GetParam() == Tensors::kInBase) {
       EXPECT_THAT(store_.Set("['small']", Filled(2, 10)), IsOk());
@@ -101,9 +100,9 @@ class BlockDamageTest : public testing::TestWithParam<Tensors> {
                                 place.begin, " to ", place.end));
       const CheckpointReader reader =
           CheckpointReader::Open(opened_, {.io = {.mode = mode}}).value();
-      const auto damaged = StatusIs(
-          StatusCode::kDataLoss,
-          AllOf(HasSubstr(absl::StrCat("'", TextOf(place.leaf), "'")), HasSubstr("expected checksum")));
+      const auto damaged = StatusIs(StatusCode::kDataLoss,
+                                    AllOf(HasSubstr(absl::StrCat("'", TextOf(place.leaf), "'")),
+                                          HasSubstr("expected checksum")));
       EXPECT_THAT(reader.Load("params"), damaged);
       EXPECT_THAT(reader.Load("params", {.places = std::vector<uint32_t>{place.leaf}}), damaged);
       std::vector<uint32_t> others;
@@ -142,8 +141,8 @@ class BlockDamageTest : public testing::TestWithParam<Tensors> {
       const int64_t end = std::min(begin + kRowsALoad, rows);
       const auto loaded = reader.LoadRows("params", TextOf(leaf), {begin, end});
       const bool touches =
-          leaf == place.leaf && (entries_[leaf].codec != 0 || (begin * row_bytes < place.end &&
-                                                               end * row_bytes > place.begin));
+          leaf == place.leaf && (entries_[leaf].codec != 0 ||
+                                 (begin * row_bytes < place.end && end * row_bytes > place.begin));
       if (touches) {
         EXPECT_THAT(loaded, damaged) << begin;
         continue;
@@ -273,8 +272,7 @@ TEST_P(BlockDamageTest, TruncatedTensor_PreventsOnlyWhatNeedsTheFile) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, BlockDamageTest,
-                         testing::Values(Tensors::kInFile, Tensors::kInBase),
+INSTANTIATE_TEST_SUITE_P(All, BlockDamageTest, testing::Values(Tensors::kInFile, Tensors::kInBase),
                          [](const auto& tested) {
                            return std::string(tested.param == Tensors::kInFile ? "InFile"
                                                                                : "InBase");

@@ -13,11 +13,11 @@
 #include <vector>
 
 #include "leafstore/core/status_macros.h"
-#include "leafstore/io/file_system.h"
+#include "leafstore/io/internal/forwarding_file_system.h"
 
 namespace leafstore {
 
-class WatchedFiles : public FileSystem {
+class WatchedFiles : public internal::ForwardingFileSystem {
  public:
   // Set before files are opened.
   bool is_local = true;
@@ -32,27 +32,8 @@ class WatchedFiles : public FileSystem {
   std::atomic<int64_t> resident{0};  // bytes of mappings that were brought into memory
 
   absl::StatusOr<std::unique_ptr<ReadableFile>> Open(const std::string& path) override {
-    LEAFSTORE_ASSIGN_OR_RETURN(auto file, Posix().Open(path));
+    LEAFSTORE_ASSIGN_OR_RETURN(auto file, ForwardingFileSystem::Open(path));
     return std::make_unique<File>(this, std::move(file));
-  }
-  absl::StatusOr<std::unique_ptr<WritableFile>> Create(const std::string& path) override {
-    return Posix().Create(path);
-  }
-  absl::Status Rename(const std::string& from, const std::string& to) override {
-    return Posix().Rename(from, to);
-  }
-  absl::Status Remove(const std::string& path) override { return Posix().Remove(path); }
-  absl::Status SyncDirectory(const std::string& path) override {
-    return Posix().SyncDirectory(path);
-  }
-  absl::Status CreateDirectory(const std::string& path) override {
-    return Posix().CreateDirectory(path);
-  }
-  absl::StatusOr<std::shared_ptr<void>> Lock(const std::string& path) override {
-    return Posix().Lock(path);
-  }
-  absl::StatusOr<std::vector<std::string>> List(const std::string& path) override {
-    return Posix().List(path);
   }
 
  private:

@@ -116,7 +116,7 @@ TEST_F(CasesTest, OneShardOfThree_IsNeverTheModel) {
   }
   EXPECT_THAT(
       Error({"merge", Case("one-shard-of-three") + "/" + shard, "--out", File("out.leaf")}, 2),
-      HasSubstr("missing: 2, 3 of 3"));
+      HasSubstr(kMissing));
   EXPECT_EQ(Files(), "");
 }
 

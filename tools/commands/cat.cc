@@ -2,7 +2,9 @@
 #include <limits>
 
 #include "leafstore/core/dtype.h"
+#include "leafstore/tools/commands/choose_leaves.h"
 #include "leafstore/tools/commands/commands.h"
+#include "leafstore/tools/commands/load_model.h"
 #include "leafstore/tools/present/array_text.h"
 
 namespace leafstore::tools {

@@ -5,6 +5,7 @@
 #include "absl/strings/numbers.h"
 
 #include "leafstore/tools/commands/commands.h"
+#include "leafstore/tools/commands/load_model.h"
 
 namespace leafstore::tools {
 namespace {

@@ -1,5 +1,6 @@
 #include <map>
 
+#include "leafstore/tools/commands/choose_leaves.h"
 #include "leafstore/tools/commands/commands.h"
 
 namespace leafstore::tools {

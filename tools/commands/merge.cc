@@ -5,12 +5,13 @@
 #include <map>
 #include <set>
 
-#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 
+#include "leafstore/core/internal/list_for_message.h"
 #include "leafstore/interop/safetensors/checkpoint.h"
 #include "leafstore/interop/safetensors/internal/place.h"
 #include "leafstore/tools/commands/commands.h"
+#include "leafstore/tools/commands/load_model.h"
 
 namespace leafstore::tools {
 namespace {
@@ -135,25 +136,25 @@ absl::StatusOr<bool> MergeParts(Parts part, const Source* like, Model* merged) {
 // Checks that all shards of each set are named, so that a part is not taken for the complete set.
 // error: a UsageError that names the missing ones.
 absl::Status CheckShards(const std::vector<std::string>& files) {
-  std::map<std::string, std::pair<int64_t, std::set<int64_t>>>
-      sets;  // the counts of shards, and those that are named
+  std::map<std::string, std::map<int64_t, internal::ShardName>> sets;  // by number
   for (const std::string& file : files) {
     const auto shard = internal::ParseShardName(FileNameOf(file));
     if (!shard) continue;
-    auto& [count, numbers] = sets[DirectoryOf(file) + "/" + shard->set];
-    count = shard->count;
-    numbers.insert(shard->number);
+    sets[DirectoryOf(file) + "/" + shard->set].emplace(shard->number, *shard);
   }
   for (const auto& [set, found] : sets) {
-    const auto& [count, numbers] = found;
+    const internal::ShardName& one = found.begin()->second;
+    const int64_t first = one.number == 0 ? 0 : 1;  // both conventions exist
     std::vector<std::string> missing;
-    for (int64_t number = 1; number <= count && missing.size() < 10; ++number) {
-      if (numbers.count(number) == 0) missing.push_back(absl::StrCat(number));
+    for (int64_t number = first; number < first + one.count && missing.size() < 10; ++number) {
+      if (!found.contains(number)) missing.push_back(one.NameOf(number));
     }
     if (missing.empty()) continue;
-    return UsageError("expected all ", count, " shards of a set, found ", numbers.size(),
-                      "; missing: ", absl::StrJoin(missing, ", "), " of ", count,
-                      "; --one-shard merges only the named ones");
+    const size_t count = static_cast<size_t>(one.count);
+    return UsageError(
+        "expected all ", count, " shards of a set, found ", found.size(), "; missing: ",
+        internal::ListForMessage(missing, missing.size(), count - std::min(count, found.size())),
+        "; --one-shard merges what is there");
   }
   return absl::OkStatus();
 }

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "leafstore/tools/commands/commands.h"
+#include "leafstore/tools/commands/load_model.h"
 #include "leafstore/tools/commands/rename_rules.h"
 
 namespace leafstore::tools {

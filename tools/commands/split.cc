@@ -8,6 +8,7 @@
 #include "leafstore/proto/manifest_codec.h"
 #include "leafstore/select/groups.h"
 #include "leafstore/tools/commands/commands.h"
+#include "leafstore/tools/commands/load_model.h"
 
 namespace leafstore::tools {
 namespace {

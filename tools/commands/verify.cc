@@ -23,9 +23,9 @@ Examples:
   leafstore verify run --step latest             the newest checkpoint
   leafstore verify *.leaf --json | jq '.files[] | select(.ok | not)'
 
-The JSON is one object with the fields schema, files, damaged; a file has file, ok, format, step,
-bytes, error, notes, same_as, unreadable. If several shards of a set are named, the set is verified
-once, and the other shards refer to the first one that was named (same_as).
+The JSON is one object with the fields schema, failed, damaged (counts), files; a file has file, ok,
+format, step, bytes, error, notes, same_as, unreadable. If several shards of a set are named, the
+set is verified once, and the other shards refer to the first one that was named (same_as).
 
 Exit codes: 0 every file is intact; 1 a file is damaged, missing or unreadable, or the output cannot
 be written; 2 usage.)";
@@ -43,11 +43,16 @@ struct Verified {
   std::string same_as = {};  // the file with which the set was verified
 };
 
+bool IsDamage(const absl::Status& status) {
+  const ErrorReason reason = ReasonOf(status);
+  return absl::IsDataLoss(status) && reason != ErrorReason::kUnusual &&
+         reason != ErrorReason::kAmbiguous;
+}
+
 // Returns the word for an error: only damage is called DAMAGED.
 absl::string_view WordFor(const absl::Status& status) {
-  const ErrorReason reason = ReasonOf(status);
-  if (reason == ErrorReason::kUnusual) return "UNUSUAL";
-  return absl::IsDataLoss(status) && reason != ErrorReason::kAmbiguous ? "DAMAGED" : "ERROR";
+  if (ReasonOf(status) == ErrorReason::kUnusual) return "UNUSUAL";
+  return IsDamage(status) ? "DAMAGED" : "ERROR";
 }
 
 // Verifies one file. The result holds the error. If one of `before` is of the same set, the set is
@@ -145,18 +150,21 @@ absl::Status Verify(const VerifyOptions& options) {
                                if (!as_json) PrintVerified(one, &out);
                                return out.ok();
                              }));
-  const int64_t damaged =
+  const auto failed =
       std::count_if(all.begin(), all.end(), [](const Verified& one) { return !one.status.ok(); });
+  const auto damaged = std::count_if(all.begin(), all.end(),
+                                     [](const Verified& one) { return IsDamage(one.status); });
   if (as_json) {
-    JsonList list({{"schema", kJsonSchema}, {"damaged", damaged}}, "files", &out);
+    JsonList list({{"schema", kJsonSchema}, {"failed", failed}, {"damaged", damaged}}, "files",
+                  &out);
     for (const Verified& one : all) list.Add(VerifiedToJson(one));
   } else if (all.size() > 1) {
     out.Write(CountOf(static_cast<int64_t>(all.size()), "file", "files"), ", ",
-              damaged == 0 ? "all intact" : absl::StrCat(damaged, " not intact"), "\n");
+              failed == 0 ? "all intact" : absl::StrCat(failed, " not intact"), "\n");
   }
   LEAFSTORE_RETURN_IF_ERROR(out.Finish());
-  if (damaged == 0) return absl::OkStatus();
-  Note(absl::StrCat(damaged, " of ", CountOf(static_cast<int64_t>(all.size()), "file", "files"),
+  if (failed == 0) return absl::OkStatus();
+  Note(absl::StrCat(failed, " of ", CountOf(static_cast<int64_t>(all.size()), "file", "files"),
                     " not intact"));
   return NegativeAnswer();
 }

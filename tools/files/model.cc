@@ -19,6 +19,8 @@
 #include "leafstore/interop/numpy/npy.h"
 #include "leafstore/interop/numpy/npz.h"
 #include "leafstore/interop/safetensors/checkpoint.h"
+#include "leafstore/interop/safetensors/internal/place.h"
+#include "leafstore/io/file_system.h"
 #include "leafstore/tools/present/errors.h"
 #include "leafstore/tools/present/json.h"
 #include "leafstore/tools/present/text.h"
@@ -187,6 +189,11 @@ absl::Status ModelWriter::WriteStep(Model model, const std::string& directory, i
 }
 
 absl::Status ModelWriter::WriteSafetensors(ModelItem item, const std::string& path) {
+  const auto shard = internal::ParseShardName(FileNameOf(path));
+  if (shard.has_value()) {
+    Note(path, ": note: it is called like one of ", shard->count,
+         " shards, so it is read only with the others, or with --one-shard");
+  }
   LEAFSTORE_ASSIGN_OR_RETURN(SafetensorsSaveOptions options,
                              SafetensorsOptionsFromItem(item.store, std::move(item.options)));
   if (options_.structure != StructureSave::kAuto) options.structure = options_.structure;

@@ -73,20 +73,6 @@ class OutputFiles : public internal::FileSetCollector {
   absl::Status Collect(std::vector<internal::FileChange> changes,
                        std::vector<std::string> discarded) override;
 
-  // Like those of FileSystem::Posix.
-  absl::StatusOr<std::unique_ptr<ReadableFile>> Open(const std::string& path) override {
-    return Posix().Open(path);
-  }
-  absl::Status CreateDirectory(const std::string& path) override {
-    return Posix().CreateDirectory(path);
-  }
-  absl::StatusOr<std::shared_ptr<void>> Lock(const std::string& path) override {
-    return Posix().Lock(path);
-  }
-  absl::StatusOr<std::vector<std::string>> List(const std::string& path) override {
-    return Posix().List(path);
-  }
-
  private:
   const bool force_;
   std::vector<std::string> created_;

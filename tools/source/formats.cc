@@ -19,6 +19,7 @@
 #include "leafstore/io/file_system.h"
 #include "leafstore/io/internal/atomic_file_set.h"
 #include "leafstore/tools/present/text.h"
+#include "leafstore/tools/source/directory_kinds.h"
 #include "leafstore/tools/source/source.h"
 
 namespace leafstore::tools {
@@ -102,6 +103,7 @@ SourceOr OpenSafetensors(const std::string& file, const SourceOptions& options) 
        .grouping = leaves->grouping(),
        .unreadable = reader.unreadable(),
        .unlisted = reader.unlisted(),
+       .has_names = true,
        .entry = [leaves](uint32_t place) { return leaves->entry(place); },
        .load = [reader](Places places) { return reader.Load({.places = std::move(places)}); },
        .save_options = [reader] { return ItemOptionsFromSafetensors(reader); }});
@@ -211,6 +213,7 @@ SourceOr OpenNpz(const std::string& file, const SourceOptions& options) {
                            .layout = arrays->layout,
                            .slots = arrays->slots,
                            .unreadable = arrays->unreadable,
+                           .has_names = true,
                            .entry = entry,
                            .load = load});
   source->verify = [arrays]() -> absl::Status {
@@ -290,8 +293,8 @@ absl::StatusOr<std::unique_ptr<Source>> OpenSafetensorsDirectory(const std::stri
   return absl::InvalidArgumentError(absl::StrCat(
       directory,
       ": expected a directory of checkpoints (step-<20 digits>.leaf) or of safetensors "
-      "(*.safetensors.index.json, or *.safetensors), found neither among ",
-      names.size(), names.size() == 1 ? " name" : " names", "; name a checkpoint's file"));
+      "(*.safetensors.index.json, or *.safetensors), found ",
+      DescribeDirectory(directory, names)));
 }
 
 }  // namespace leafstore::tools

@@ -68,6 +68,7 @@ ItemRows::ItemRows(const SourceItem& item, const RowOptions& options,
     : item_(&item) {
   if (def.ok()) {
     def_ = *def;
+    has_def_ = true;
     ListTree(options);
   } else {
     ListPaths(options.match);
@@ -78,30 +79,29 @@ ItemRows::ItemRows(const SourceItem& item, const Globs& match)
     : ItemRows(item, {match}, item.layout.def()) {}
 
 absl::StatusOr<ItemRows> ItemRows::Create(const SourceItem& item, const RowOptions& options) {
-  const absl::StatusOr<TreeDef> def = item.layout.def();
+  const absl::StatusOr<TreeDef> def = item.GetDef();
   if (!def.ok() && (options.depth || options.containers)) {
     return absl::InvalidArgumentError(
-        absl::StrCat(options.containers ? "" : "--depth: ", "item '", item.name,
-                     "' has paths that do not form a tree: ", def.status().message()));
+        absl::StrCat(options.containers ? "" : "--depth: ", def.status().message()));
   }
   return ItemRows(item, options, def);
 }
 
 void ItemRows::ListTree(const RowOptions& options) {
-  const std::vector<bool> matched = MatchNodes(*def_, options.match);
-  const std::vector<NodeId> order = NodesInOrder(*def_, options.order);
+  const std::vector<bool> matched = MatchNodes(def_, options.match);
+  const std::vector<NodeId> order = NodesInOrder(def_, options.order);
   // The counts of listed leaves, and of listed leaves and aliases, before each node of the order.
   std::vector<uint32_t> leaves(order.size() + 1);
   std::vector<uint32_t> entries(order.size() + 1);
   for (size_t at = 0; at < order.size(); ++at) {
     const NodeId node = order[at];
-    const NodeKind kind = def_->kind(node);
+    const NodeKind kind = def_.kind(node);
     const uint32_t place = kind == NodeKind::kLeaf && matched[node]
-                               ? item_->slots.PlaceOf(def_->leaf_begin(node))
+                               ? item_->slots.PlaceOf(def_.leaf_begin(node))
                                : kNoPlace;
     if (place != kNoPlace) places_.push_back(place);
     const bool is_entry = place != kNoPlace || (kind == NodeKind::kAlias && matched[node] &&
-                                                HoldsAnyOf(def_->alias_target(node)));
+                                                HoldsAnyOf(def_.alias_target(node)));
     leaves[at + 1] = static_cast<uint32_t>(places_.size());
     entries[at + 1] = entries[at] + (is_entry ? 1 : 0);
   }
@@ -109,9 +109,9 @@ void ItemRows::ListTree(const RowOptions& options) {
   std::vector<uint32_t> depths(order.size());
   for (size_t at = 0; at < order.size();) {
     const NodeId node = order[at];
-    if (node != kRootNode) depths[node] = depths[def_->parent(node)] + 1;
-    const NodeKind kind = def_->kind(node);
-    const size_t end = at + (def_->end(node) - node);
+    if (node != kRootNode) depths[node] = depths[def_.parent(node)] + 1;
+    const NodeKind kind = def_.kind(node);
+    const size_t end = at + (def_.end(node) - node);
     const bool is_deepest = options.depth && depths[node] >= *options.depth && IsContainer(kind);
     const Row row = {kind == NodeKind::kLeaf    ? Row::kLeaf
                      : kind == NodeKind::kAlias ? Row::kAlias
@@ -129,8 +129,8 @@ void ItemRows::ListTree(const RowOptions& options) {
 
 bool ItemRows::HoldsAnyOf(NodeId node) const {
   if (item_->slots.is_all()) return true;
-  const uint32_t end = def_->leaf_begin(def_->end(node));
-  for (uint32_t leaf = def_->leaf_begin(node); leaf < end; ++leaf) {
+  const uint32_t end = def_.leaf_begin(def_.end(node));
+  for (uint32_t leaf = def_.leaf_begin(node); leaf < end; ++leaf) {
     if (item_->slots.Contains(leaf)) return true;
   }
   return false;
@@ -166,20 +166,21 @@ std::string SourceItem::PrintablePath(uint32_t place) const {
   return PrintablePathOf(def, def.node_of_leaf(slot));
 }
 
-std::string ItemRows::PrintablePath(NodeId node) const { return PrintablePathOf(*def_, node); }
+std::string ItemRows::PrintablePath(NodeId node) const { return PrintablePathOf(def_, node); }
 
 std::string ItemRows::PrintablePath(const Row& row) const {
-  return def_ ? PrintablePath(row.node) : tools::PrintablePath(item_->layout.PathOf(SlotOf(row)));
+  return has_def_ ? PrintablePath(row.node)
+                  : tools::PrintablePath(item_->layout.PathOf(SlotOf(row)));
 }
 
 absl::StatusOr<std::string> ItemRows::PathText(const Row& row) const {
-  if (def_) return def_->PathText(row.node);
+  if (has_def_) return def_.PathText(row.node);
   return item_->layout.PathText(SlotOf(row));
 }
 
 absl::Status ItemRows::CheckPathText() const {
-  if (!def_) return absl::OkStatus();  // such paths are stored one by one in the file
-  const std::vector<uint64_t> sizes = internal::PathTextSizes(*def_);
+  if (!has_def_) return absl::OkStatus();  // such paths are stored one by one in the file
+  const std::vector<uint64_t> sizes = internal::PathTextSizes(def_);
   internal::TextBudget budget(rows_.size());
   absl::Status status;
   for (const Row& row : rows_) {
@@ -192,7 +193,7 @@ absl::Status ItemRows::CheckPathText() const {
 }
 
 absl::StatusOr<std::string> ItemRows::Dotted(const Row& row) const {
-  if (def_) return def_->Dotted(row.node);
+  if (has_def_) return def_.Dotted(row.node);
   return item_->layout.Dotted(SlotOf(row));
 }
 

@@ -72,8 +72,8 @@ class ItemRows {
   static absl::StatusOr<ItemRows> Create(const SourceItem& item, const RowOptions& options);
 
   const SourceItem& item() const { return *item_; }
-  // Returns the structure; none where the paths do not form a tree.
-  const std::optional<TreeDef>& def() const { return def_; }
+  // Returns the structure; null where the paths do not form a tree.
+  const TreeDef* def() const { return has_def_ ? &def_ : nullptr; }
   // Returns the places in the item of the listed leaves, including those in subtrees, in the order
   // of the rows.
   const std::vector<uint32_t>& places() const { return places_; }
@@ -108,7 +108,8 @@ class ItemRows {
   Slot SlotOf(const Row& row) const { return item_->slots.SlotAt(places_[row.begin]); }
 
   const SourceItem* item_;
-  std::optional<TreeDef> def_;
+  bool has_def_ = false;
+  TreeDef def_;
   std::vector<uint32_t> places_;
   std::vector<Row> rows_;
 };

@@ -167,6 +167,24 @@ void PassNotes(const Source& source, const std::function<void(absl::string_view)
   }
 }
 
+// Notes each type of `void_dtypes` that no array can have had, as no tensor has its dtype.
+void NoteUnusedVoidDTypes(const Source& source, const SourceOptions& options) {
+  const auto has = [&source](DType dtype) {
+    for (const SourceItem& item : source.items) {
+      for (uint32_t place = 0; place < item.size(); ++place) {
+        const EntryInfo entry = item.entry(place);
+        if (entry.value == nullptr && entry.spec.dtype() == dtype) return true;
+      }
+    }
+    return false;
+  };
+  for (const auto& [size, dtype] : options.void_dtypes) {
+    if (!options.note || has(dtype)) continue;
+    options.note(absl::StrCat("note: --dtype-of V", size, "=", DTypeName(dtype),
+                              " is not used: no array has the type V", size));
+  }
+}
+
 // A damaged file may have any size in its manifest.
 constexpr int64_t kMaxLeafBytes = int64_t{1} << 50;
 
@@ -218,11 +236,24 @@ absl::StatusOr<std::vector<Leaf>> LoadPlaces(const SourceItem* item,
 
 }  // namespace
 
+absl::StatusOr<TreeDef> SourceItem::GetDef() const {
+  absl::StatusOr<TreeDef> def = layout.def();
+  if (def.ok()) return def;
+  absl::string_view why = def.status().message();
+  absl::ConsumePrefix(&why, "paths that do not form a tree: ");
+  return absl::InvalidArgumentError(
+      absl::StrCat("item '", name, "' has paths that do not form a tree: ", why,
+                   has_names ? "; --names flat reads each name as one key" : ""));
+}
+
 absl::StatusOr<Grouping> SourceItem::CompileGrouping(std::vector<NamedFilter> filters) const {
   filters.push_back({std::string(kRestName), Rest()});
   const auto spec_of = [this](uint32_t place) { return entry(place).spec; };
-  return Grouping::Compile(LeafSpecs(layout, slots, spec_of), std::move(filters),
-                           {.allow_empty = true});
+  absl::StatusOr<Grouping> compiled = Grouping::Compile(LeafSpecs(layout, slots, spec_of),
+                                                        std::move(filters), {.allow_empty = true});
+  // Filters match containers too; this error says more.
+  if (!compiled.ok()) LEAFSTORE_RETURN_IF_ERROR(GetDef().status());
+  return compiled;
 }
 
 absl::StatusOr<std::optional<Grouping>> SourceItem::GroupBy(
@@ -267,6 +298,7 @@ absl::StatusOr<SourcePtr> OpenSource(const SourceOptions& options) {
   source->name = options.name;
   source->verifies = options.verify;
   PassNotes(*source, options.note);
+  NoteUnusedVoidDTypes(*source, options);
   return SourcePtr(std::move(source));
 }
 

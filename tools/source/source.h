@@ -75,6 +75,7 @@ struct SourceItem {
   bool has_checksums = false;                   // for each tensor
   std::vector<UnreadableLeaf> unreadable = {};  // not among the leaves
   std::vector<UnreadableLeaf> unlisted = {};    // likewise; SafetensorsReader::unlisted
+  bool has_names = false;                       // which SourceOptions::names make paths of
 
   // What the format defines. `entry` describes the leaf at `place`, which must be below size(),
   // without reading it, in O(1); fields that the format does not have are 0. `load` loads the
@@ -93,6 +94,8 @@ struct SourceItem {
   std::string PathText(uint32_t place) const { return layout.PathText(slots.SlotAt(place)); }
   // Returns the dotted path, safe for a terminal and cut (text.h). O(1), also in a deep tree.
   std::string PrintablePath(uint32_t place) const;
+  // Returns the structure. error InvalidArgument: the paths do not form a tree.
+  absl::StatusOr<TreeDef> GetDef() const;
   // Compiles a grouping (select/grouping.h) of these groups and, as the last, kRestName. Filters
   // may match no leaf. Reads no tensor.
   absl::StatusOr<Grouping> CompileGrouping(std::vector<NamedFilter> filters) const;

@@ -103,6 +103,11 @@ absl::Status NpzReader::OpenArchive() {
   absl::StatusOr<ZipArchive> opened = source_.Open(ZIP_RDONLY | ZIP_CHECKCONS);
   // libzip ignores that memory was refused while it looked for the directory, and finds none.
   if (absl::IsDataLoss(opened.status())) opened = source_.Open(ZIP_RDONLY | ZIP_CHECKCONS);
+  if (ReasonOf(opened.status()) == ErrorReason::kAmbiguous) {
+    // Without the check, the members can be read, of which one is then named.
+    LEAFSTORE_ASSIGN_OR_RETURN(archive_, source_.Open(ZIP_RDONLY));
+    LEAFSTORE_RETURN_IF_ERROR(ReadMembers());
+  }
   if (!opened.ok()) {
     LEAFSTORE_ASSIGN_OR_RETURN(const bool is_zip, CheckZip(*file_, kArchive));
     if (end >= 0 || !is_zip) return opened.status();
@@ -118,6 +123,7 @@ absl::Status NpzReader::ReadMembers() {
   const auto count = static_cast<zip_uint64_t>(zip_get_num_entries(archive_.get(), 0));
   std::vector<std::string> others;
   std::set<absl::string_view> names;
+  std::set<std::string> arrays;
   uint64_t stored = 0;
   for (zip_uint64_t i = 0; i < count; ++i) {
     LEAFSTORE_ASSIGN_OR_RETURN(const absl::string_view name, NameOf(i));
@@ -134,6 +140,12 @@ absl::Status NpzReader::ReadMembers() {
           absl::StrCat("member ", QuotedForMessage(absl::StripSuffix(name, kArrayExtension))));
     }
     if (!member->is_array) others.emplace_back(name);
+    // `w` and `w.npy` are both called w.
+    if (member->is_array && !arrays.insert(member->name).second) {
+      return WithReason(WrongZip("arrays with different names",
+                                 absl::StrCat("two called ", QuotedForMessage(member->name))),
+                        ErrorReason::kAmbiguous);
+    }
     members_.push_back(*std::move(member));
   }
   return members_.empty() || others.size() < members_.size() ? absl::OkStatus()
@@ -150,9 +162,19 @@ absl::StatusOr<NpzReader::Member> NpzReader::ReadMember(zip_uint64_t index,
   absl::Status can_read = CheckSizes(stat, stored);
   if (!can_read.ok() && !IsOfOneMember(can_read)) return can_read;
   absl::string_view name = zip_get_name(archive_.get(), index, ZIP_FL_ENC_RAW);
-  const bool is_array = absl::ConsumeSuffix(&name, kArrayExtension);
+  // NumPy reads arrays of other names too.
+  const bool is_array =
+      absl::ConsumeSuffix(&name, kArrayExtension) || (can_read.ok() && BeginsAsArray(index));
   return Member{index, std::string(name), is_array, static_cast<int64_t>(stat.size),
                 std::move(can_read)};
+}
+
+bool NpzReader::BeginsAsArray(zip_uint64_t index) const {
+  constexpr absl::string_view kMagic = "\x93NUMPY";
+  const OpenMember file(zip_fopen_index(archive_.get(), index, 0));
+  std::string begin(kMagic.size(), '\0');
+  return file != nullptr && zip_fread(file.get(), begin.data(), begin.size()) == kMagic.size() &&
+         begin == kMagic;
 }
 
 absl::StatusOr<absl::string_view> NpzReader::NameOf(zip_uint64_t index) const {

@@ -83,6 +83,8 @@ class NpzReader {
   // Reads the directory of the archive.
   absl::Status ReadMembers();
   absl::StatusOr<Member> ReadMember(zip_uint64_t index, uint64_t* stored) const;
+  // Returns whether a member begins like an array.
+  bool BeginsAsArray(zip_uint64_t index) const;
   // Returns the name of a member, which is valid while the archive is open.
   absl::StatusOr<absl::string_view> NameOf(zip_uint64_t index) const;
   // Checks that the archive can hold the bytes it declares, before memory is allocated for them.
