@@ -6,6 +6,8 @@
 
 #include "absl/status/status.h"
 
+#include "leafstore/core/error_reason.h"  // first: GCC warns of its kExists
+
 namespace leafstore {
 
 inline constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;

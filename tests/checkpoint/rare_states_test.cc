@@ -162,9 +162,10 @@ TEST_F(RareStatesTest, RetentionThatCannotReadTheDisk_IsReportedOnce) {
   files_.before_open = [&](const std::string& path) {
     return path == PathOf(1) ? absl::ErrnoToStatus(EIO, path) : absl::OkStatus();
   };
-  EXPECT_THAT(Save(&manager, 2), StatusIs(StatusCode::kUnknown, HasSubstr("kept all older ones")));
+  EXPECT_THAT(Save(&manager, 2),
+              StatusIs(StatusCode::kUnknown, HasSubstr("kept all checkpoints below")));
   EXPECT_THAT(Save(&manager, 3), IsOk());
-  EXPECT_THAT(manager.Steps().value(), ElementsAre(1, 2, 3));
+  EXPECT_THAT(manager.Steps().value(), ElementsAre(1, 3));
 }
 
 TEST_F(RareStatesTest, Remove_OfAFileThatCannotBeRead_RemovesIt) {

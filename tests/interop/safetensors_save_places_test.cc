@@ -53,9 +53,8 @@ TEST(SavePlacesTest, FileBesideASet_IsAnErrorOrReplacesIt) {
   ASSERT_THAT(SaveSet(dir, "old"), IsOk());
   const std::vector<std::string> before = dir.List();
   const absl::Status status = SaveFile(dir, "new");
-  EXPECT_THAT(status,
-              StatusIs(kAlreadyExists, AllOf(HasSubstr(std::string(kIndex) + ": already exists"),
-                                             HasSubstr("two models"))));
+  EXPECT_THAT(status, StatusIs(kExists, AllOf(HasSubstr(std::string(kIndex) + ": already exists"),
+                                              HasSubstr("two models"))));
   EXPECT_EQ(ReasonOf(status), ErrorReason::kExists);
   EXPECT_EQ(dir.List(), before);
   EXPECT_EQ(ModelIn(dir), "old1");
@@ -67,7 +66,7 @@ TEST(SavePlacesTest, FileBesideASet_IsAnErrorOrReplacesIt) {
 TEST(SavePlacesTest, FileBesideShardsWithoutIndex_IsAnErrorOrReplacesThem) {
   const TempDir dir;
   WriteTwoShards(dir.path());
-  EXPECT_THAT(SaveFile(dir, "new"), StatusIs(kAlreadyExists, HasSubstr(ShardNameOf(1, 2))));
+  EXPECT_THAT(SaveFile(dir, "new"), StatusIs(kExists, HasSubstr(ShardNameOf(1, 2))));
   EXPECT_EQ(dir.List().size(), 2u);
   ASSERT_THAT(SaveFile(dir, "new", {.replace_set = true}), IsOk());
   EXPECT_THAT(dir.List(), ElementsAre(kFile));
@@ -78,7 +77,7 @@ TEST(SavePlacesTest, SetBesideAFile_IsAnErrorOrReplacesIt) {
   ASSERT_THAT(SaveFile(dir, "old"), IsOk());
   EXPECT_THAT(
       SaveSet(dir, "new"),
-      StatusIs(kAlreadyExists, HasSubstr(std::string(kFile) + ": already exists; with " + kIndex)));
+      StatusIs(kExists, HasSubstr(std::string(kFile) + ": already exists; with " + kIndex)));
   EXPECT_THAT(dir.List(), ElementsAre(kFile));
   ASSERT_THAT(SaveSet(dir, "new", {.replace_set = true}), IsOk());
   EXPECT_THAT(dir.List(), ElementsAre(ShardNameOf(1, 2), ShardNameOf(2, 2), kIndex));
@@ -102,7 +101,7 @@ TEST(SavePlacesTest, SetWithAnotherName_IsFoundToo) {
   const TempDir dir;
   ASSERT_THAT(SaveSafetensorsShards(dir.File("other.safetensors"), StoreOf("old"), 4), IsOk());
   EXPECT_THAT(SaveFile(dir, "new"),
-              StatusIs(kAlreadyExists, HasSubstr("other.safetensors.index.json: already exists")));
+              StatusIs(kExists, HasSubstr("other.safetensors.index.json: already exists")));
   ASSERT_THAT(SaveFile(dir, "new", {.replace_set = true}), IsOk());
   EXPECT_THAT(dir.List(), ElementsAre(kFile));
 }

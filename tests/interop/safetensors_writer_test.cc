@@ -190,7 +190,7 @@ TEST(SafetensorsShardsTest, OneFile_IsRefusedBesideAnIndex) {
   const ParamStore store = StoreOfSizes({4});
   ASSERT_THAT(SaveSafetensorsShards(path, old, 4), IsOk());
   EXPECT_THAT(SaveSafetensorsShards(path, store, 1000),
-              StatusIs(kAlreadyExists, HasSubstr("model.safetensors.index.json: already exists")));
+              StatusIs(kExists, HasSubstr("model.safetensors.index.json: already exists")));
   EXPECT_EQ(EntriesOf(SafetensorsReader::Open(dir.path())->Load().value()), EntriesOf(old));
   ASSERT_THAT(SaveSafetensorsShards(path, store, 1000, {.replace_set = true}), IsOk());
   EXPECT_EQ(EntriesOf(SafetensorsReader::Open(path)->Load().value()), EntriesOf(store));
@@ -237,16 +237,15 @@ TEST(SafetensorsShardsTest, ExistingSet_IsNotReplacedByDefault) {
   ASSERT_THAT(SaveSafetensorsShards(path, old, 4), IsOk());
   const ParamStore next = StoreOfSizes({5, 5});
   EXPECT_THAT(SaveSafetensorsShards(path, next, 5),
-              StatusIs(kAlreadyExists, HasSubstr("model.safetensors.index.json: already exists")));
+              StatusIs(kExists, HasSubstr("model.safetensors.index.json: already exists")));
   EXPECT_EQ(EntriesOf(SafetensorsReader::Open(dir.path())->Load().value()), EntriesOf(old));
   ASSERT_THAT(SaveSafetensorsShards(path, next, 5, {.replace_set = true}), IsOk());
   EXPECT_EQ(EntriesOf(SafetensorsReader::Open(dir.path())->Load().value()), EntriesOf(next));
   // Shards without an index are not replaced either.
   ASSERT_THAT(SaveSafetensorsShards(path, next, 5, {.replace_set = true}), IsOk());
   FileSystem::Posix().Remove(path + ".index.json").IgnoreError();
-  EXPECT_THAT(
-      SaveSafetensorsShards(path, next, 5),
-      StatusIs(kAlreadyExists, HasSubstr("model-00001-of-00002.safetensors: already exists")));
+  EXPECT_THAT(SaveSafetensorsShards(path, next, 5),
+              StatusIs(kExists, HasSubstr("model-00001-of-00002.safetensors: already exists")));
 }
 
 TEST(SafetensorsShardsTest, InvalidArguments_LeaveNoFile) {
@@ -381,7 +380,7 @@ TEST(SafetensorsShardsTest, ConcurrentlyCreatedFile_IsKept) {
       MeddlingFileSystem files(dir.File(name));
       EXPECT_THAT(SaveSafetensorsShards(dir.File("m.safetensors"), StoreOfSizes({4, 4, 4}), 4,
                                         {.io = {.file_system = &files}, .replace_set = replace}),
-                  StatusIs(kAlreadyExists, HasSubstr(name)));
+                  StatusIs(kExists, HasSubstr(name)));
       EXPECT_THAT(dir.List(), ElementsAre(name));
       EXPECT_EQ(ReadFile(dir.File(name)), "another's");
     }

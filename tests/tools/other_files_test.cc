@@ -116,7 +116,9 @@ TEST_F(OtherFilesTest, Verify_CountsOnlyDamageAsDamaged) {
       Write("m.leaf", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n");
   std::string damaged = Sample();
   FlipBit(damaged, 64);
-  const auto json = Json({"verify", File("none.leaf"), pointer, damaged}, 1);
+  const Ran ran = RunLeafstore({"verify", File("none.leaf"), pointer, damaged, "--json"});
+  EXPECT_EQ(ran.exit_code, 1);
+  const nlohmann::json json = nlohmann::json::parse(ran.out);
   EXPECT_EQ(json["failed"], 3);
   EXPECT_EQ(json["damaged"], 1);
 }
