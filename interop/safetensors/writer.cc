@@ -181,13 +181,12 @@ class SafetensorsSave {
                       ErrorReason::kExists);
   }
 
-  // Without a directory, nothing is found, and creating a file reports an error. So is one that may
-  // not be listed, or that the file system cannot list: nobody reads it as a directory.
+  // Lists the directory. OK if it does not exist, as creating a file reports that, and if the file
+  // system cannot list: nobody reads its directories.
   absl::Status ListDirectory() {
     auto existing = files_.List(DirectoryOf(path_));
     if (existing.ok()) existing_ = *std::move(existing);
     const absl::Status& why = existing.status();
-    // Creating a file reports a directory that does not exist.
     const bool may_go_on = absl::IsNotFound(why) || absl::IsUnimplemented(why);
     return may_go_on ? absl::OkStatus() : why;
   }
