@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "leafstore/checkpoint/internal/checkpoint_access.h"
 #include "leafstore/checkpoint/internal/checkpoint_file.h"
 #include "leafstore/checkpoint/internal/step_files.h"
 #include "leafstore/checkpoint/save_history.h"
@@ -45,7 +46,7 @@ absl::Status CheckItems(absl::Span<const CheckpointItem> items) {
   std::set<std::string> names;
   for (const CheckpointItem& item : items) {
     LEAFSTORE_RETURN_IF_ERROR(item.status());
-    for (std::string& name : item.names()) {
+    for (std::string& name : internal::CheckpointAccess::NamesOf(item)) {
       LEAFSTORE_RETURN_IF_ERROR(CheckItemName(name));
       if (names.contains(name)) {
         return absl::AlreadyExistsError(
@@ -55,16 +56,6 @@ absl::Status CheckItems(absl::Span<const CheckpointItem> items) {
     }
   }
   return absl::OkStatus();
-}
-
-// Like SaveCheckpoint, but returns what identifies the file.
-absl::StatusOr<BaseFile> SaveItems(std::string path, std::vector<CheckpointItem> items,
-                                   SaveOptions options) {
-  LEAFSTORE_ASSIGN_OR_RETURN(CheckpointWriter writer,
-                             CheckpointWriter::Create(std::move(path), std::move(options)));
-  for (CheckpointItem& item : items) LEAFSTORE_RETURN_IF_ERROR(writer.AddItem(std::move(item)));
-  LEAFSTORE_RETURN_IF_ERROR(writer.Finish());
-  return writer.identity();
 }
 
 std::string RandomRunId() {
@@ -105,16 +96,16 @@ class CheckpointManager::State {
     if (in_background && options_.skip_if_busy && worker_.busy()) return false;
     if (const absl::Status failed = worker_.Wait(); !failed.ok()) return NotStarted(step, failed);
     LEAFSTORE_RETURN_IF_ERROR(MakeWayFor(step));
-    save.run = PlaceInRun(step);
+    RunInfo run = PlaceInRun(step);
     restored_ = -1;
-    worker_.Start(
-        [this, step, save = std::move(save), in_background, items = std::move(items)]() mutable {
-          for (const CheckpointItem& item : items) save.total_bytes += item.tensor_bytes();
-          if (in_background && options_.keep_memory && save.total_bytes > kept_.bytes()) {
-            kept_ = internal::BufferPool::Keep(save.total_bytes);
-          }
-          return SaveNow(step, std::move(items), std::move(save));
-        });
+    worker_.Start([this, step, save = std::move(save), run = std::move(run), in_background,
+                   items = std::move(items)]() mutable {
+      for (const CheckpointItem& item : items) save.total_bytes += item.tensor_bytes();
+      if (in_background && options_.keep_memory && save.total_bytes > kept_.bytes()) {
+        kept_ = internal::BufferPool::Keep(save.total_bytes);
+      }
+      return SaveNow(step, std::move(items), std::move(save), std::move(run));
+    });
     if (!in_background) LEAFSTORE_RETURN_IF_ERROR(worker_.Wait());
     return true;
   }
@@ -164,7 +155,7 @@ class CheckpointManager::State {
     if (query.and_continue || !started_) {
       const std::optional<RunInfo>& run = restored.reader.run();
       run_id_ = run.has_value() ? run->id : "";
-      tip_ = {restored.step, restored.reader.identity()};
+      tip_ = {restored.step, internal::CheckpointAccess::FileOf(restored.reader).identity()};
       before_tip_.reset();
     }
     restored_ = restored.step;
@@ -277,7 +268,8 @@ class CheckpointManager::State {
   }
 
   // Saves a checkpoint. Runs on the worker's thread.
-  absl::Status SaveNow(int64_t step, std::vector<CheckpointItem> items, SaveOptions save) {
+  absl::Status SaveNow(int64_t step, std::vector<CheckpointItem> items, SaveOptions save,
+                       RunInfo run) {
     const bool full_by_rule = options_.full_every > 0 && saved_ % options_.full_every == 0;
     // Increments may build on a file that Restore found damaged.
     const bool found_damage = files_.TakeFoundDamage();
@@ -286,8 +278,8 @@ class CheckpointManager::State {
     save.zstd_level = options_.zstd_level;
     save.history = options_.incremental ? &history_ : nullptr;
     failed_step_ = step;
-    absl::StatusOr<BaseFile> saved =
-        SaveItems(files_.PathOf(step), std::move(items), std::move(save));
+    absl::StatusOr<BaseFile> saved = internal::CheckpointAccess::Save(
+        files_.PathOf(step), std::move(items), std::move(save), std::move(run));
     if (!saved.ok()) {
       if (saved_ == 0) started_ = false;  // last: Restore may set the tip again
       return WithContext(saved.status(), absl::StrCat("cannot save step ", step));

@@ -72,11 +72,6 @@ ReadMode CheckpointReader::read_mode() const {
   const absl::StatusOr<const internal::FileBytes*> file = file_->FileOf(0);
   return (*file)->ModeFor(file_size());
 }
-absl::Status CheckpointReader::CheckBases() const { return file_->OpenBases(); }
-BaseFile CheckpointReader::identity() const {
-  const internal::Footer& footer = file_->footer();
-  return {FileNameOf(path()), footer.file_size, footer.manifest_checksum};
-}
 
 std::vector<std::string> CheckpointReader::items() const {
   std::vector<std::string> names;

@@ -112,6 +112,7 @@ class CheckpointItemInfo {
 
 namespace internal {
 class CheckpointFile;
+struct CheckpointAccess;
 }  // namespace internal
 
 class CheckpointReader {
@@ -137,20 +138,16 @@ class CheckpointReader {
   // Returns the metrics that were saved with the checkpoint.
   const Metrics& metrics() const;
   // Returns the earlier checkpoints in the same directory that have the bytes of some tensors, if
-  // this one was saved as an increment (SaveHistory). Up to eight of them are opened with this
-  // file, so that a manager may remove or rename them while the reader is in use. The others, and
-  // those that could not be opened, are opened when one of their tensors is loaded.
+  // this one was saved as an increment (SaveHistory). They are opened with this file, so that a
+  // manager may remove or rename them while the reader is in use. A base that cannot be opened is
+  // opened again when one of its tensors is loaded. (Open fails only for causes in the process, such
+  // as no descriptors: without a base, the other tensors can still be loaded.)
   const std::vector<BaseFile>& bases() const;
-  // Opens the bases that are not open, up to eight. error: the error of the first base that cannot
-  // be opened; NotFound (reason kMissingBase) if it does not exist. (Open fails only for causes in
-  // the process, such as no descriptors: without a base, the other tensors can still be loaded.)
-  absl::Status CheckBases() const;
   // Returns the place of this checkpoint in a run, if CheckpointManager saved it.
   const std::optional<RunInfo>& run() const;
-  // Returns how a load of the complete file would read it now: kMap, kRead or kDirect.
+  // Returns how a load of the complete file would read it now: kMap, kRead or kDirect, which is
+  // what kAuto has chosen.
   ReadMode read_mode() const;
-  // Returns what identifies this file among the files in its directory.
-  BaseFile identity() const;
 
   // Loads all leaves of an item, or those that `options` select. error NotFound: no such item.
   // Other errors: see LoadOptions. O(leaves), and O(bytes) to verify or read.
@@ -204,6 +201,7 @@ class CheckpointReader {
   absl::Status Verify() const;
 
  private:
+  friend struct internal::CheckpointAccess;
   explicit CheckpointReader(std::shared_ptr<const internal::CheckpointFile> file)
       : file_(std::move(file)) {}
 

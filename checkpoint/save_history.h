@@ -29,11 +29,7 @@
 #define LEAFSTORE_CHECKPOINT_SAVE_HISTORY_H_
 
 #include <cstddef>
-#include <string>
-#include <vector>
-
-#include "leafstore/checkpoint/internal/stored_locations.h"
-#include "leafstore/proto/manifest_codec.h"
+#include <memory>
 
 namespace leafstore {
 
@@ -45,16 +41,19 @@ class SaveHistory {
  public:
   static constexpr size_t kMaxBases = 8;
 
+  SaveHistory();
+  SaveHistory(SaveHistory&&) noexcept;
+  SaveHistory& operator=(SaveHistory&&) noexcept;
+  ~SaveHistory();
+
   // Forgets all files, so that the next save is full.
-  void Clear() { *this = SaveHistory(); }
+  void Clear();
 
  private:
   friend class internal::Increment;
+  struct State;  // increment.h
 
-  std::string directory_;        // of all files; empty if there are none
-  bool durable_ = true;          // whether all files were saved with IoOptions::durable
-  std::vector<BaseFile> files_;  // at most kMaxBases
-  internal::StoredLocations locations_;
+  std::unique_ptr<State> state_;  // null before the first save
 };
 
 }  // namespace leafstore

@@ -6,8 +6,10 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "leafstore/checkpoint/internal/checkpoint_access.h"
 #include "leafstore/checkpoint/internal/format.h"
 #include "leafstore/checkpoint/internal/increment.h"
+#include "leafstore/checkpoint/internal/stored_locations.h"
 #include "leafstore/checkpoint/internal/tensor_writer.h"
 #include "leafstore/core/error_reason.h"
 #include "leafstore/core/status_macros.h"
@@ -136,22 +138,24 @@ int64_t CheckpointItem::tensor_bytes() const {
   return bytes;
 }
 
-std::vector<std::string> CheckpointItem::names() const {
-  if (!is_prefix_) return {name_};
+std::vector<std::string> internal::CheckpointAccess::NamesOf(const CheckpointItem& item) {
+  if (!item.is_prefix_) return {item.name_};
   std::vector<std::string> names;
-  for (const NamedStore& one : stores_) names.push_back(absl::StrCat(name_, "/", one.name));
+  for (const NamedStore& one : item.stores_) {
+    names.push_back(absl::StrCat(item.name_, "/", one.name));
+  }
   return names;
 }
 
 class CheckpointWriter::State {
  public:
-  State(std::string path, SaveOptions options)
+  State(std::string path, SaveOptions options, std::optional<RunInfo> run)
       : path_(std::move(path)),
         options_(std::move(options)),
         progress_(options_.io.progress, options_.total_bytes) {
     manifest_.metadata = std::move(options_.metadata);
     manifest_.metrics = std::move(options_.metrics);
-    manifest_.run = std::move(options_.run);
+    manifest_.run = std::move(run);
     if (manifest_.run.has_value()) Require(internal::kVersionWithRun);
   }
 
@@ -208,6 +212,7 @@ class CheckpointWriter::State {
     return absl::OkStatus();
   }
 
+  // Returns what identifies the file. Only after Finish returned OK.
   BaseFile identity() const {
     return {FileNameOf(path_), footer_.file_size, footer_.manifest_checksum};
   }
@@ -320,7 +325,7 @@ CheckpointWriter& CheckpointWriter::operator=(CheckpointWriter&&) noexcept = def
 CheckpointWriter::~CheckpointWriter() = default;
 
 absl::StatusOr<CheckpointWriter> CheckpointWriter::Create(std::string path, SaveOptions options) {
-  auto state = std::make_unique<State>(std::move(path), std::move(options));
+  auto state = std::make_unique<State>(std::move(path), std::move(options), std::nullopt);
   LEAFSTORE_RETURN_IF_ERROR(state->Begin());
   return CheckpointWriter(std::move(state));
 }
@@ -336,17 +341,25 @@ absl::Status CheckpointWriter::AddItem(CheckpointItem item) {
 
 absl::Status CheckpointWriter::Finish() { return state_->Finish(); }
 
-BaseFile CheckpointWriter::identity() const { return state_->identity(); }
-
-absl::Status SaveCheckpoint(const std::string& path, std::vector<CheckpointItem> items,
-                            SaveOptions options) {
+absl::StatusOr<BaseFile> internal::CheckpointAccess::Save(const std::string& path,
+                                                          std::vector<CheckpointItem> items,
+                                                          SaveOptions options,
+                                                          std::optional<RunInfo> run) {
   if (options.total_bytes == 0) {
     for (const CheckpointItem& item : items) options.total_bytes += item.tensor_bytes();
   }
-  LEAFSTORE_ASSIGN_OR_RETURN(CheckpointWriter writer,
-                             CheckpointWriter::Create(path, std::move(options)));
+  CheckpointWriter writer(
+      std::make_unique<CheckpointWriter::State>(path, std::move(options), std::move(run)));
+  LEAFSTORE_RETURN_IF_ERROR(writer.state_->Begin());
   for (CheckpointItem& item : items) LEAFSTORE_RETURN_IF_ERROR(writer.AddItem(std::move(item)));
-  return writer.Finish();
+  LEAFSTORE_RETURN_IF_ERROR(writer.Finish());
+  return writer.state_->identity();
+}
+
+absl::Status SaveCheckpoint(const std::string& path, std::vector<CheckpointItem> items,
+                            SaveOptions options) {
+  return internal::CheckpointAccess::Save(path, std::move(items), std::move(options), std::nullopt)
+      .status();
 }
 
 }  // namespace leafstore

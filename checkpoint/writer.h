@@ -63,6 +63,10 @@
 
 namespace leafstore {
 
+namespace internal {
+struct CheckpointAccess;
+}  // namespace internal
+
 struct SaveOptions {
   IoOptions io = {};
   // Metadata of the complete checkpoint. UTF-8.
@@ -80,9 +84,6 @@ struct SaveOptions {
   // stay in its directory as long as it is used. CheckpointReader::bases names them. Updated when
   // this checkpoint is complete. Null: all leaves are written. Must outlive the writer.
   SaveHistory* history = nullptr;
-  // The place of the checkpoint in a run: an id of RunInfo::kIdSize bytes, and a parent whose name
-  // has no directory. CheckpointManager sets it.
-  std::optional<RunInfo> run = {};
   // The total that `io.progress` receives; 0: the bytes of the items added so far. SaveCheckpoint
   // computes it. Bytes found in an earlier file count as done.
   int64_t total_bytes = 0;
@@ -138,11 +139,10 @@ class CheckpointItem {
   const absl::Status& status() const { return status_; }
   // Returns the total bytes of the item's tensors. O(leaves).
   int64_t tensor_bytes() const;
-  // Returns the names under which it is saved: one, or one for each store of a prefix.
-  std::vector<std::string> names() const;
 
  private:
   friend class CheckpointWriter;
+  friend struct internal::CheckpointAccess;
   using Held = absl::StatusOr<ParamStore>;
   CheckpointItem(std::string name, const TreeDef* def, Held store, ItemOptions options);
   static Held SnapshotOf(const ParamStore& store);
@@ -160,7 +160,7 @@ class CheckpointItem {
 class CheckpointWriter {
  public:
   // Creates the temporary file. error InvalidArgument: an empty path, metadata that is not UTF-8,
-  // an invalid run, or an invalid zstd level. Other errors: the file system's.
+  // or an invalid zstd level. Other errors: the file system's.
   static absl::StatusOr<CheckpointWriter> Create(std::string path, SaveOptions options = {});
 
   CheckpointWriter(CheckpointWriter&&) noexcept;
@@ -178,11 +178,9 @@ class CheckpointWriter {
   // errors: the file system's; if syncing the directory fails, the new file is at its path, but may
   // be lost in a power failure.
   absl::Status Finish();
-  // Returns what identifies the file among the files in its directory. Call only after Finish
-  // returned OK.
-  BaseFile identity() const;
 
  private:
+  friend struct internal::CheckpointAccess;
   class State;
   explicit CheckpointWriter(std::unique_ptr<State> state);
 

@@ -65,6 +65,10 @@ class CheckpointFile {
   const ReadOptions& options() const { return options_; }
   const Manifest& manifest() const { return manifest_; }
   const Footer& footer() const { return own_.footer; }
+  // Returns what identifies this file among those of its directory.
+  BaseFile identity() const {
+    return {FileNameOf(path()), footer().file_size, footer().manifest_checksum};
+  }
 
   // Returns the file of an EntryInfo::base. Open opens bases too, but a missing or damaged one
   // affects only its tensors. error: as FindBase; the next call tries again.

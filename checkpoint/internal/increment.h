@@ -17,7 +17,16 @@
 #include "leafstore/io/io_options.h"
 #include "leafstore/proto/manifest_codec.h"
 
-namespace leafstore::internal {
+namespace leafstore {
+
+struct SaveHistory::State {
+  std::string directory;        // of all files; empty if there are none
+  bool durable = true;          // whether all files were saved with IoOptions::durable
+  std::vector<BaseFile> files;  // at most kMaxBases
+  internal::StoredLocations locations;
+};
+
+namespace internal {
 
 class Increment {
  public:
@@ -41,13 +50,13 @@ class Increment {
   // A file of the history that may not be a base.
   static constexpr uint32_t kNoBase = 0xffffffff;
 
-  Increment(SaveHistory* history, const std::string& path, bool durable)
+  Increment(SaveHistory::State* history, const std::string& path, bool durable)
       : history_(history), path_(path), durable_(durable) {}
 
   // Removes the file with the fewest bytes in use, except the last, from the history.
   void ForgetLeastUsed();
 
-  SaveHistory* history_;
+  SaveHistory::State* history_;
   std::string path_;
   bool durable_;
   // For each file of the history: its index in bases_ plus 1, 0 if it is not a base yet, or
@@ -59,6 +68,7 @@ class Increment {
   StoredLocations locations_;
 };
 
-}  // namespace leafstore::internal
+}  // namespace internal
+}  // namespace leafstore
 
 #endif  // LEAFSTORE_CHECKPOINT_INTERNAL_INCREMENT_H_

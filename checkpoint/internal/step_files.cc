@@ -12,6 +12,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 
+#include "leafstore/checkpoint/internal/checkpoint_access.h"
 #include "leafstore/checkpoint/internal/checkpoint_file.h"
 #include "leafstore/core/error_reason.h"
 #include "leafstore/core/internal/list_for_message.h"
@@ -303,7 +304,8 @@ absl::StatusOr<std::unique_ptr<RestoredCheckpoint>> StepFiles::RestoreFirst(
   for (const int64_t step : steps) {
     absl::StatusOr<CheckpointReader> reader = Open(StepFileName(step), query.read);
     if (reader.ok()) {
-      const absl::Status intact = query.verify ? reader->Verify() : reader->CheckBases();
+      const absl::Status intact =
+          query.verify ? reader->Verify() : CheckpointAccess::FileOf(*reader).OpenBases();
       if (!intact.ok()) reader = intact;
     }
     if (reader.ok()) {

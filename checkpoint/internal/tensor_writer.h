@@ -14,8 +14,8 @@
 #include "absl/types/span.h"
 
 #include "leafstore/checkpoint/internal/segment_checksum.h"
+#include "leafstore/checkpoint/internal/stored_locations.h"
 #include "leafstore/checkpoint/internal/zstd_codec.h"
-#include "leafstore/checkpoint/save_history.h"
 #include "leafstore/core/tensor.h"
 #include "leafstore/io/internal/file_stream.h"
 #include "leafstore/io/internal/progress.h"

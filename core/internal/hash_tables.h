@@ -11,8 +11,7 @@
 // entry before it is constructed; for keys that own memory, such as std::string, use
 // std::unordered_map.
 //
-// Erased entries. A small table with erased entries may grow by itself: these tables are for
-// entries that stay.
+// Erased entries. A table with erased entries may grow by itself: after an erase, do not insert.
 //
 // Threads: as Abseil's tables.
 #ifndef LEAFSTORE_CORE_INTERNAL_HASH_TABLES_H_

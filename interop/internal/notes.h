@@ -1,6 +1,8 @@
-// Notes: what is unusual about a file that is read because it is unambiguous.
+// Notes: what is unusual about a file that is read, but can have only one meaning. CheckNone is the
+// one place where it is an error.
 //
-//   LEAFSTORE_RETURN_IF_ERROR(notes.Add("white space", [] { return DamagedJson(...); }));
+//   notes.Add("white space", [] { return DamagedJson(...); });
+//   if (options.strict) LEAFSTORE_RETURN_IF_ERROR(notes.CheckNone());
 //
 // Threads: not thread-safe.
 #ifndef LEAFSTORE_INTEROP_INTERNAL_NOTES_H_
@@ -20,32 +22,38 @@ namespace leafstore::internal {
 
 class Notes {
  public:
-  Notes() = default;
-  // With `strict`, Add returns an error.
-  explicit Notes(bool strict) : strict_(strict) {}
-
-  // Adds a note of this kind, a string with static storage. `describe` returns the error to report
-  // with `strict`, whose message is the note. Without `strict` it is called only for the first note
-  // of each kind, so that a file with a million of them costs no more. error kUnusual: `strict` is
-  // set.
+  // Adds something of this kind, a string with static storage. `describe` returns it as the error
+  // that it is where nothing unusual is accepted; it is called for the first of each kind only, so
+  // that a file with a million of them costs no more.
   template <typename Describe>
-  absl::Status Add(absl::string_view kind, const Describe& describe) {
-    if (strict_) return WithReason(describe(), ErrorReason::kUnusual);
+  void Add(absl::string_view kind, const Describe& describe) {
     for (Note& note : notes_) {
       if (note.kind != kind) continue;
       ++note.count;
-      return absl::OkStatus();
+      return;
     }
     notes_.push_back({kind, std::string(describe().message()), 1});
-    return absl::OkStatus();
+  }
+  // Adds the notes of a part, with `prefix` before each.
+  void AddAll(absl::string_view prefix, const Notes& part) {
+    for (const Note& note : part.notes_) {
+      notes_.push_back({note.kind, absl::StrCat(prefix, note.text), note.count});
+    }
   }
 
-  // Appends a line for each kind to `lines`, after `prefix`.
-  void AppendTo(absl::string_view prefix, std::vector<std::string>* lines) const {
+  // Returns a line for each kind, with the count of the others.
+  std::vector<std::string> Lines() const {
+    std::vector<std::string> lines;
     for (const Note& note : notes_) {
-      lines->push_back(absl::StrCat(prefix, note.text));
-      if (note.count > 1) absl::StrAppend(&lines->back(), " (and ", note.count - 1, " more)");
+      lines.push_back(note.text);
+      if (note.count > 1) absl::StrAppend(&lines.back(), " (and ", note.count - 1, " more)");
     }
+    return lines;
+  }
+  // Checks that there are none. error DataLoss, kUnusual: the first, without a count.
+  absl::Status CheckNone() const {
+    if (notes_.empty()) return absl::OkStatus();
+    return WithReason(absl::DataLossError(notes_[0].text), ErrorReason::kUnusual);
   }
 
  private:
@@ -55,7 +63,6 @@ class Notes {
     int64_t count;
   };
 
-  bool strict_ = false;
   std::vector<Note> notes_;
 };
 

@@ -10,6 +10,8 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "leafstore/checkpoint/internal/checkpoint_access.h"
+
 #include "tests/checkpoint/forge.h"
 #include "tests/checkpoint/manager_fixtures.h"
 #include "tests/checkpoint/models.h"
@@ -202,8 +204,8 @@ TEST_F(ManagerTest, Increment_DoesNotBuildOnAMissingBase) {
   EXPECT_EQ(manager.Restore().value().step, 4);
   const std::string before = ReadFile(manager.PathOf(4));
   const std::optional<RunInfo> run = CheckpointReader::Open(manager.PathOf(4))->run();
-  ASSERT_THAT(SaveCheckpoint(manager.PathOf(4), {{"params", StoreAt({{".w", Filled(8, 5000)}})}},
-                             {.run = run}),
+  ASSERT_THAT(internal::CheckpointAccess::Save(
+                  manager.PathOf(4), {{"params", StoreAt({{".w", Filled(8, 5000)}})}}, {}, run),
               IsOk());
   ASSERT_EQ(ReadFile(manager.PathOf(4)).size(), before.size()) << "of the same size, too";
   ASSERT_THAT(manager.Save(5, Items(params)), IsOk());

@@ -15,6 +15,7 @@
 #include "gtest/gtest.h"
 
 #include "leafstore/checkpoint/checkpoint.h"
+#include "leafstore/checkpoint/internal/checkpoint_access.h"
 #include "leafstore/checkpoint/reader.h"
 #include "leafstore/checkpoint/writer.h"
 
@@ -50,7 +51,7 @@ std::string Saved(bool compressed) {
   options.io = {.durable = false, .file_system = &disk};
   options.metadata = {{"a", "1"}, {"b", "2"}};
   options.metrics = {{"accuracy", 0.5}, {"loss", 1.5}};
-  options.run = RunInfo{std::string(16, 'r'), BaseFile{"step-1.leaf", 4711, 12}};
+  const RunInfo run{std::string(16, 'r'), BaseFile{"step-1.leaf", 4711, 12}};
   if (compressed) options.zstd_level = 3;
   const ParamStore whole = EveryKindStore();
   ItemOptions whole_options;
@@ -59,10 +60,10 @@ std::string Saved(bool compressed) {
       Grouping::Create(whole.layout(), std::vector<uint32_t>{0, 0, 1, 1, kNoGroup, 1}, {"x", "y"})
           .value();
   EXPECT_THAT(
-      SaveCheckpoint(
+      internal::CheckpointAccess::Save(
           "x",
           {{"whole", whole, whole_options}, {"part", PartOfEveryKind()}, {"loose", LoosePaths()}},
-          options),
+          options, run),
       IsOk());
   return disk.bytes();
 }

@@ -10,6 +10,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "leafstore/checkpoint/internal/checkpoint_access.h"
 #include "leafstore/checkpoint/manager.h"
 #include "leafstore/core/error_reason.h"
 
@@ -24,6 +25,7 @@
 namespace leafstore {
 namespace {
 
+using internal::CheckpointAccess;
 using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::ElementsAre;
@@ -256,11 +258,12 @@ TEST_F(RunFaultTest, Parent_IsRecordedBesideAFileOfANewerVersion) {
   WriteFile(manager.PathOf(0),
             WithVersions(ReadFile(manager.PathOf(5)), {.producer = 9, .min_reader = 9}));
   SaveAll(&manager, {6, 7});
-  const BaseFile sixth = CheckpointReader::Open(manager.PathOf(6))->identity();
+  const CheckpointReader reader = CheckpointReader::Open(manager.PathOf(6)).value();
+  const BaseFile sixth = CheckpointAccess::FileOf(reader).identity();
   EXPECT_EQ(CheckpointReader::Open(manager.PathOf(7))->run()->parent, sixth);
 }
 
-TEST_F(RunFaultTest, SaveOptions_WithAnInvalidRun_AreRefused) {
+TEST_F(RunFaultTest, Save_WithAnInvalidRun_IsRefused) {
   const std::string id(RunInfo::kIdSize, 'x');
   const std::string path = dir_.File("a.leaf");
   for (const RunInfo& run :
@@ -268,12 +271,12 @@ TEST_F(RunFaultTest, SaveOptions_WithAnInvalidRun_AreRefused) {
         RunInfo{.id = id, .parent = BaseFile{"", 1, 1}},
         RunInfo{.id = id, .parent = BaseFile{"\xff", 1, 1}},
         RunInfo{.id = id, .parent = BaseFile{"a", -1, 1}}}) {
-    EXPECT_THAT(SaveCheckpoint(path, Items(), {.run = run}),
+    EXPECT_THAT(CheckpointAccess::Save(path, Items(), {}, run),
                 StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("run")));
     EXPECT_FALSE(std::filesystem::exists(path));
   }
   const RunInfo valid = {.id = id, .parent = BaseFile{"a", 1, 1}};
-  ASSERT_THAT(SaveCheckpoint(path, Items(), {.run = valid}), IsOk());
+  ASSERT_THAT(CheckpointAccess::Save(path, Items(), {}, valid), IsOk());
   EXPECT_EQ(CheckpointReader::Open(path)->run(), valid);
 }
 
@@ -330,11 +333,11 @@ TEST_F(RunFaultTest, BaseThatIsSetAsideLater_IsFound) {
   const std::string away = dir_.File("away");
   std::filesystem::rename(PathOf(NameOf(1)), away);
   const CheckpointReader reader = CheckpointReader::Open(PathOf(NameOf(2))).value();
-  EXPECT_EQ(ReasonOf(reader.CheckBases()), ErrorReason::kMissingBase);
+  EXPECT_EQ(ReasonOf(CheckpointAccess::FileOf(reader).OpenBases()), ErrorReason::kMissingBase);
   EXPECT_FALSE(reader.LoadLeaf("params", ".frozen").ok());
   std::filesystem::rename(away, PathOf("abandoned-" + NameOf(1)));
   EXPECT_THAT(reader.LoadLeaf("params", ".frozen"), IsOk());
-  EXPECT_THAT(reader.CheckBases(), IsOk());
+  EXPECT_THAT(CheckpointAccess::FileOf(reader).OpenBases(), IsOk());
 }
 
 // No descriptor is left for the base: such a reader could not load the rest later.

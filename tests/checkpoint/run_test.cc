@@ -11,6 +11,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "leafstore/checkpoint/internal/checkpoint_access.h"
 #include "leafstore/checkpoint/manager.h"
 #include "leafstore/core/error_reason.h"
 
@@ -22,6 +23,7 @@
 namespace leafstore {
 namespace {
 
+using internal::CheckpointAccess;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -249,7 +251,8 @@ TEST_F(RunTest, Checkpoints_RecordTheirRunAndParent) {
     EXPECT_EQ(first.run()->parent, std::nullopt);
     EXPECT_EQ(first.producer_version(), 2u);
     const CheckpointReader second = manager.Restore({.step = 2})->reader;
-    EXPECT_EQ(second.run(), (RunInfo{.id = id, .parent = first.identity()}));
+    EXPECT_EQ(second.run(),
+              (RunInfo{.id = id, .parent = CheckpointAccess::FileOf(first).identity()}));
   }
   {
     CheckpointManager manager = Open();

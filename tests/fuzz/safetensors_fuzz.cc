@@ -205,7 +205,7 @@ void CheckPlaces(const std::string& bytes) {
   for (const std::string& name : names) {
     const std::optional<internal::ShardName> shard = internal::ParseShardName(name);
     if (!shard.has_value()) continue;
-    Require(shard->NameOf(shard->number) == name, "a shard's name can be made again");
+    Require(shard->NameOf(shard->index) == name, "a shard's name can be made again");
     const auto set = internal::FindShards("d/" + name, *shard, names, &notes);
     if (!set.ok()) continue;
     Require(std::find(set->shards.begin(), set->shards.end(), name) != set->shards.end(),

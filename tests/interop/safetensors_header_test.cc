@@ -12,9 +12,11 @@
 
 #include "leafstore/core/error_reason.h"
 #include "leafstore/interop/safetensors/internal/header.h"
+#include "leafstore/interop/safetensors/reader.h"
 
 #include "tests/core/status_matchers.h"
 #include "tests/interop/safetensors_attacks.h"
+#include "tests/io/memory_file.h"
 #include "tests/refusing_new.h"
 #include "tests/status_codes.h"
 
@@ -39,8 +41,14 @@ using testing::Pair;
 using testing::UnorderedElementsAre;
 
 absl::StatusOr<SafetensorsHeader> Parse(absl::string_view text, int64_t data_size,
-                                        const SafetensorsReadOptions& options = {}) {
-  return SafetensorsHeader::Parse(text, 8 + static_cast<int64_t>(text.size()) + data_size, options);
+                                        const SafetensorsLeniency& lenient = {}) {
+  return SafetensorsHeader::Parse(text, 8 + static_cast<int64_t>(text.size()) + data_size, lenient);
+}
+
+// Opens a file with this header, with `strict`.
+absl::Status OpenStrictly(absl::string_view text, int64_t data_size) {
+  MemoryFile file(SafetensorsFileOf(text, static_cast<size_t>(data_size)));
+  return SafetensorsReader::Open("m", {.io = {.file_system = &file}, .strict = true}).status();
 }
 
 std::vector<std::string> NamesIn(const SafetensorsHeader& header) {
@@ -169,8 +177,7 @@ TEST(SafetensorsHeaderTest, MinusZero_IsNotACount) {
   // As in the reference, `-0` is an ordinary number in an ignored field.
   const std::string other =
       R"({"a":{"x":[-0, -0,1e-0],"dtype":"U8","y":-0,"shape":[0],"data_offsets":[0,0]}})";
-  EXPECT_THAT(Parse(other, 0, {.strict = true}),
-              StatusIs(kDamage, HasSubstr("found another, 'x'")));
+  EXPECT_THAT(OpenStrictly(other, 0), StatusIs(kDamage, HasSubstr("found another, 'x'")));
   EXPECT_THAT(Parse(other, 0)->spec(0).shape().size(), 1u);
   EXPECT_THAT(Parse(R"({"a":{"x":-0,"dtype":"U8","shape":[0],"data_offsets":[0,-0]}})", 0),
               StatusIs(kDamage, HasSubstr("2^63 - 1, found [0,-0]")));
@@ -178,7 +185,7 @@ TEST(SafetensorsHeaderTest, MinusZero_IsNotACount) {
 
 TEST(SafetensorsHeaderTest, HeaderLongerThanItsFile_IsDataLoss) {
   const absl::string_view text = R"({"__metadata__":{}})";
-  const SafetensorsReadOptions lenient = {.lenient = {.trailing_bytes = true}};
+  const SafetensorsLeniency lenient = {.trailing_bytes = true};
   for (const int64_t size : {int64_t{26}, int64_t{8}, int64_t{0}, int64_t{-1}}) {
     EXPECT_THAT(SafetensorsHeader::Parse(text, size, lenient),
                 StatusIs(kDamage, HasSubstr("a file of at least 27 bytes")));
@@ -187,12 +194,6 @@ TEST(SafetensorsHeaderTest, HeaderLongerThanItsFile_IsDataLoss) {
 }
 
 // ---- what is unusual ----
-
-std::vector<std::string> NotesOf(const SafetensorsHeader& header) {
-  std::vector<std::string> lines;
-  header.notes().AppendTo("", &lines);
-  return lines;
-}
 
 struct Unusual {
   std::string text;
@@ -226,12 +227,22 @@ TEST(SafetensorsUnusualTest, UnusualHeaders_AreReadWithANote) {
   for (const Unusual& one : UnusualHeaders()) {
     const absl::StatusOr<SafetensorsHeader> header = Parse(one.text, one.data_size);
     ASSERT_TRUE(header.ok()) << header.status();
-    EXPECT_EQ(NotesOf(*header), one.notes) << one.text;
-    const absl::Status strict = Parse(one.text, one.data_size, {.strict = true}).status();
-    EXPECT_THAT(strict, StatusIs(kDamage, HasSubstr("expected")));
-    EXPECT_EQ(ReasonOf(strict), ErrorReason::kUnusual);
+    EXPECT_EQ(header->notes().Lines(), one.notes) << one.text;
+    // A reader has the same notes, and with `strict` the first as its error, without the count.
+    MemoryFile file(SafetensorsFileOf(one.text, static_cast<size_t>(one.data_size)));
+    EXPECT_EQ(SafetensorsReader::Open("m", {.io = {.file_system = &file}})->notes(), one.notes);
+    const absl::Status strict = OpenStrictly(one.text, one.data_size);
+    const std::string first = one.notes[0].substr(0, one.notes[0].find(" (and "));
+    EXPECT_EQ(strict, WithReason(absl::DataLossError("m: " + first), ErrorReason::kUnusual));
   }
-  EXPECT_THAT(NotesOf(Parse("{}   ", 0).value()), IsEmpty());
+  EXPECT_THAT(Parse("{}   ", 0)->notes().Lines(), IsEmpty());
+  EXPECT_THAT(OpenStrictly("{}   ", 0), IsOk());
+}
+
+TEST(SafetensorsUnusualTest, DamageComesBeforeWhatIsUnusual) {
+  const absl::Status strict = OpenStrictly(absl::StrCat("\t{", BytesEntry("a", 0, 4), "}"), 5);
+  EXPECT_THAT(strict, StatusIs(kDamage, HasSubstr("belong to no tensor")));
+  EXPECT_EQ(ReasonOf(strict), ErrorReason::kNone);
 }
 
 TEST(SafetensorsUnusualTest, ArraysAndTextAsMetadata_AreDamage) {
@@ -254,8 +265,8 @@ TEST(SafetensorsUnusualTest, UnknownDTypesAndRanks_AreNotReadable) {
   EXPECT_EQ(header.unreadable()[0].what, "dtype 'I2', shape [8]");
   EXPECT_EQ(header.unreadable()[0].byte_size, 2);
   EXPECT_EQ(header.unreadable()[1].what, "rank 33; this reader supports ranks up to 32");
-  EXPECT_THAT(NotesOf(header), IsEmpty());
-  EXPECT_THAT(Parse(text, 9, {.strict = true}), StatusIs(kUnknown, HasSubstr("tensor 'r'")));
+  EXPECT_THAT(header.notes().Lines(), IsEmpty());
+  EXPECT_THAT(OpenStrictly(text, 9), StatusIs(kUnknown, HasSubstr("tensor 'u' is not readable")));
 }
 
 // ---- leniency: each field allows exactly one deviation ----
@@ -286,9 +297,9 @@ TEST(SafetensorsLeniencyTest, EachField_AllowsOneDeviation) {
   for (const Forgiven& one : WhatMayBeForgiven()) {
     EXPECT_FALSE(Parse(one.text, one.data_size).ok()) << one.name;
     for (const auto field : fields) {
-      SafetensorsReadOptions options;
-      options.lenient.*field = true;
-      EXPECT_EQ(Parse(one.text, one.data_size, options).ok(), field == one.field) << one.name;
+      SafetensorsLeniency lenient;
+      lenient.*field = true;
+      EXPECT_EQ(Parse(one.text, one.data_size, lenient).ok(), field == one.field) << one.name;
     }
   }
 }
@@ -301,8 +312,8 @@ TEST(SafetensorsLeniencyTest, WhiteSpaceBeforeTheObject_IsNotPadding) {
 }
 
 TEST(SafetensorsLeniencyTest, AmbiguousHeaders_AreNeverAccepted) {
-  SafetensorsReadOptions all;
-  all.lenient.metadata_values = all.lenient.holes = all.lenient.trailing_bytes = true;
+  SafetensorsLeniency all;
+  all.metadata_values = all.holes = all.trailing_bytes = true;
   const std::string a = BytesEntry("a", 0, 4);
   const absl::Status twice = Parse(absl::StrCat("{", a, ",", a, "}"), 4, all).status();
   EXPECT_THAT(twice, StatusIs(kDamage, HasSubstr("two called 'a'")));
@@ -323,8 +334,7 @@ TEST(SafetensorsLeniencyTest, AmbiguousHeaders_AreNeverAccepted) {
 
 TEST(SafetensorsLeniencyTest, MetadataValues_AreSkipped) {
   const SafetensorsHeader header =
-      Parse(R"({"__metadata__":{"n":1,"s":"t"}})", 0, {.lenient = {.metadata_values = true}})
-          .value();
+      Parse(R"({"__metadata__":{"n":1,"s":"t"}})", 0, {.metadata_values = true}).value();
   EXPECT_THAT(*header.metadata(), ElementsAre(Pair("s", "t")));
 }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -68,7 +69,7 @@ class PlacesTest : public testing::Test {
 TEST(ShardNameTest, Names_SayWhichShardTheyAre) {
   const auto parsed = [](const std::string& name) -> std::string {
     const auto shard = internal::ParseShardName(name);
-    return shard ? absl::StrCat(shard->number, "/", shard->count) : "";
+    return shard ? absl::StrCat(shard->index, "/", shard->count) : "";
   };
   EXPECT_EQ(parsed("model-00001-of-00003.safetensors"), "1/3");
   EXPECT_EQ(parsed("model-00003-of-00003.fp16.safetensors"), "3/3");

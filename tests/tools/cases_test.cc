@@ -1,5 +1,5 @@
-// The files of tests/cases, which are as people have them: each folder gives what its EXPECT says, by
-// the command and through the library.
+// The files of tests/cases, which are as people have them: each folder gives what its EXPECT says,
+// by the command and through the library.
 #include <algorithm>
 #include <filesystem>
 #include <set>
@@ -81,7 +81,7 @@ TEST_F(CasesTest, EveryFolder_IsTested) {
 TEST_F(CasesTest, UnusualFiles_AreReadWithANote) {
   for (const auto& [folder, path, leaves, note] : kReadable) {
     SCOPED_TRACE(folder);
-    for (const std::string& file : {Case(folder), Case(folder) + path}) {
+    for (const std::string& file : std::set<std::string>{Case(folder), Case(folder) + path}) {
       const Ran ran = RunLeafstore({"inspect", file, "--json"});
       EXPECT_EQ(ran.exit_code, 0);
       EXPECT_THAT(ran.err, AllOf(HasSubstr(note), Not(HasSubstr("damaged"))));

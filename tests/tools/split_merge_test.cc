@@ -207,15 +207,33 @@ TEST_F(SplitMergeTest, APartOfASet_IsNotMergedAsTheWhole) {
   const std::vector<std::string> some = {"merge", File("m-00001-of-00003.safetensors"),
                                          File("m-00003-of-00003.safetensors"), "--out",
                                          File("b.leaf")};
-  EXPECT_THAT(Error(some, 2),
-              AllOf(HasSubstr("expected all 3 shards of a set, found 2"),
-                    HasSubstr("missing: m-00002-of-00003.safetensors;"), HasSubstr("--one-shard")));
+  EXPECT_THAT(Error(some, 2), AllOf(HasSubstr("expected 3 shards, found 2: m-00001-of-00003"),
+                                    HasSubstr("missing: m-00002-of-00003.safetensors; --one-shard "
+                                              "merges what is there")));
   EXPECT_FALSE(std::filesystem::exists(File("b.leaf")));
   std::vector<std::string> anyway = some;
   anyway.push_back("--one-shard");
   Out(anyway);
   Out({"merge", File("m-00001-of-00003.safetensors"), File("m-00002-of-00003.safetensors"),
        File("m-00003-of-00003.safetensors"), "--out", File("c.leaf")});
+}
+
+TEST_F(SplitMergeTest, AllShardsThatAReaderAccepts_AreMerged) {
+  Save(File("m.leaf"), ManyLeaves(4));
+  Out({"convert", File("m.leaf"), File("m.safetensors"), "--shard-size", "32", "--structure",
+       "never"});
+  // Counted from 0.
+  std::filesystem::create_directory(File("d"));
+  const std::string first = File("d/m-00000-of-00002.safetensors");
+  const std::string second = File("d/m-00001-of-00002.safetensors");
+  std::filesystem::rename(File("m-00001-of-00002.safetensors"), first);
+  std::filesystem::rename(File("m-00002-of-00002.safetensors"), second);
+  EXPECT_EQ(RunLeafstore({"inspect", File("d")}).exit_code, 0);
+  Out({"merge", first, second, "--out", File("all.safetensors")});
+  EXPECT_THAT(Error({"merge", first, second, first, "--out", File("twice.safetensors")}, 1),
+              HasSubstr("duplicate"));
+  EXPECT_THAT(Error({"merge", second, "--out", File("one.leaf")}, 2),
+              HasSubstr("missing: m-00002-of-00002.safetensors"));
 }
 
 }  // namespace

@@ -7,6 +7,8 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "leafstore/interop/safetensors/reader.h"
+
 #include "tests/dose.h"
 #include "tests/tools/tool_test.h"
 
@@ -14,6 +16,7 @@ namespace leafstore {
 namespace {
 
 using testing::AllOf;
+using testing::ElementsAre;
 using testing::HasSubstr;
 
 class VerifyTest : public ToolTest {};
@@ -108,6 +111,32 @@ TEST_F(VerifyTest, ShardsOfOneSet_AreVerifiedOnce) {
       nlohmann::json::parse(RunLeafstore({"verify", first, second, "--json"}).out)["files"];
   EXPECT_EQ(files[0]["same_as"], nullptr);
   EXPECT_EQ(files[1]["same_as"], first);
+}
+
+TEST_F(VerifyTest, ShardThatAlsoMeansAnotherSet_IsVerifiedInThat) {
+  Save(File("m.leaf"), ManyLeaves(6));
+  Out({"convert", File("m.leaf"), File("m.safetensors"), "--shard-size", "32", "--structure",
+       "never"});
+  const std::string first = File("m-00001-of-00003.safetensors");
+  const std::string second = File("m-00002-of-00003.safetensors");
+  const std::string third = File("m-00003-of-00003.safetensors");
+  const auto same_as = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> args = {"verify", first, second, third, "--json"};
+    args.insert(args.end(), more.begin(), more.end());
+    const nlohmann::json files = nlohmann::json::parse(RunLeafstore(args).out)["files"];
+    return std::vector<nlohmann::json>{files[0]["same_as"], files[1]["same_as"],
+                                       files[2]["same_as"]};
+  };
+  EXPECT_THAT(same_as({}), ElementsAre(nullptr, first, first));
+  EXPECT_THAT(same_as({"--one-shard"}), ElementsAre(nullptr, nullptr, nullptr));
+  EXPECT_EQ(
+      RunLeafstore({"verify", File("m.safetensors.index.json"), second, "--strict"}).exit_code, 1);
+  // Another index, which comes before that of the set, lists the second.
+  const auto alone = SafetensorsReader::Open(second, {.one_shard = true});
+  WriteFile(
+      File("a.safetensors.index.json"),
+      absl::StrCat(R"({"weight_map":{")", alone->name(0), R"(":"m-00002-of-00003.safetensors"}})"));
+  EXPECT_THAT(same_as({}), ElementsAre(nullptr, nullptr, first));
 }
 
 }  // namespace

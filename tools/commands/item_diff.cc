@@ -161,13 +161,9 @@ bool DiffStructures(const Layout& a, const Layout& b, std::vector<std::string>* 
   return true;
 }
 
-}  // namespace
-
-absl::StatusOr<ItemDiff> DiffItems(const SourceItem& a, const SourceItem& b,
-                                   const ItemDiffOptions& options,
-                                   absl::Span<const RenamedPath> renamed) {
-  ItemDiff diff;
-  diff.name = a.name;
+// Returns the leaves that are compared, paired, in the order of the rows.
+Pairs PairLeaves(const SourceItem& a, const SourceItem& b, const ItemDiffOptions& options,
+                 absl::Span<const RenamedPath> renamed) {
   Pairs pairs;
   pairs.only_a = ComparedPlaces(a, options);
   pairs.only_b = ComparedPlaces(b, options);
@@ -181,6 +177,63 @@ absl::StatusOr<ItemDiff> DiffItems(const SourceItem& a, const SourceItem& b,
             [&](uint32_t x, uint32_t y) { return rank_a[x] < rank_a[y]; });
   std::sort(pairs.only_b.begin(), pairs.only_b.end(),
             [&](uint32_t x, uint32_t y) { return rank_b[x] < rank_b[y]; });
+  return pairs;
+}
+
+// Compares the structures, or else the ties.
+absl::Status DiffStructuresOrTies(const SourceItem& a, const SourceItem& b,
+                                  const ItemDiffOptions& options, bool are_renamed,
+                                  ItemDiff* diff) {
+  if (a.layout.has_def() != b.layout.has_def()) {
+    diff->only_structure = a.layout.has_def() ? DiffSide::kA : DiffSide::kB;
+  }
+  if (!options.structure || are_renamed) return absl::OkStatus();
+  diff->structure_compared =
+      options.compares_structures() && DiffStructures(a.layout, b.layout, &diff->structure);
+  if (diff->structure_compared) return absl::OkStatus();
+  return DiffTies(a, b, options, &diff->structure);
+}
+
+// Compares the pairs of leaves.
+absl::Status DiffPairs(const SourceItem& a, const SourceItem& b,
+                       absl::Span<const std::pair<uint32_t, uint32_t>> pairs,
+                       const DiffOptions& options, KeptPaths* kept, ItemDiff* diff) {
+  std::vector<uint32_t> places_a;
+  std::vector<uint32_t> places_b;
+  Totals totals;
+  for (const auto& [place_a, place_b] : pairs) {
+    places_a.push_back(place_a);
+    places_b.push_back(place_b);
+    totals.Add(a.entry(place_a));
+    totals.Add(b.entry(place_b));
+  }
+  const auto compare = [&](size_t i, absl::Span<const Leaf> leaves) -> absl::Status {
+    std::optional<LeafDiff> found = DiffLeaves(leaves[0], leaves[1], options);
+    if (!found) ++diff->same_count;
+    const bool other_dtype =
+        !found && leaves[0].is_tensor() && leaves[0].tensor().dtype() != leaves[1].tensor().dtype();
+    if (!found && !other_dtype) return absl::OkStatus();
+    LEAFSTORE_ASSIGN_OR_RETURN(Path path, kept->Of(a, places_a[i]));
+    if (found) {
+      diff->leaves.emplace_back(std::move(path), *std::move(found));
+    } else {
+      diff->other_dtypes.emplace_back(std::move(path), leaves[0].spec().ToString(),
+                                      leaves[1].spec().ToString());
+    }
+    return absl::OkStatus();
+  };
+  Progress progress("comparing", totals.bytes);
+  return ForEachLeaf({{&a, places_a}, {&b, places_b}}, /*threads=*/1, &progress, compare);
+}
+
+}  // namespace
+
+absl::StatusOr<ItemDiff> DiffItems(const SourceItem& a, const SourceItem& b,
+                                   const ItemDiffOptions& options,
+                                   absl::Span<const RenamedPath> renamed) {
+  ItemDiff diff;
+  diff.name = a.name;
+  const Pairs pairs = PairLeaves(a, b, options, renamed);
   KeptPaths kept(a.size() + uint64_t{b.size()});
   for (const uint32_t place : pairs.only_a) {
     LEAFSTORE_RETURN_IF_ERROR(kept.Add(a, place, &diff.only_in_a));
@@ -188,43 +241,8 @@ absl::StatusOr<ItemDiff> DiffItems(const SourceItem& a, const SourceItem& b,
   for (const uint32_t place : pairs.only_b) {
     LEAFSTORE_RETURN_IF_ERROR(kept.Add(b, place, &diff.only_in_b));
   }
-  const bool structure = options.structure && renamed.empty();
-  diff.structure_compared = structure && options.compares_structures() &&
-                            DiffStructures(a.layout, b.layout, &diff.structure);
-  if (a.layout.has_def() != b.layout.has_def()) {
-    diff.only_structure = a.layout.has_def() ? DiffSide::kA : DiffSide::kB;
-  }
-  if (structure && !diff.structure_compared) {
-    LEAFSTORE_RETURN_IF_ERROR(DiffTies(a, b, options, &diff.structure));
-  }
-
-  std::vector<uint32_t> places_a;
-  std::vector<uint32_t> places_b;
-  Totals totals;
-  for (const auto& [place_a, place_b] : pairs.both) {
-    places_a.push_back(place_a);
-    places_b.push_back(place_b);
-    totals.Add(a.entry(place_a));
-    totals.Add(b.entry(place_b));
-  }
-  Progress progress("comparing", totals.bytes);
-  LEAFSTORE_RETURN_IF_ERROR(ForEachLeaf(
-      {{&a, places_a}, {&b, places_b}}, /*threads=*/1, &progress,
-      [&](size_t i, absl::Span<const Leaf> leaves) -> absl::Status {
-        std::optional<LeafDiff> found = DiffLeaves(leaves[0], leaves[1], options.diff);
-        if (!found) ++diff.same_count;
-        const bool other_dtype = !found && leaves[0].is_tensor() &&
-                                 leaves[0].tensor().dtype() != leaves[1].tensor().dtype();
-        if (!found && !other_dtype) return absl::OkStatus();
-        LEAFSTORE_ASSIGN_OR_RETURN(Path path, kept.Of(a, places_a[i]));
-        if (found) {
-          diff.leaves.emplace_back(std::move(path), *std::move(found));
-        } else {
-          diff.other_dtypes.emplace_back(std::move(path), leaves[0].spec().ToString(),
-                                         leaves[1].spec().ToString());
-        }
-        return absl::OkStatus();
-      }));
+  LEAFSTORE_RETURN_IF_ERROR(DiffStructuresOrTies(a, b, options, !renamed.empty(), &diff));
+  LEAFSTORE_RETURN_IF_ERROR(DiffPairs(a, b, pairs.both, options.diff, &kept, &diff));
   return diff;
 }
 

@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
+#include <string>
+#include <vector>
 
 #include "absl/strings/str_split.h"
 
-#include "leafstore/core/internal/list_for_message.h"
+#include "leafstore/interop/internal/notes.h"
 #include "leafstore/interop/safetensors/checkpoint.h"
 #include "leafstore/interop/safetensors/internal/place.h"
 #include "leafstore/tools/commands/commands.h"
@@ -133,28 +136,22 @@ absl::StatusOr<bool> MergeParts(Parts part, const Source* like, Model* merged) {
   return true;
 }
 
-// Checks that all shards of each set are named, so that a part is not taken for the complete set.
-// error: a UsageError that names the missing ones.
+// Checks that the shards of each set that is named are all named, as a reader checks a directory
+// that has only them, so that a part is not taken for the whole. error: a UsageError that names the
+// missing ones.
 absl::Status CheckShards(const std::vector<std::string>& files) {
-  std::map<std::string, std::map<int64_t, internal::ShardName>> sets;  // by number
+  std::map<std::string, std::set<std::string>> directories;  // and the names in them
+  for (const std::string& file : files) directories[DirectoryOf(file)].insert(FileNameOf(file));
+  std::set<std::string> checked;  // sets
   for (const std::string& file : files) {
-    const auto shard = internal::ParseShardName(FileNameOf(file));
-    if (!shard) continue;
-    sets[DirectoryOf(file) + "/" + shard->set].emplace(shard->number, *shard);
-  }
-  for (const auto& [set, found] : sets) {
-    const internal::ShardName& one = found.begin()->second;
-    const int64_t first = one.number == 0 ? 0 : 1;  // both conventions exist
-    std::vector<std::string> missing;
-    for (int64_t number = first; number < first + one.count && missing.size() < 10; ++number) {
-      if (!found.contains(number)) missing.push_back(one.NameOf(number));
-    }
-    if (missing.empty()) continue;
-    const size_t count = static_cast<size_t>(one.count);
-    return UsageError(
-        "expected all ", count, " shards of a set, found ", found.size(), "; missing: ",
-        internal::ListForMessage(missing, missing.size(), count - std::min(count, found.size())),
-        "; --one-shard merges what is there");
+    const std::optional<internal::ShardName> shard = internal::ParseShardName(FileNameOf(file));
+    if (!shard.has_value() || !checked.insert(InDirectoryOf(file, shard->set)).second) continue;
+    const std::set<std::string>& sorted = directories[DirectoryOf(file)];
+    const std::vector<std::string> names(sorted.begin(), sorted.end());
+    internal::Notes ignored;
+    const auto place = internal::FindShards(file, *shard, names, &ignored);
+    if (place.ok()) continue;
+    return UsageError(file, ": ", place.status().message(), "; --one-shard merges what is there");
   }
   return absl::OkStatus();
 }

@@ -117,6 +117,21 @@ void AddForm(CLI::App* command, OutputForm* form) {
       &form->color, "WHEN", "auto (on a terminal, unless NO_COLOR is set), always or never");
 }
 
+void AddOrder(CLI::App* command, InputOptions* options) {
+  AddChoice<RowOrder>(command, "--order",
+                      {{"natural", RowOrder::kNatural}, {"bytes", RowOrder::kBytes}},
+                      &options->order, "ORDER",
+                      "natural (the default: where all keys are digits, 2 before 10) or bytes");
+}
+
+void AddReading(CLI::App* command, InputOptions* options) {
+  command->add_flag("--no-verify{false}", options->verify,
+                    "also read tensors whose checksums are wrong");
+  command->add_flag_callback(
+      "--read", [options] { options->io.mode = ReadMode::kRead; },
+      "read files into memory instead of mapping them, as on network file systems");
+}
+
 void AddOne(CLI::App* command, InputOption which, InputOptions* options) {
   switch (which) {
     case kStep:
@@ -142,17 +157,9 @@ void AddOne(CLI::App* command, InputOption which, InputOptions* options) {
           ->check(WholeNumber(0));
       return;
     case kOrder:
-      AddChoice<RowOrder>(command, "--order",
-                          {{"natural", RowOrder::kNatural}, {"bytes", RowOrder::kBytes}},
-                          &options->order, "ORDER",
-                          "natural (the default: keys of digits in numeric order) or bytes");
-      return;
+      return AddOrder(command, options);
     case kReading:
-      command->add_flag("--no-verify{false}", options->verify,
-                        "also read tensors whose checksums are wrong");
-      command->add_flag_callback(
-          "--read", [options] { options->io.mode = ReadMode::kRead; },
-          "read files into memory instead of mapping them");
+      AddReading(command, options);
       [[fallthrough]];
     case kThreads:
       AddValue(command, "--threads", &options->io.threads, "N",
@@ -162,6 +169,32 @@ void AddOne(CLI::App* command, InputOption which, InputOptions* options) {
     case kForm:
       return AddForm(command, &options->form);
   }
+}
+
+// Adds what determines the format of the files to write, and how it has a model.
+void AddOutputFormat(CLI::App* command, WriteOptions* options) {
+  AddChoice<std::optional<SourceFormat>>(
+      command, "--to",
+      {{"leaf", SourceFormat::kLeaf},
+       {"safetensors", SourceFormat::kSafetensors},
+       {"npz", SourceFormat::kNpz},
+       {"npy", SourceFormat::kNpy}},
+      &options->to, "FORMAT", "leaf, safetensors, npz or npy; default: by the name of the file");
+  command->add_flag("--zstd", options->zstd, "for .leaf: compress tensors, where that helps");
+  AddValue(command, "--zstd-level", &options->zstd_level, "N",
+           "from 1 (fastest) to 22 (smallest files); default: 3")
+      ->check(WholeNumber(1, 22));
+  AddValue(command, "--shard-size", &options->shard_size, "SIZE",
+           "for .safetensors: write shards with at most this many bytes of tensors each "
+           "(500M, 5G; a larger tensor has its own file), and an index");
+  AddChoice<StructureSave>(
+      command, "--structure",
+      {{"auto", StructureSave::kAuto},
+       {"always", StructureSave::kAlways},
+       {"never", StructureSave::kNever}},
+      &options->structure, "WHEN",
+      "for .safetensors: keep structure, static leaves and ties in the metadata: auto (where "
+      "names alone do not restore them), always or never");
 }
 
 }  // namespace
@@ -213,28 +246,7 @@ CLI::Validator NumberOfAtLeast(double least) {
 }
 
 void AddWriting(CLI::App* command, WriteOptions* options) {
-  AddChoice<std::optional<SourceFormat>>(
-      command, "--to",
-      {{"leaf", SourceFormat::kLeaf},
-       {"safetensors", SourceFormat::kSafetensors},
-       {"npz", SourceFormat::kNpz},
-       {"npy", SourceFormat::kNpy}},
-      &options->to, "FORMAT", "leaf, safetensors, npz or npy; default: by the name of the file");
-  command->add_flag("--zstd", options->zstd, "for .leaf: compress tensors, where that helps");
-  AddValue(command, "--zstd-level", &options->zstd_level, "N",
-           "from 1 (fastest) to 22 (smallest files); default: 3")
-      ->check(WholeNumber(1, 22));
-  AddValue(command, "--shard-size", &options->shard_size, "SIZE",
-           "for .safetensors: write shards with at most this many bytes of tensors each "
-           "(500M, 5G; a larger tensor has its own file), and an index");
-  AddChoice<StructureSave>(
-      command, "--structure",
-      {{"auto", StructureSave::kAuto},
-       {"always", StructureSave::kAlways},
-       {"never", StructureSave::kNever}},
-      &options->structure, "WHEN",
-      "for .safetensors: keep structure, static leaves and ties in the metadata: auto (where "
-      "names alone do not restore them), always or never");
+  AddOutputFormat(command, options);
   AddChoice<std::optional<NameStyle>>(
       command, "--write-names",
       {{"split", NameStyle::kSplit},

@@ -1,8 +1,11 @@
 #include <algorithm>
+#include <set>
 
 #include "absl/functional/function_ref.h"
 #include "absl/strings/strip.h"
 
+#include "leafstore/interop/safetensors/internal/place.h"
+#include "leafstore/io/file_system.h"
 #include "leafstore/tools/commands/commands.h"
 
 namespace leafstore::tools {
@@ -25,22 +28,25 @@ Examples:
 
 The JSON is one object with the fields schema, failed, damaged (counts), files; a file has file, ok,
 format, step, bytes, error, notes, same_as, unreadable. If several shards of a set are named, the
-set is verified once, and the other shards refer to the first one that was named (same_as).
+set is verified once, and the other shards refer to the first one that was named (same_as), which
+has the notes.
 
 Exit codes: 0 every file is intact; 1 a file is damaged, missing or unreadable, or the output cannot
 be written; 2 usage.)";
 
 struct Verified {
   std::string file;
-  std::optional<int64_t> step;
-  std::optional<SourceFormat> format;
+  std::optional<int64_t> step = {};
+  std::optional<SourceFormat> format = {};
   int64_t bytes = 0;
   int64_t tensors = 0;
-  absl::Status status;
+  absl::Status status = {};
   std::vector<std::string> notes = {};
   std::vector<UnreadableLeaf> unreadable = {};
   std::string set = {};      // the file of its set; empty without one
   std::string same_as = {};  // the file with which the set was verified
+  // The paths that mean this set, as far as names tell.
+  std::set<std::string> members = {};
 };
 
 bool IsDamage(const absl::Status& status) {
@@ -55,11 +61,46 @@ absl::string_view WordFor(const absl::Status& status) {
   return IsDamage(status) ? "DAMAGED" : "ERROR";
 }
 
-// Verifies one file. The result holds the error. If one of `before` is of the same set, the set is
-// not verified again.
+// Returns the paths of the shards of a set, each of which means this set: its shards beside it, if
+// no other index may list them.
+std::set<std::string> MembersOf(const Source& set) {
+  const bool has_index = internal::IsIndexName(FileNameOf(set.file));
+  const std::string beside = has_index ? set.file : absl::StrCat(set.file, "/");
+  const auto names = FileSystem::Posix().List(DirectoryOf(beside));
+  if (!names.ok() || set.other_files.size() < 2 ||
+      std::count_if(names->begin(), names->end(), internal::IsIndexName) != (has_index ? 1 : 0)) {
+    return {};
+  }
+  std::set<std::string> members;
+  for (const std::string& name : set.other_files) {
+    if (FileNameOf(name) == name) members.insert(InDirectoryOf(beside, name));
+  }
+  return members;
+}
+
+// Returns the result of a file that is one of a set that was verified; null if it is not known to
+// be, which opens nothing.
+const Verified* FindSetOf(const std::string& file, const std::vector<Verified>& before) {
+  for (const Verified& one : before) {
+    if (one.members.contains(file)) return &one;
+  }
+  return nullptr;
+}
+
+// Verifies one file. The result holds the error. A set that one of `before` belongs to is not
+// verified again, and mostly not opened again. (With --strict, a shard is an error of its own.)
 Verified VerifyOne(const std::string& file, std::optional<int64_t> step, const InputOptions& input,
                    const std::vector<Verified>& before) {
   Verified verified{file, step};
+  const Verified* set = input.one_shard || input.strict ? nullptr : FindSetOf(file, before);
+  if (set != nullptr) {
+    verified = *set;
+    verified.file = file;
+    verified.notes.clear();
+    verified.members.clear();
+    verified.same_as = set->file;
+    return verified;
+  }
   InputOptions options = input;
   options.name = file;
   options.step.clear();
@@ -77,11 +118,13 @@ Verified VerifyOne(const std::string& file, std::optional<int64_t> step, const I
   }
   if ((*source)->format == SourceFormat::kSafetensors && !(*source)->other_files.empty()) {
     verified.set = (*source)->file;
+    verified.members = MembersOf(**source);
   }
   for (const Verified& one : before) {
     if (verified.set.empty() || one.set != verified.set) continue;
     verified.same_as = one.file;
     verified.status = one.status;
+    verified.members.clear();
     return verified;
   }
   verified.status = FileError((*source)->file, (*source)->verify());
@@ -135,7 +178,7 @@ absl::StatusOr<std::vector<Verified>> VerifyAll(const VerifyOptions& options,
     if (files.empty()) files.emplace_back(std::nullopt, name);
     for (const auto& [step, file] : files) {
       all.push_back(steps.ok() ? VerifyOne(file, step, named, all)
-                               : Verified{name, {}, {}, 0, 0, steps.status(), {}, {}, {}, {}});
+                               : Verified{.file = name, .status = steps.status()});
       if (!done(all.back())) return all;
     }
   }

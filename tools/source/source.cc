@@ -115,20 +115,22 @@ absl::StatusOr<RestoredCheckpoint> RestoreChosen(const std::string& directory,
   return restored;
 }
 
-// Adds a note if a directory of checkpoints also contains safetensors, which are not read.
+// Adds a note if a directory of checkpoints also contains safetensors, which are not read. error
+// kUnusual: it does, with `strict`.
 absl::Status AddNotRead(const std::string& directory, bool strict,
                         std::vector<std::string>* lines) {
   LEAFSTORE_ASSIGN_OR_RETURN(const auto names, FileSystem::Posix().List(directory));
   const std::string model = internal::ModelOfDirectory(names);
   if (model.empty()) return absl::OkStatus();
-  internal::Notes notes(strict);
-  LEAFSTORE_RETURN_IF_ERROR(notes.Add("two models", [&] {
+  internal::Notes notes;
+  notes.Add("two models", [&] {
     return absl::DataLossError(
         absl::StrCat("expected one model in the directory, found checkpoints, "
                      "which are read, and ",
                      model, ", which is not"));
-  }));
-  notes.AppendTo("", lines);
+  });
+  if (strict) LEAFSTORE_RETURN_IF_ERROR(notes.CheckNone());
+  *lines = notes.Lines();
   return absl::OkStatus();
 }
 

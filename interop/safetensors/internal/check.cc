@@ -122,18 +122,17 @@ absl::Status SafetensorsFile::ApplyIndex(const SafetensorsIndex& index) {
   for (const auto& [name, file] : unlisted) {
     const auto listed = std::lower_bound(wanted.begin(), wanted.end(), std::make_pair(name, 0U));
     const bool twice = listed != wanted.end() && listed->first == name;
-    LEAFSTORE_RETURN_IF_ERROR(set_notes_.Add(
-        twice ? "a tensor in two shards" : "a tensor that is not listed",
-        [&, name = name, file = file] {
-          if (!twice) {
-            return DamagedJson(
-                "index", absl::StrCat("all tensors of ", index.files[file]),
-                absl::StrCat("no entry for ", QuotedForMessage(name), ", which is not read"));
-          }
-          return DamagedJson(IndexTensor(name),
-                             absl::StrCat("it only in ", index.files[listed->second]),
-                             absl::StrCat("another in ", index.files[file], ", which is not read"));
-        }));
+    notes_.Add(twice ? "a tensor in two shards" : "a tensor that is not listed", [&, name = name,
+                                                                                  file = file] {
+      if (!twice) {
+        return DamagedJson(
+            "index", absl::StrCat("all tensors of ", index.files[file]),
+            absl::StrCat("no entry for ", QuotedForMessage(name), ", which is not read"));
+      }
+      return DamagedJson(IndexTensor(name),
+                         absl::StrCat("it only in ", index.files[listed->second]),
+                         absl::StrCat("another in ", index.files[file], ", which is not read"));
+    });
     removed[file].emplace(name);
   }
   for (size_t file = 0; file < shards_.size(); ++file) {
@@ -149,11 +148,12 @@ absl::Status SafetensorsFile::ApplyIndex(const SafetensorsIndex& index) {
   }
   const int64_t size = BytesOf(shards_);
   if (index.total_size.value_or(size) == size) return absl::OkStatus();
-  return set_notes_.Add("total_size", [&] {
+  notes_.Add("total_size", [&] {
     return DamagedJson("index, metadata",
                        absl::StrCat("a total_size of ", size, ", the bytes of what it lists"),
                        absl::StrCat(*index.total_size));
   });
+  return absl::OkStatus();
 }
 
 absl::Status SafetensorsFile::CheckDifferentNames() const {

@@ -60,7 +60,8 @@ absl::StatusOr<SafetensorsHeader> ReadHeader(const FileBytes& file,
     LEAFSTORE_ASSIGN_OR_RETURN(bytes, ReadBegin(file, end, &scratch));
   }
   const absl::string_view text = AsText(bytes.subspan(kPrefix, static_cast<size_t>(length)));
-  return WithContext(SafetensorsHeader::Parse(text, file.size(), options, behind), file.path());
+  return WithContext(SafetensorsHeader::Parse(text, file.size(), options.lenient, behind),
+                     file.path());
 }
 
 // Returns the path whose name may be that of a shard: `path`, or the file that it links to if its
@@ -73,6 +74,18 @@ std::string AsNamed(const std::string& path, const IoOptions& io) {
   }
   const std::string target = std::filesystem::canonical(path, ignored).string();
   return ParseShardName(FileNameOf(target)).has_value() ? target : path;
+}
+
+// Returns whether the error of an index or a directory may concern only them, and not this process.
+bool IsOfFile(const absl::Status& status) {
+  return absl::IsDataLoss(status) || absl::IsInvalidArgument(status) ||
+         absl::IsPermissionDenied(status);
+}
+
+// Returns whether an error is that of a set, and not of one of its files.
+bool IsOfSet(const absl::Status& status) {
+  const ErrorReason reason = ReasonOf(status);
+  return reason == ErrorReason::kIncomplete || reason == ErrorReason::kAmbiguous;
 }
 
 // Adds to the error of a set what to do if the named file is not part of a set.
@@ -99,23 +112,23 @@ absl::StatusOr<std::shared_ptr<const SafetensorsFile>> SafetensorsFile::Open(
   file->path_ = path;
   file->file_ = path;
   file->options_ = options;
-  file->options_.strict = false;  // damage is reported before anything unusual
   LEAFSTORE_RETURN_IF_ERROR(file->OpenPath());
+  // Only now: damage matters more than what is unusual.
   if (options.strict) LEAFSTORE_RETURN_IF_ERROR(file->CheckStrict());
+  file->note_lines_ = file->notes_.Lines();
   return file;
 }
 
 absl::Status SafetensorsFile::OpenPath() {
-  const absl::StatusOr<bool> is_open = OpenSetOf(AsNamed(path_, options_.io));
-  if (!is_open.ok()) return WithOneShard(is_open.status(), path_);
-  if (*is_open) return absl::OkStatus();
+  LEAFSTORE_ASSIGN_OR_RETURN(const bool is_open, OpenSetOf(AsNamed(path_, options_.io)));
+  if (is_open) return absl::OkStatus();
   absl::StatusOr<std::unique_ptr<FileBytes>> bytes = FileBytes::Open(path_, options_.io);
   if (bytes.ok()) return OpenFile(*std::move(bytes));
   if (!absl::IsInvalidArgument(bytes.status())) return bytes.status();
   absl::StatusOr<std::vector<std::string>> names = options_.io.files().List(path_);
   if (!names.ok()) return bytes.status();  // not a directory either
   LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsPlace place,
-                             WithContext(FindInDirectory(path_, *names, &set_notes_), path_));
+                             WithContext(FindInDirectory(path_, *names, &notes_), path_));
   beside_ = *std::move(names);
   return OpenPlace(place);
 }
@@ -123,33 +136,38 @@ absl::Status SafetensorsFile::OpenPath() {
 absl::StatusOr<bool> SafetensorsFile::OpenSetOf(const std::string& path) {
   const std::string name = FileNameOf(path);
   const std::optional<ShardName> shard = ParseShardName(name);
+  const auto advised = [&](const absl::Status& status, bool may_help) {
+    return may_help ? WithOneShard(status, path_) : status;
+  };
   if (options_.one_shard || !IsModelName(name) || IsIndexName(name)) return false;
   const absl::StatusOr<std::vector<std::string>> names =
       options_.io.files().List(DirectoryOf(path));
   if (!names.ok()) {
     if (!shard.has_value() || absl::IsNotFound(names.status())) return false;
-    return names.status();
+    return advised(names.status(), IsOfFile(names.status()));
   }
   if (!std::binary_search(names->begin(), names->end(), name)) return false;
-  for (const std::string& other : *names) {
-    if (!IsIndexName(other)) continue;
+  for (const std::string& other : IndexesThatMayList(name, *names)) {
     const std::string index_path = InDirectoryOf(path, other);
     const auto bytes = FileBytes::Open(index_path, options_.io);
-    absl::StatusOr<SafetensorsIndex> index =
-        bytes.ok() ? ReadIndex(**bytes, /*strict=*/false) : bytes.status();
-    if (!index.ok() && shard.has_value() && IsIndexOf(other, *shard)) return index.status();
+    absl::StatusOr<SafetensorsIndex> index = bytes.ok() ? ReadIndex(**bytes) : bytes.status();
+    if (!index.ok() && shard.has_value() && IsIndexOf(other, shard->stem)) {
+      return advised(index.status(), IsOfFile(index.status()));
+    }
     if (!index.ok() || !std::binary_search(index->files.begin(), index->files.end(), name)) {
       continue;  // an index of another set
     }
     if (!shard.has_value() && index->files.size() == 1) continue;
-    LEAFSTORE_RETURN_IF_ERROR(WithPath(AddOneShard(path, &set_notes_)));
-    LEAFSTORE_RETURN_IF_ERROR(OpenIndex(index_path, *std::move(index)));
+    AddOneShard(path, &notes_);
+    const absl::Status opened = OpenIndex(index_path, *std::move(index));
+    if (!opened.ok()) return advised(opened, IsOfSet(opened));
     return true;
   }
   if (!shard.has_value()) return false;
-  LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsPlace place,
-                             WithContext(FindShards(path, *shard, *names, &set_notes_), path_));
-  LEAFSTORE_RETURN_IF_ERROR(OpenPlace(place));
+  const absl::StatusOr<SafetensorsPlace> place = FindShards(path, *shard, *names, &notes_);
+  if (!place.ok()) return advised(WithContext(place.status(), path_), true);
+  const absl::Status opened = OpenPlace(*place);
+  if (!opened.ok()) return advised(opened, IsOfSet(opened));
   return true;
 }
 
@@ -173,7 +191,7 @@ absl::Status SafetensorsFile::OpenFile(std::unique_ptr<FileBytes> bytes) {
   const FileKind kind = FileKindOf(AsText(begin), bytes->size());
   if (kind == FileKind::kJson ||
       (kind != FileKind::kSafetensors && absl::EndsWith(bytes->path(), ".json"))) {
-    LEAFSTORE_ASSIGN_OR_RETURN(SafetensorsIndex index, ReadIndex(*bytes, options_.strict));
+    LEAFSTORE_ASSIGN_OR_RETURN(SafetensorsIndex index, ReadIndex(*bytes));
     return OpenIndex(bytes->path(), std::move(index));
   }
   std::string name = FileNameOf(bytes->path());
@@ -195,13 +213,19 @@ absl::Status SafetensorsFile::OpenShards(const std::string& beside,
                                          absl::Span<const std::string> names) {
   std::vector<std::string> missing;
   for (const std::string& name : names) {
-    auto bytes = FileBytes::Open(InDirectoryOf(beside, name), options_.io);
+    const std::string path = InDirectoryOf(beside, name);
+    if (!missing.empty()) {  // only what else is missing matters, and not why
+      const absl::Status exists = options_.io.files().Open(path).status();
+      if (absl::IsNotFound(exists)) missing.push_back(name);
+      if (!exists.ok() && !absl::IsNotFound(exists)) return exists;
+      continue;
+    }
+    auto bytes = FileBytes::Open(path, options_.io);
     if (absl::IsNotFound(bytes.status())) {
       missing.push_back(name);
       continue;
     }
     if (!bytes.ok()) return bytes.status();
-    if (!missing.empty()) continue;
     Buffer scratch;
     LEAFSTORE_ASSIGN_OR_RETURN(
         const auto begin, ReadBegin(**bytes, std::min((*bytes)->size(), kFirstRead), &scratch));
@@ -215,33 +239,29 @@ absl::Status SafetensorsFile::OpenShards(const std::string& beside,
       ErrorReason::kIncomplete);
 }
 
-absl::StatusOr<SafetensorsIndex> SafetensorsFile::ReadIndex(const FileBytes& bytes,
-                                                            bool strict) const {
+absl::StatusOr<SafetensorsIndex> SafetensorsFile::ReadIndex(const FileBytes& bytes) const {
   if (const int64_t most = MaxSafetensorsHeader(options_.lenient); bytes.size() > most) {
     return absl::ResourceExhaustedError(absl::StrCat(
         bytes.path(), ": expected an index of at most ", most, " bytes, found ", bytes.size()));
   }
   Buffer scratch;
   LEAFSTORE_ASSIGN_OR_RETURN(const auto text, ReadBegin(bytes, bytes.size(), &scratch));
-  return WithContext(ParseSafetensorsIndex(AsText(text), strict), bytes.path());
+  return WithContext(ParseSafetensorsIndex(AsText(text)), bytes.path());
 }
 
 absl::Status SafetensorsFile::OpenIndex(const std::string& path, SafetensorsIndex index) {
   is_set_ = true;
   file_ = path;
   LEAFSTORE_RETURN_IF_ERROR(OpenShards(path, index.files));
-  set_notes_.AppendTo("", &notes_);  // what the path is, first
-  set_notes_ = Notes();
+  notes_.AddAll("", index.notes);
   LEAFSTORE_RETURN_IF_ERROR(WithContext(ApplyIndex(index), path));
-  index.notes.AppendTo("", &notes_);
   return Finish();
 }
 
 absl::Status SafetensorsFile::Finish() {
   uint64_t size = 0;
-  LEAFSTORE_RETURN_IF_ERROR(AddNotRead());
-  LEAFSTORE_RETURN_IF_ERROR(CombineMetadata());
-  set_notes_.AppendTo("", &notes_);
+  AddNotRead();
+  CombineMetadata();
   for (Shard& shard : shards_) {
     shard.first_tensor = static_cast<uint32_t>(size);
     size += shard.header.size();
@@ -250,25 +270,24 @@ absl::Status SafetensorsFile::Finish() {
       return WithPath(absl::ResourceExhaustedError(
           "expected shards of less than 2^32 tensors and 2^63 bytes in all, found more"));
     }
-    shard.header.notes().AppendTo(is_set_ ? absl::StrCat(shard.name, ": ") : "", &notes_);
+    notes_.AddAll(is_set_ ? absl::StrCat(shard.name, ": ") : "", shard.header.notes());
   }
   size_ = static_cast<uint32_t>(size);
   return options_.ignore_structure ? absl::OkStatus() : WithPath(ReadStructure());
 }
 
-absl::Status SafetensorsFile::AddNotRead() {
+void SafetensorsFile::AddNotRead() {
   for (const std::string& name : beside_) {
     const bool is_read = name == FileNameOf(file_) ||
                          std::any_of(shards_.begin(), shards_.end(),
                                      [&name](const Shard& shard) { return shard.name == name; });
     if (is_read || !IsModelName(name)) continue;
     const std::string read = FileNameOf(is_set_ && !IsIndexName(file_) ? shards_[0].name : file_);
-    LEAFSTORE_RETURN_IF_ERROR(internal::AddNotRead(read, name, &set_notes_));
+    internal::AddNotRead(read, name, &notes_);
   }
-  return absl::OkStatus();
 }
 
-absl::Status SafetensorsFile::CombineMetadata() {
+void SafetensorsFile::CombineMetadata() {
   for (const Shard& shard : shards_) {
     const std::optional<Metadata>& metadata = shard.header.metadata();
     if (!metadata.has_value()) continue;
@@ -276,20 +295,17 @@ absl::Status SafetensorsFile::CombineMetadata() {
     for (const auto& [key, value] : *metadata) {
       const auto [at, is_new] = metadata_->emplace(key, value);
       if (is_new || at->second == value || key == kSafetensorsStructureKey) continue;
-      LEAFSTORE_RETURN_IF_ERROR(set_notes_.Add("metadata", [&, key = key] {
+      notes_.Add("metadata", [&, key = key] {
         return absl::DataLossError(absl::StrCat("metadata ", QuotedForMessage(key),
                                                 ": expected the same in all shards, found another ",
                                                 "in ", shard.name, "; the first is used"));
-      }));
+      });
     }
   }
-  return absl::OkStatus();
 }
 
 absl::Status SafetensorsFile::CheckStrict() const {
-  if (!notes_.empty()) {
-    return WithReason(WithPath(absl::DataLossError(notes_[0])), ErrorReason::kUnusual);
-  }
+  LEAFSTORE_RETURN_IF_ERROR(WithPath(notes_.CheckNone()));
   const std::vector<UnreadableLeaf> leaves = unreadable();
   return leaves.empty() ? absl::OkStatus() : NotReadable(leaves[0]);
 }

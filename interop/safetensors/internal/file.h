@@ -48,7 +48,7 @@ class SafetensorsFile {
   bool is_set() const { return is_set_; }
   const std::vector<Shard>& shards() const { return shards_; }
   const std::optional<Metadata>& metadata() const { return metadata_; }
-  const std::vector<std::string>& notes() const { return notes_; }
+  const std::vector<std::string>& notes() const { return note_lines_; }
   std::vector<UnreadableLeaf> unreadable() const;
   const std::vector<UnreadableLeaf>& unlisted() const { return unlisted_; }
   bool has_structure() const { return structure_.has_value(); }
@@ -83,13 +83,14 @@ class SafetensorsFile {
   SafetensorsFile() = default;
 
   absl::Status OpenPath();
-  // If the file is a shard and is not to be read alone, opens its set. Returns whether it did.
+  // If the file is a shard and is not to be read alone, opens its set. Returns whether it did. error:
+  // also says how to read the file alone, where that may help.
   absl::StatusOr<bool> OpenSetOf(const std::string& path);
   // Opens what was found in a directory.
   absl::Status OpenPlace(const SafetensorsPlace& place);
   // Opens a file, or an index.
   absl::Status OpenFile(std::unique_ptr<FileBytes> bytes);
-  absl::StatusOr<SafetensorsIndex> ReadIndex(const FileBytes& bytes, bool strict) const;
+  absl::StatusOr<SafetensorsIndex> ReadIndex(const FileBytes& bytes) const;
   absl::Status OpenIndex(const std::string& path, SafetensorsIndex index);
   // Opens shards, whose names are relative to the directory of the path `beside`. error NotFound:
   // names all that do not exist.
@@ -100,10 +101,10 @@ class SafetensorsFile {
   // Finishes opening after the last shard.
   absl::Status Finish();
   // Adds notes of other models in the directory, which are not read.
-  absl::Status AddNotRead();
+  void AddNotRead();
   // Combines the metadata of the shards. Adds a note where two differ.
-  absl::Status CombineMetadata();
-  // With `strict`, returns the error of anything unusual or unreadable; otherwise OK.
+  void CombineMetadata();
+  // Checks that nothing is unusual and every tensor is readable: all that `strict` does.
   absl::Status CheckStrict() const;
   // Checks that each tensor of the index is in the file that the index names. Removes the other
   // tensors of these files, with notes. Unreadable tensors are checked like the others.
@@ -120,8 +121,8 @@ class SafetensorsFile {
   std::string path_;
   std::string file_;
   SafetensorsReadOptions options_;
-  Notes set_notes_;  // notes that do not concern a single shard
-  std::vector<std::string> notes_;
+  Notes notes_;
+  std::vector<std::string> note_lines_;
   std::vector<std::string> beside_;  // the names in the directory, if one was opened
   std::vector<UnreadableLeaf> unlisted_;
   bool is_set_ = false;

@@ -11,8 +11,9 @@
 // offset, then by the order of the header.
 //
 // Errors. DataLoss: the header is not as above; the message names the tensor, what was expected and
-// what was found. Unimplemented: with `strict`, an unknown dtype, or a rank over kMaxRank.
-// ResourceExhausted: the header is longer than the limit, or out of memory.
+// what was found. ResourceExhausted: the header is longer than the limit, or out of memory. What is
+// only unusual is in notes(), and tensors of a dtype that this reader does not know, or of a rank
+// over kMaxRank, are in unreadable(): SafetensorsFile makes them errors with `strict`.
 //
 // Memory: at most a constant times the length of the header, which is in the file; about fourteen
 // times during parsing, most of it never touched.
@@ -66,7 +67,7 @@ class SafetensorsHeader {
   // read; if they are fewer than 64, the text is copied. error DataLoss also: the file is shorter
   // than its header. error ResourceExhausted: longer than kMaxLenientSafetensorsHeader.
   static absl::StatusOr<SafetensorsHeader> Parse(absl::string_view text, int64_t file_size,
-                                                 const SafetensorsReadOptions& options = {},
+                                                 const SafetensorsLeniency& lenient = {},
                                                  int64_t readable_behind = 0);
 
   // Returns the number of tensors.
@@ -88,7 +89,7 @@ class SafetensorsHeader {
   const std::optional<Metadata>& metadata() const { return metadata_; }
   // Returns the unreadable tensors, in the order of their bytes.
   const std::vector<UnreadableLeaf>& unreadable() const { return unreadable_; }
-  // Returns what is unusual about the header; empty with `strict`.
+  // Returns what is unusual about the header.
   const Notes& notes() const { return notes_; }
 
   // Removes tensors, readable or not. O(n), expected.
@@ -139,7 +140,7 @@ struct SafetensorsIndex {
   std::vector<std::pair<std::string, uint32_t>> tensors;
   // The bytes of all tensors, if the index has them.
   std::optional<int64_t> total_size;
-  // What is unusual about the index; empty with `strict`.
+  // What is unusual about the index.
   Notes notes;
 };
 
@@ -148,7 +149,7 @@ struct SafetensorsIndex {
 // (kAmbiguous), a file name outside the directory; says what was expected and found. error
 // InvalidArgument with kForeign: JSON without a weight_map. error ResourceExhausted: out of memory.
 // O(n log n).
-absl::StatusOr<SafetensorsIndex> ParseSafetensorsIndex(absl::string_view text, bool strict = false);
+absl::StatusOr<SafetensorsIndex> ParseSafetensorsIndex(absl::string_view text);
 
 // Returns exactly the text of Python's `json.dumps(index, indent=2, sort_keys=True) + "\n"`: the
 // order of the tensors does not matter.

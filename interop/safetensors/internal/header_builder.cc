@@ -37,9 +37,8 @@ void SafetensorsHeader::Add(absl::string_view name, DType dtype, ShapeRef shape,
 
 SafetensorsHeaderBuilder::SafetensorsHeaderBuilder(size_t text_size, int64_t data_begin,
                                                    int64_t data_size,
-                                                   const SafetensorsReadOptions& options)
-    : data_begin_(data_begin), data_size_(data_size), options_(options) {
-  out_.notes_ = Notes(options.strict);
+                                                   const SafetensorsLeniency& lenient)
+    : data_begin_(data_begin), data_size_(data_size), lenient_(lenient) {
   // Reserves for the maximum number of entries; unused memory is never touched.
   const size_t most = text_size / kBytesOfAnEntry + 1;
   out_.names_.reserve(text_size);
@@ -62,9 +61,10 @@ absl::Status SafetensorsHeaderBuilder::Add(absl::string_view name, absl::string_
   const int64_t size = end - begin;
   if (out_.size() > 0 && out_.name(out_.size() - 1) >= name) runs_.push_back(out_.size());
   if (shape.size() > kMaxRank) {
-    return AddUnreadable(
+    AddUnreadable(
         name, absl::StrCat("rank ", shape.size(), "; this reader supports ranks up to ", kMaxRank),
         begin, size);
+    return absl::OkStatus();
   }
   // Most tensors have the dtype of the previous one.
   if (last_dtype_name_ != dtype_name) {
@@ -73,10 +73,11 @@ absl::Status SafetensorsHeaderBuilder::Add(absl::string_view name, absl::string_
   }
   const std::optional<DType> dtype = last_dtype_;
   if (!dtype.has_value()) {
-    return AddUnreadable(
+    AddUnreadable(
         name,
         absl::StrCat("dtype ", QuotedForMessage(dtype_name), ", shape ", ShapeToString(shape)),
         begin, size);
+    return absl::OkStatus();
   }
   int64_t expected = PlainByteSize(*dtype, shape);
   if (expected < 0) {
@@ -97,15 +98,10 @@ absl::Status SafetensorsHeaderBuilder::Add(absl::string_view name, absl::string_
   return absl::OkStatus();
 }
 
-absl::Status SafetensorsHeaderBuilder::AddUnreadable(absl::string_view name, std::string what,
-                                                     int64_t begin, int64_t size) {
-  if (options_.strict) {
-    return absl::UnimplementedError(
-        absl::StrCat(TensorForMessage(name), ": ", what, ": it is not supported by this reader"));
-  }
+void SafetensorsHeaderBuilder::AddUnreadable(absl::string_view name, std::string what,
+                                             int64_t begin, int64_t size) {
   unreadable_.emplace_back(out_.size(), std::move(what));
   out_.Add(name, DType::kU8, {size}, size, begin);  // until Arrange
-  return absl::OkStatus();
 }
 
 absl::StatusOr<SafetensorsHeader> SafetensorsHeaderBuilder::Finish() && {
@@ -168,7 +164,7 @@ absl::Status SafetensorsHeaderBuilder::CheckBytes(const std::vector<uint32_t>& o
   for (uint32_t i = 0; i < out_.size(); ++i) {
     const uint32_t tensor = order.empty() ? i : order[i];
     const int64_t begin = out_.offset(tensor);
-    if (begin < end || (begin > end && !options_.lenient.holes)) {
+    if (begin < end || (begin > end && !lenient_.holes)) {
       const std::string where =
           end == 0 ? "byte 0 of the tensors"
                    : absl::StrCat("byte ", end, ", where ", QuotedForMessage(last), " ends");
@@ -180,7 +176,7 @@ absl::Status SafetensorsHeaderBuilder::CheckBytes(const std::vector<uint32_t>& o
     end = begin + out_.byte_size(tensor);
     last = out_.name(tensor);
   }
-  if (end == data_size_ || options_.lenient.trailing_bytes) return absl::OkStatus();
+  if (end == data_size_ || lenient_.trailing_bytes) return absl::OkStatus();
   return DamagedJson("file", absl::StrCat(end, " bytes of tensors after the header"),
                      absl::StrCat(data_size_, ": the bytes at its end belong to no tensor"));
 }

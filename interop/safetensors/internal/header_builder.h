@@ -26,10 +26,9 @@ class SafetensorsHeaderBuilder {
   // For a header of `text_size` bytes that ends at `data_begin`, in a file with `data_size` bytes
   // after it.
   SafetensorsHeaderBuilder(size_t text_size, int64_t data_begin, int64_t data_size,
-                           const SafetensorsReadOptions& options);
+                           const SafetensorsLeniency& lenient);
 
-  // Adds an entry. error DataLoss: the sizes do not match or exceed the file. error Unimplemented:
-  // with `strict`, an unknown dtype, or a rank over kMaxRank.
+  // Adds an entry. error DataLoss: the sizes do not match or exceed the file.
   absl::Status Add(absl::string_view name, absl::string_view dtype, ShapeRef shape, int64_t begin,
                    int64_t end);
   // Returns the notes of the header.
@@ -49,13 +48,13 @@ class SafetensorsHeaderBuilder {
   // Checks that the tensors, in this order, are contiguous and end with the file.
   absl::Status CheckBytes(const std::vector<uint32_t>& order) const;
   // Adds an unreadable entry.
-  absl::Status AddUnreadable(absl::string_view name, std::string what, int64_t begin, int64_t size);
+  void AddUnreadable(absl::string_view name, std::string what, int64_t begin, int64_t size);
   // Puts the tensors in this order, without the unreadable ones.
   void Arrange(const std::vector<uint32_t>& order);
 
   const int64_t data_begin_;
   const int64_t data_size_;
-  const SafetensorsReadOptions& options_;
+  const SafetensorsLeniency& lenient_;
   SafetensorsHeader out_;  // in the order of the header, until Finish; offsets from data_begin_ on
   std::vector<uint32_t> runs_;  // where runs of ascending names begin, except the first
   std::optional<DType> last_dtype_;

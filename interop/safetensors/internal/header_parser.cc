@@ -46,7 +46,9 @@ class SafetensorsHeaderParser {
     JsonReader::Object object;
     if (value.get_object().get(object) != simdjson::SUCCESS) {
       const auto wrong = [&] { return DamagedJson(kWhere, "an object of strings", kind); };
-      return kind == "null" ? builder_.notes().Add("null metadata", wrong) : wrong();
+      if (kind != "null") return wrong();
+      builder_.notes().Add("null metadata", wrong);
+      return absl::OkStatus();
     }
     Metadata metadata;
     std::vector<std::string> not_strings;
@@ -93,10 +95,11 @@ class SafetensorsHeaderParser {
       LEAFSTORE_RETURN_IF_ERROR(json_.GetKey(field, &key));
       for (i = 0; i < 3 && key != ToAbslView(kFields[i]);) ++i;
       if (i == 3) {
-        return builder_.notes().Add("a field", [&] {
+        builder_.notes().Add("a field", [&] {
           return DamagedJson(TensorForMessage(name), "the fields dtype, shape and data_offsets",
                              absl::StrCat("another, ", QuotedForMessage(key)));
         });
+        return absl::OkStatus();
       }
     }
     if (std::exchange(found_[i], true)) {
@@ -174,12 +177,12 @@ absl::StatusOr<absl::string_view> TrimAndCheckEnds(absl::string_view text, Notes
   text.remove_suffix(text.size() - (text.find_last_not_of(' ') + 1));
   if (text.empty()) return wrong_begin();
   if (absl::StrContains(kJsonSpaces, text.front())) {
-    LEAFSTORE_RETURN_IF_ERROR(notes->Add("white space before the header", wrong_begin));
+    notes->Add("white space before the header", wrong_begin);
     text.remove_prefix(std::min(text.find_first_not_of(kJsonSpaces), text.size()));
   }
   if (text.empty() || text.front() != '{') return wrong_begin();
   if (absl::StrContains(kJsonSpaces, text.back())) {
-    LEAFSTORE_RETURN_IF_ERROR(notes->Add("white space after the header", wrong_end));
+    notes->Add("white space after the header", wrong_end);
     text.remove_suffix(text.size() - (text.find_last_not_of(kJsonSpaces) + 1));
   }
   return text.back() == '}' ? absl::StatusOr<absl::string_view>(text) : wrong_end();
@@ -222,7 +225,7 @@ absl::StatusOr<int64_t> SafetensorsHeader::ParseLength(absl::Span<const std::byt
 
 absl::StatusOr<SafetensorsHeader> SafetensorsHeader::Parse(absl::string_view text,
                                                            int64_t file_size,
-                                                           const SafetensorsReadOptions& options,
+                                                           const SafetensorsLeniency& lenient,
                                                            int64_t readable_behind) {
   const int64_t data_begin = static_cast<int64_t>(sizeof(uint64_t) + text.size());
   const int64_t data_size = file_size - data_begin;
@@ -235,11 +238,11 @@ absl::StatusOr<SafetensorsHeader> SafetensorsHeader::Parse(absl::string_view tex
         "header: expected at most ", kMaxLenientSafetensorsHeader, " bytes, found ", text.size()));
   }
   const char* const end = text.data() + text.size();
-  SafetensorsHeaderBuilder builder(text.size(), data_begin, data_size, options);
+  SafetensorsHeaderBuilder builder(text.size(), data_begin, data_size, lenient);
   LEAFSTORE_ASSIGN_OR_RETURN(text, TrimAndCheckEnds(text, &builder.notes()));
   readable_behind += end - (text.data() + text.size());  // the stripped padding
   JsonReader json(text, "header", readable_behind);
-  SafetensorsHeaderParser parser(&json, options.lenient, &builder);
+  SafetensorsHeaderParser parser(&json, lenient, &builder);
   LEAFSTORE_RETURN_IF_ERROR(
       json.Read([&](JsonReader::Field& field) { return parser.Parse(field); }));
   return std::move(builder).Finish();

@@ -25,15 +25,13 @@ class IndexParser {
   using Value = JsonReader::Value;
   using Field = JsonReader::Field;
 
-  IndexParser(absl::string_view text, bool strict) : text_(text), json_(text, "index") {
-    out_.notes = Notes(strict);
-  }
+  explicit IndexParser(absl::string_view text) : text_(text), json_(text, "index") {}
 
   absl::StatusOr<SafetensorsIndex> Parse(bool has_mark) {
     if (has_mark) {
-      LEAFSTORE_RETURN_IF_ERROR(out_.notes.Add("a mark", [] {
+      out_.notes.Add("a mark", [] {
         return DamagedJson("index", "'{' as its first byte", "a byte order mark of UTF-8");
-      }));
+      });
     }
     absl::Status status = json_.Read([this](Field& field) { return ParseField(field); });
     if (!status.ok()) return status;
@@ -46,10 +44,10 @@ class IndexParser {
     }
     // Checked last, because JSON without a weight_map is not an index with unknown fields.
     for (const absl::string_view key : others_) {
-      LEAFSTORE_RETURN_IF_ERROR(out_.notes.Add("a field", [key] {
+      out_.notes.Add("a field", [key] {
         return DamagedJson("index", "the fields metadata and weight_map",
                            absl::StrCat("another, ", QuotedForMessage(key)));
-      }));
+      });
     }
     Sort();
     const auto twice = std::adjacent_find(out_.tensors.begin(), out_.tensors.end(),
@@ -80,7 +78,9 @@ class IndexParser {
           object, [&](Field& entry) { return is_map ? ParseTensor(entry) : ParseMetadata(entry); });
     }
     const auto wrong = [&] { return DamagedJson(absl::StrCat("index, ", key), "an object", kind); };
-    return is_map ? wrong() : out_.notes.Add("no metadata", wrong);
+    if (is_map) return wrong();
+    out_.notes.Add("no metadata", wrong);
+    return absl::OkStatus();
   }
 
   absl::Status ParseTensor(Field& field) {
@@ -104,7 +104,7 @@ class IndexParser {
     }
     if (!inside.has_value()) return wrong();
     if (*inside != file || absl::StrContains(file, '/')) {
-      LEAFSTORE_RETURN_IF_ERROR(out_.notes.Add("a directory", wrong));
+      out_.notes.Add("a directory", wrong);
     }
     const auto at = files_.try_emplace(*inside, files_.size()).first;
     out_.tensors.emplace_back(name, at->second);
@@ -124,10 +124,11 @@ class IndexParser {
       out_.total_size = size;
       return absl::OkStatus();
     }
-    return out_.notes.Add("total_size", [&] {
+    out_.notes.Add("total_size", [&] {
       return DamagedJson("index, metadata, total_size", "an integer from 0 to 2^63 - 1",
                          json_.ForMessage(field.value()));
     });
+    return absl::OkStatus();
   }
 
   // Puts the files and the tensors in order.
@@ -178,13 +179,13 @@ class IndexParser {
 
 }  // namespace
 
-absl::StatusOr<SafetensorsIndex> ParseSafetensorsIndex(absl::string_view text, bool strict) {
+absl::StatusOr<SafetensorsIndex> ParseSafetensorsIndex(absl::string_view text) {
   const bool has_mark = absl::ConsumePrefix(&text, "\xef\xbb\xbf");
   if (!absl::StartsWith(absl::StripLeadingAsciiWhitespace(text), "{")) {
     LEAFSTORE_RETURN_IF_ERROR(
         CheckNotForeign(text.substr(0, kForeignBegin), "an index of safetensors"));
   }
-  return IndexParser(text, strict).Parse(has_mark);
+  return IndexParser(text).Parse(has_mark);
 }
 
 std::string EncodeSafetensorsIndex(const SafetensorsIndex& index) {

@@ -24,7 +24,7 @@ constexpr absl::string_view kFileSuffix = ".safetensors";
 constexpr absl::string_view kIndexInfix = ".safetensors.index";
 constexpr size_t kMaxShards = 100;  // that a message names
 
-// The shards of one set that exist, by number.
+// The shards of one set that exist, by index.
 using Shards = std::map<int64_t, std::string>;
 
 absl::Status Several(absl::string_view expected, absl::Span<const std::string> found) {
@@ -32,38 +32,40 @@ absl::Status Several(absl::string_view expected, absl::Span<const std::string> f
                                                  ListForMessage(found), "; specify one of them"));
 }
 
-// Returns the error of a set of `count` shards that lacks these shards, and perhaps others.
+// Returns the error of a set of `count` shards that lacks `total` of them, of which `missing` are
+// the first.
 absl::Status Incomplete(int64_t count, const std::vector<std::string>& found,
-                        const std::vector<std::string>& missing) {
-  const auto total = static_cast<size_t>(count) - std::min(found.size(), missing.size());
-  return WithReason(absl::NotFoundError(absl::StrCat(
-                        "expected ", count, " shards, found ", found.size(), ": ",
-                        ListForMessage(found, kMaxShards), "; missing: ",
-                        ListForMessage(missing, kMaxShards,
-                                       missing.size() > kMaxShards ? total : missing.size()))),
-                    ErrorReason::kIncomplete);
+                        const std::vector<std::string>& missing, size_t total) {
+  return WithReason(
+      absl::NotFoundError(absl::StrCat("expected ", count, " shards, found ", found.size(), ": ",
+                                       ListForMessage(found, kMaxShards),
+                                       "; missing: ", ListForMessage(missing, kMaxShards, total))),
+      ErrorReason::kIncomplete);
 }
 
 // Returns the shards as a place. error: some are missing, or there are too many.
 absl::StatusOr<SafetensorsPlace> ShardsPlace(const std::string& directory, int64_t count,
                                              const Shards& shards, Notes* notes) {
   SafetensorsPlace place = {SafetensorsPlace::kShards, directory, {}, {}};
-  for (const auto& [number, name] : shards) place.shards.push_back(name);
-  const int64_t first = shards.begin()->first == 0 ? 0 : 1;  // both conventions exist
+  for (const auto& [index, name] : shards) place.shards.push_back(name);
+  const int64_t first = shards.begin()->first == 0 ? 0 : 1;
+  const auto known = std::distance(shards.lower_bound(first), shards.lower_bound(first + count));
   std::vector<std::string> missing;
   const std::optional<ShardName> one = ParseShardName(shards.begin()->second);
-  for (int64_t i = first; i < first + count && missing.size() <= kMaxShards; ++i) {
+  for (int64_t i = first; i < first + count && missing.size() < kMaxShards; ++i) {
     if (!shards.contains(i)) missing.push_back(one->NameOf(i));
   }
-  if (!missing.empty()) return Incomplete(count, place.shards, missing);
+  if (known < count) {
+    return Incomplete(count, place.shards, missing, static_cast<size_t>(count - known));
+  }
   if (static_cast<int64_t>(shards.size()) > count) {
     return Several(absl::StrCat("set of ", count, " shards"), place.shards);
   }
-  LEAFSTORE_RETURN_IF_ERROR(notes->Add("shards without an index", [&] {
+  notes->Add("shards without an index", [&] {
     return absl::DataLossError(
         absl::StrCat("found no index (*.safetensors.index.json); all ", count,
                      " shards are read as one set; `leafstore merge` writes one file"));
-  }));
+  });
   return place;
 }
 
@@ -108,8 +110,8 @@ Contents ContentsOf(absl::Span<const std::string> names) {
     }
     auto& [count, shards] = contents.sets[shard->set];
     count = shard->count;
-    // Two with one number, `-1-of-2` and `-01-of-2`, are not a set.
-    if (!shards.emplace(shard->number, name).second) contents.files.push_back(name);
+    // Two with one index, `-1-of-2` and `-01-of-2`, are not a set.
+    if (!shards.emplace(shard->index, name).second) contents.files.push_back(name);
   }
   return contents;
 }
@@ -120,8 +122,8 @@ absl::string_view StemOfIndex(absl::string_view index) {
 
 }  // namespace
 
-absl::Status AddNotRead(absl::string_view read, absl::string_view other, Notes* notes) {
-  return notes->Add("two models", [&] {
+void AddNotRead(absl::string_view read, absl::string_view other, Notes* notes) {
+  notes->Add("two models", [&] {
     return absl::DataLossError(absl::StrCat("expected one model in the directory, found ", read,
                                             ", which is read, and ", other, ", which is not"));
   });
@@ -130,14 +132,14 @@ absl::Status AddNotRead(absl::string_view read, absl::string_view other, Notes* 
 std::optional<ShardName> ParseShardName(absl::string_view name) {
   static const RE2* const pattern =
       new RE2(R"((?i)((.*?)[-_. ]?)(\d{1,9})([-_. ]?of[-_. ]?(\d{1,9})(\D.*)?\.safetensors))");
-  std::string number, count, rest;
+  std::string index, count, rest;
   ShardName shard;
   if (!RE2::FullMatch(re2::StringPiece(name.data(), name.size()), *pattern, &shard.before,
-                      &shard.stem, &number, &shard.behind, &count, &rest)) {
+                      &shard.stem, &index, &shard.behind, &count, &rest)) {
     return std::nullopt;
   }
-  shard.digits = number.size();
-  if (!absl::SimpleAtoi(number, &shard.number) || !absl::SimpleAtoi(count, &shard.count) ||
+  shard.digits = index.size();
+  if (!absl::SimpleAtoi(index, &shard.index) || !absl::SimpleAtoi(count, &shard.count) ||
       shard.count < 2) {
     return std::nullopt;
   }
@@ -146,9 +148,9 @@ std::optional<ShardName> ParseShardName(absl::string_view name) {
 }
 
 std::string ShardName::NameOf(int64_t other) const {
-  std::string number_text = absl::StrCat(other);
-  if (number_text.size() < digits) number_text.insert(0, digits - number_text.size(), '0');
-  return absl::StrCat(before, number_text, behind);
+  std::string text = absl::StrCat(other);
+  if (text.size() < digits) text.insert(0, digits - text.size(), '0');
+  return absl::StrCat(before, text, behind);
 }
 
 bool IsIndexName(absl::string_view name) {
@@ -156,10 +158,22 @@ bool IsIndexName(absl::string_view name) {
          absl::StrContains(name, kIndexInfix);
 }
 
-bool IsIndexOf(absl::string_view index, const ShardName& shard) {
-  const absl::string_view stem = index.substr(0, index.find(kIndexInfix));
-  absl::string_view rest = shard.stem;
-  return absl::ConsumePrefix(&rest, stem) && (rest.empty() || absl::StartsWith(rest, "."));
+bool IsIndexOf(absl::string_view index, absl::string_view stem) {
+  return absl::ConsumePrefix(&stem, StemOfIndex(index)) &&
+         (stem.empty() || absl::StartsWith(stem, "."));
+}
+
+std::vector<std::string> IndexesThatMayList(absl::string_view name,
+                                            absl::Span<const std::string> names) {
+  const bool is_shard = ParseShardName(name).has_value();
+  const std::string of_directory = ChooseIndex(names).value_or("");
+  const absl::string_view stem = name.substr(0, name.size() - kFileSuffix.size());
+  std::vector<std::string> indexes;
+  for (const std::string& other : names) {
+    if (!IsIndexName(other)) continue;
+    if (is_shard || other == of_directory || IsIndexOf(other, stem)) indexes.push_back(other);
+  }
+  return indexes;
 }
 
 bool IsModelName(absl::string_view name) {
@@ -242,8 +256,8 @@ std::vector<std::string> ShardsOf(absl::string_view name, absl::Span<const std::
   return shards;
 }
 
-absl::Status AddOneShard(const std::string& path, Notes* notes) {
-  return notes->Add("one shard", [&] {
+void AddOneShard(const std::string& path, Notes* notes) {
+  notes->Add("one shard", [&] {
     return absl::DataLossError(absl::StrCat("expected a complete model, found ", FileNameOf(path),
                                             ", one of its shards; the complete set is read"));
   });
@@ -255,16 +269,16 @@ absl::StatusOr<SafetensorsPlace> FindShards(const std::string& path, const Shard
   for (const std::string& name : names) {
     const std::optional<ShardName> other = ParseShardName(name);
     if (!other.has_value() || other->set != shard.set) continue;
-    const auto [at, is_new] = shards.emplace(other->number, name);
+    const auto [at, is_new] = shards.emplace(other->index, name);
     if (is_new) continue;
     return WithReason(
-        absl::DataLossError(absl::StrCat("expected one shard ", other->number, " of ", shard.count,
+        absl::DataLossError(absl::StrCat("expected one shard ", other->index, " of ", shard.count,
                                          ", found ", at->second, " and ", name)),
         ErrorReason::kAmbiguous);
   }
   LEAFSTORE_ASSIGN_OR_RETURN(SafetensorsPlace place,
                              ShardsPlace(DirectoryOf(path), shard.count, shards, notes));
-  LEAFSTORE_RETURN_IF_ERROR(AddOneShard(path, notes));
+  AddOneShard(path, notes);
   return place;
 }
 

@@ -22,11 +22,11 @@ namespace leafstore::internal {
 
 // The parts of a shard's name: `model-00001-of-00003.safetensors` is shard 1 of 3.
 struct ShardName {
-  std::string set;   // the name without the number; equal for all shards of a set
-  std::string stem;  // "model"
-  int64_t number = 0;
+  std::string set;    // the name without the index; equal for all shards of a set
+  std::string stem;   // "model"
+  int64_t index = 0;  // of the shards; from 0 or from 1 on, as both conventions exist
   int64_t count = 0;
-  // The text before the number, its digits, and the text after it.
+  // The text before the index, its digits, and the text after it.
   std::string before;
   size_t digits = 0;
   std::string behind;
@@ -41,8 +41,12 @@ std::optional<ShardName> ParseShardName(absl::string_view name);
 // Returns whether the name is that of an index, including a variant's
 // (`model.safetensors.index.fp16.json`). Hidden files, such as those that macOS adds, are not.
 bool IsIndexName(absl::string_view name);
-// Returns whether the index with this name is that of the set of the shard.
-bool IsIndexOf(absl::string_view index, const ShardName& shard);
+// Returns whether the index with this name is that of files with this stem.
+bool IsIndexOf(absl::string_view index, absl::string_view stem);
+// Returns those of `names` that are indexes which may list the file `name`, which IsModelName: for
+// a shard all; otherwise that of the directory, and those with its stem. O(n).
+std::vector<std::string> IndexesThatMayList(absl::string_view name,
+                                            absl::Span<const std::string> names);
 // Returns whether the name is that of safetensors or of an index. Hidden files are not.
 bool IsModelName(absl::string_view name);
 
@@ -87,10 +91,10 @@ absl::StatusOr<SafetensorsPlace> FindShards(const std::string& path, const Shard
                                             absl::Span<const std::string> names, Notes* notes);
 
 // Adds the note that `other`, in the same directory as `read`, is not read.
-absl::Status AddNotRead(absl::string_view read, absl::string_view other, Notes* notes);
+void AddNotRead(absl::string_view read, absl::string_view other, Notes* notes);
 
 // Adds the note that the set of a shard is read instead of the shard.
-absl::Status AddOneShard(const std::string& path, Notes* notes);
+void AddOneShard(const std::string& path, Notes* notes);
 
 }  // namespace leafstore::internal
 
