@@ -186,7 +186,7 @@ TEST_F(AnyCallFailsTest, NoCheckpoint_IsNotReportedWhereTheDirectoryCannotBeList
 // Every call of a reader, on a checkpoint whose base is another file.
 absl::Status ReadAll(const std::string& path, const ReadOptions& options, ParamStore* into) {
   LEAFSTORE_ASSIGN_OR_RETURN(const CheckpointReader reader, CheckpointReader::Open(path, options));
-  LEAFSTORE_RETURN_IF_ERROR(reader.CheckBases());
+  LEAFSTORE_RETURN_IF_ERROR(internal::CheckpointAccess::FileOf(reader).OpenBases());
   static_cast<void>(reader.read_mode());
   LEAFSTORE_RETURN_IF_ERROR(reader.Load("params").status());
   LEAFSTORE_RETURN_IF_ERROR(reader.Load("params", {.filter = Glob("w")}).status());
