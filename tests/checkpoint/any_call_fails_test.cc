@@ -13,6 +13,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "leafstore/checkpoint/internal/checkpoint_access.h"
 #include "leafstore/checkpoint/manager.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/select/filter.h"

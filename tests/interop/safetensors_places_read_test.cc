@@ -29,7 +29,7 @@ using testing::ElementsAre;
 using testing::EndsWith;
 using testing::HasSubstr;
 
-constexpr char kIndexName[] = "model.safetensors.index.json";
+constexpr char kIndexOfSet[] = "model.safetensors.index.json";
 
 // Counts what is opened and listed, and fails to open a file with an error.
 class CountingFileSystem : public FaultyFileSystem {
@@ -62,7 +62,7 @@ class PlacesReadTest : public testing::Test {
 
 TEST_F(PlacesReadTest, OneShard_IsAdvisedOnlyWhereItMayHelp) {
   WriteTwoShards(dir_.path());
-  Write(kIndexName, IndexOfTwo());
+  Write(kIndexOfSet, IndexOfTwo());
   const auto advised = [&](const std::string& unreadable, int error) {
     CountingFileSystem files;
     files.unreadable = unreadable;
@@ -72,16 +72,16 @@ TEST_F(PlacesReadTest, OneShard_IsAdvisedOnlyWhereItMayHelp) {
     EXPECT_FALSE(status.ok());
     return absl::StrContains(status.message(), "--one-shard");
   };
-  EXPECT_FALSE(advised(kIndexName, EIO));
-  EXPECT_FALSE(advised(kIndexName, EMFILE));
-  EXPECT_TRUE(advised(kIndexName, EACCES));
+  EXPECT_FALSE(advised(kIndexOfSet, EIO));
+  EXPECT_FALSE(advised(kIndexOfSet, EMFILE));
+  EXPECT_TRUE(advised(kIndexOfSet, EACCES));
   EXPECT_FALSE(advised(ShardNameOf(2, 2), EIO));
   EXPECT_TRUE(advised(ShardNameOf(2, 2), ENOENT));
   Write(ShardNameOf(2, 2), "damaged");
   EXPECT_FALSE(advised("", 0));
   Write(ShardNameOf(2, 2), SmallFile({{"c", 2}}));  // contradicts the index
   EXPECT_TRUE(advised("", 0));
-  Write(kIndexName, "{");
+  Write(kIndexOfSet, "{");
   EXPECT_TRUE(advised("", 0));
 }
 
@@ -96,10 +96,10 @@ TEST_F(PlacesReadTest, PlainFile_ReadsOnlyIndexesThatMayListIt) {
     EXPECT_THAT(SafetensorsReader::Open(File(name), {.io = {.file_system = &files}}), IsOk());
     return files.opened;
   };
-  EXPECT_THAT(opened("model.safetensors"), ElementsAre(kIndexName, "model.safetensors"));
+  EXPECT_THAT(opened("model.safetensors"), ElementsAre(kIndexOfSet, "model.safetensors"));
   EXPECT_THAT(opened("model.fp16.safetensors"), ElementsAre("model.fp16.safetensors.index.json",
-                                                            kIndexName, "model.fp16.safetensors"));
-  std::filesystem::remove(File(kIndexName));
+                                                            kIndexOfSet, "model.fp16.safetensors"));
+  std::filesystem::remove(File(kIndexOfSet));
   EXPECT_THAT(opened("model.safetensors"), ElementsAre("model.safetensors"));
 }
 
@@ -125,7 +125,7 @@ TEST_F(PlacesReadTest, ManyMissingShards_AreCountedAndListedOnce) {
   for (int i = 0; i < 50; ++i) {
     tensors.emplace_back(absl::StrCat("t", i), absl::StrCat("t", i, ".safetensors"));
   }
-  Write(kIndexName, IndexOf(tensors));
+  Write(kIndexOfSet, IndexOf(tensors));
   CountingFileSystem files;
   EXPECT_THAT(SafetensorsReader::Open(dir_.path(), {.io = {.file_system = &files}}),
               StatusIs(kNotFound, HasSubstr("expected the 50 shards that it names, found 0")));
