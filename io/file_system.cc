@@ -323,7 +323,11 @@ class PosixFileSystem : public FileSystem {
     const std::string what = absl::StrCat("rename ", from, " to");
     if (error != EINVAL && error != ENOSYS) return Failed(what, to, error);
     // Some file systems do not support it; creating a hard link does not replace files either.
-    if (link(ForSystem(from), ForSystem(to)) == 0) return Remove(from);
+    if (link(ForSystem(from), ForSystem(to)) == 0) {
+      const absl::Status removed = Remove(from);
+      if (!removed.ok()) unlink(ForSystem(to));  // as before: not at both names
+      return removed;
+    }
     const bool no_links = errno == EPERM || errno == ENOTSUP || errno == ENOSYS;
     return no_links ? FileSystem::RenameNew(from, to) : Failed(what, to);
   }

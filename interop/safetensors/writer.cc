@@ -1,6 +1,7 @@
 #include "leafstore/interop/safetensors/writer.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -13,6 +14,7 @@
 #include "leafstore/interop/safetensors/internal/header.h"
 #include "leafstore/interop/safetensors/internal/place.h"
 #include "leafstore/interop/safetensors/internal/structure.h"
+#include "leafstore/interop/safetensors/reader.h"
 #include "leafstore/io/internal/atomic_file.h"
 #include "leafstore/io/internal/atomic_file_set.h"
 #include "leafstore/io/internal/progress.h"
@@ -163,7 +165,8 @@ class SafetensorsSave {
   absl::StatusOr<std::vector<std::string>> Save(absl::Span<const Tensors> shards) {
     LEAFSTORE_RETURN_IF_ERROR(ListDirectory());
     LEAFSTORE_RETURN_IF_ERROR(ChooseNames(shards.size()));
-    LEAFSTORE_RETURN_IF_ERROR(FindOther());
+    LEAFSTORE_RETURN_IF_ERROR(FindReplaced());
+    LEAFSTORE_RETURN_IF_ERROR(CheckPlace());
     LEAFSTORE_RETURN_IF_ERROR(WriteAll(shards));
     LEAFSTORE_RETURN_IF_ERROR(Commit());
     return std::move(names_);
@@ -174,6 +177,9 @@ class SafetensorsSave {
   std::string PathOf(absl::string_view name) const { return InDirectoryOf(path_, name); }
   bool Exists(absl::string_view name) const {
     return std::binary_search(existing_.begin(), existing_.end(), name);
+  }
+  bool IsSaved(absl::string_view name) const {
+    return std::find(names_.begin(), names_.end(), name) != names_.end();
   }
 
   absl::Status AlreadyExists(absl::string_view name, absl::string_view why = "") const {
@@ -195,26 +201,99 @@ class SafetensorsSave {
   absl::Status ChooseNames(size_t count) {
     names_ = {FileNameOf(path_)};
     if (count == 1) return absl::OkStatus();
-    if (Exists(index_) && !options_.replace_set) return AlreadyExists(index_);
     for (size_t turn = 0;; ++turn) {
       names_.clear();
       for (size_t i = 0; i < count; ++i) names_.push_back(NameOfShard(stem_, turn, i, count));
       const auto taken = std::find_if(names_.begin(), names_.end(),
                                       [this](const std::string& name) { return Exists(name); });
       if (taken == names_.end()) break;
-      if (!options_.replace_set) return AlreadyExists(*taken);
+      if (!options_.replace_set && !Exists(index_)) return AlreadyExists(*taken);
     }
     names_.push_back(index_);
     return absl::OkStatus();
   }
 
-  // Finds another model that the directory would contain after the save.
-  absl::Status FindOther() {
-    other_ = FindOtherModel(existing_, names_);
-    if (other_.empty() && !is_set() && stem_ != names_[0] && Exists(index_)) other_ = index_;
-    if (other_.empty() || options_.replace_set) return absl::OkStatus();
-    return AlreadyExists(
-        other_, absl::StrCat("; with ", names_.back(), " the directory would have two models"));
+  // Returns the files that an index of the directory names.
+  absl::StatusOr<std::vector<std::string>> FilesOfIndex(const std::string& name) const {
+    const std::string path = PathOf(name);
+    LEAFSTORE_ASSIGN_OR_RETURN(const auto file, files_.Open(path));
+    if (file->size() > kMaxLenientSafetensorsHeader) {
+      return absl::ResourceExhaustedError(absl::StrCat(path, ": expected an index of at most ",
+                                                       kMaxLenientSafetensorsHeader,
+                                                       " bytes, found ", file->size()));
+    }
+    std::string text(static_cast<size_t>(file->size()), '\0');
+    LEAFSTORE_RETURN_IF_ERROR(
+        file->ReadAt(0, absl::MakeSpan(reinterpret_cast<std::byte*>(text.data()), text.size())));
+    LEAFSTORE_ASSIGN_OR_RETURN(SafetensorsIndex index,
+                               WithContext(ParseSafetensorsIndex(text), path));
+    return std::move(index.files);
+  }
+
+  // Returns the shards of the model of this name: those that its index names, or without an index
+  // its only set. error: they are not known.
+  absl::StatusOr<std::vector<std::string>> OldShards() const {
+    if (!Exists(index_)) {
+      std::vector<std::vector<std::string>> sets = ShardsOfStem(stem_, existing_);
+      if (sets.size() > 1) return OtherModel(sets[0][0]);
+      return sets.empty() ? std::vector<std::string>() : std::move(sets[0]);
+    }
+    absl::StatusOr<std::vector<std::string>> shards = FilesOfIndex(index_);
+    if (shards.ok()) return shards;
+    return WithMessage(shards.status(), absl::StrCat(shards.status().message(),
+                                                     "; which shards it replaces is not known: "
+                                                     "remove it and them, or write elsewhere"));
+  }
+
+  // Returns the files that the indexes of other models name.
+  std::set<std::string> FilesOfOtherIndexes() const {
+    std::set<std::string> all;
+    for (const std::string& name : existing_) {
+      if (!IsIndexName(name) || name == index_) continue;
+      const absl::StatusOr<std::vector<std::string>> files = FilesOfIndex(name);
+      if (files.ok()) all.insert(files->begin(), files->end());
+    }
+    return all;
+  }
+
+  // Finds the files of the model of this name that are not in the new one: the file or the index,
+  // and the shards.
+  absl::Status FindReplaced() {
+    const std::string file = absl::StrCat(stem_, kExtension);
+    if (stem_ == FileNameOf(path_)) return absl::OkStatus();  // not called like a model
+    if (Exists(index_) && !options_.replace_set) {
+      return AlreadyExists(index_, is_set() ? "" : TwoModels());
+    }
+    const std::string& visible = is_set() ? file : index_;
+    if (Exists(visible)) visible_ = visible;
+    LEAFSTORE_ASSIGN_OR_RETURN(std::vector<std::string> shards, OldShards());
+    const std::set<std::string> of_others = FilesOfOtherIndexes();
+    for (std::string& name : shards) {
+      if (IsSaved(name) || name == visible_ || of_others.contains(name)) continue;
+      if (files_.Exists(PathOf(name)).value_or(false)) shards_.push_back(std::move(name));
+    }
+    if (options_.replace_set || (visible_.empty() && shards_.empty())) return absl::OkStatus();
+    return AlreadyExists(visible_.empty() ? shards_[0] : visible_, TwoModels());
+  }
+
+  // Checks that the directory has no other model than the one that is replaced.
+  absl::Status CheckPlace() const {
+    std::vector<std::string> removed = shards_;
+    if (!visible_.empty()) removed.push_back(visible_);
+    const std::string other = FindOtherModel(existing_, names_, removed);
+    return other.empty() ? absl::OkStatus() : OtherModel(other);
+  }
+
+  // Without a reason: replace_set does not help.
+  absl::Status OtherModel(absl::string_view name) const {
+    return absl::AlreadyExistsError(
+        absl::StrCat(PathOf(name), ": already exists", TwoModels(),
+                     "; it is of another model, which is not replaced: move it, or write to ",
+                     "another directory"));
+  }
+
+  std::string TwoModels() const {
+    return absl::StrCat("; with ", names_.back(), " the directory would have two models");
   }
 
   // Writes and syncs every file under its temporary name, the index last.
@@ -247,18 +326,12 @@ class SafetensorsSave {
     AtomicFileSet set(options_.io);
     for (size_t i = 0; i < written_.size(); ++i) {
       const bool is_index = is_set() && i + 1 == written_.size();
-      if (is_index && !other_.empty()) set.Remove(PathOf(other_));
+      if (is_index && !visible_.empty()) set.Remove(PathOf(visible_));
       // An index that another process creates meanwhile is kept.
       set.Add(std::move(written_[i]), is_index ? Exists(index_) : !is_set());
     }
-    if (!is_set() && !other_.empty()) set.Remove(PathOf(other_));
-    const std::string old_index = is_set() && options_.replace_set ? index_ : "";
-    for (const std::string& model : {old_index, other_}) {
-      for (const std::string& name : ShardsOf(model, existing_)) {
-        const bool is_new = std::find(names_.begin(), names_.end(), name) != names_.end();
-        if (!is_new) set.Discard(PathOf(name));
-      }
-    }
+    if (!is_set() && !visible_.empty()) set.Remove(PathOf(visible_));
+    for (const std::string& name : shards_) set.Discard(PathOf(name));
     return set.Commit();
   }
 
@@ -269,8 +342,10 @@ class SafetensorsSave {
   FileSystem& files_;
   std::vector<std::string> existing_;  // the names in the directory
   std::vector<std::string> names_;     // of the shards and the index, or of the single file
-  std::string other_;                  // see FindOtherModel
-  std::vector<AtomicFile> written_;    // in the order of `names_`
+  // See FindReplaced. Removing the first, the old index or file, is a change that readers see.
+  std::string visible_;
+  std::vector<std::string> shards_;
+  std::vector<AtomicFile> written_;  // in the order of `names_`
 };
 
 }  // namespace

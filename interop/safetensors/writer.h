@@ -13,16 +13,19 @@
 // Streaming. The bytes of the tensors are written through four buffers of 8 MiB. Tensors may be
 // views of the file that is replaced.
 //
-// Places. After a save, the directory is read as the saved model (safetensors/reader.h, Paths).
-// Saving a file beside a set that would be read instead, or a set beside a file that other programs
-// would load, is error AlreadyExists before anything is written; with replace_set, the old model is
-// replaced. Other models in the directory, which are only read by their own names, are neither
-// checked nor changed.
+// Places. After a save, the directory is read as the saved model (safetensors/reader.h, Paths), or
+// the saved model has a name of its own and the directory is read as before. Otherwise the save is
+// error AlreadyExists before anything is written. With replace_set, the model with the same name is
+// replaced: a file `<stem>.safetensors` by a set, a set by a file or another set. The files of a set
+// are those that its index lists; without an index, the shards named after the stem, if they are
+// one set. No other file is removed: if another model is in the way (one with another name, a run of
+// checkpoints, or shards that the index does not list), the save is AlreadyExists even with
+// replace_set. Single files with names of their own may be side by side.
 //
 // Commit. As for a checkpoint (checkpoint/writer.h): after a failure the temporary files are
 // removed and the old files are unchanged. If only the sync of the directory fails after a file was
-// replaced or removed, the new files are in place, but may not survive a power failure: the error
-// says so.
+// replaced, the new files are in place, but may not survive a power failure: the error says so, and
+// names the old files, which are kept.
 //
 // Sets. All shards are written and synced before the first is renamed, and the index is renamed
 // last. Without the index, other programs find no set, and this library reads the shards with a
@@ -31,9 +34,9 @@
 // replace_set the old index and shards are unchanged until the new index atomically replaces the
 // old one; only then are the old shards removed. If a set replaces a single file, the last change
 // is the new index; if a single file replaces a set, it is the removal of the old index. A crash
-// leaves the old model or the new one. It may also leave shards that no index names, which the next
-// save with replace_set removes, or an old file that was kept aside (`<name>.old-<pid>-<count>`).
-// Readers that opened the old model keep it. Two concurrent saves of one set are not safe.
+// leaves the old model or the new one. It may also leave shards that no index lists, or an old file
+// that was kept aside (`<name>.old-<pid>-<count>`). Readers that opened the old model keep it. Two
+// concurrent saves of one set are not safe.
 //
 // Errors. InvalidArgument, FailedPrecondition (a borrow is open): errors of the caller, found
 // before anything is written. Others are the file system's (no space is ResourceExhausted).
@@ -81,18 +84,17 @@ struct SafetensorsSaveOptions {
   std::optional<Grouping> grouping = {};
   // How paths become names (FormOf).
   NameStyle names = NameStyle::kSplit;
-  // Replaces a set with this name, and another model in the directory that would be read instead
-  // (see Places and Sets above). Removes the remaining shards of a replaced set and, if a set is
-  // saved, all other shards with its name. If the usual name of a shard exists, the names of the
-  // new shards end in `-r1`.
+  // Replaces the model with this name, a file or a set (see Places and Sets above). Removes the
+  // remaining shards of a replaced set. If the usual name of a shard exists, the names of the new
+  // shards end in `-r1`.
   bool replace_set = false;
 };
 
 // Saves a store. error InvalidArgument: two leaves have the same name (names.h); a key, a static
 // str or metadata is not UTF-8; metadata has the key of the structure and a structure is saved; or
 // the grouping is on a different Layout. error ResourceExhausted: the header exceeds 100 MB. error
-// AlreadyExists (kExists): the directory would have two models (unless replace_set); a file at
-// `path` is replaced. O(bytes), and O(names in the directory).
+// AlreadyExists: the directory would have two models; with kExists, replace_set replaces the old
+// one. A file at `path` is replaced. O(bytes), and O(n log n) for n names in the directory.
 absl::Status SaveSafetensors(const std::string& path, const ParamStore& store,
                              const SafetensorsSaveOptions& options = {});
 // Saves tensors by name, in any order, without a structure. error InvalidArgument also: a duplicate

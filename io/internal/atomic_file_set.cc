@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "leafstore/core/error_reason.h"
+#include "leafstore/core/internal/list_for_message.h"
 #include "leafstore/core/status_macros.h"
 
 namespace leafstore::internal {
@@ -48,55 +49,63 @@ absl::Status AtomicFileSet::Commit() {
   if (auto* collector = dynamic_cast<FileSetCollector*>(&files_); collector != nullptr) {
     return collector->Collect(std::exchange(changes_, {}), std::exchange(discarded_, {}));
   }
-  const auto make_all = [this]() -> absl::Status {
-    for (FileChange& change : changes_) {
-      const bool is_last = &change == &changes_.back();
-      if (is_last) LEAFSTORE_RETURN_IF_ERROR(SyncDirectories());
-      LEAFSTORE_RETURN_IF_ERROR(Make(&change, is_last));
-      ++made_;
-    }
-    return SyncDirectories();
-  };
-  const auto remove_old = [this] {
-    for (const FileChange& change : changes_) {
-      if (!change.aside.empty()) files_.Remove(change.aside).IgnoreError();
-    }
-    for (const std::string& path : discarded_) files_.Remove(path).IgnoreError();
-  };
+  std::set<std::string> directories;
+  for (const FileChange& change : changes_) directories.insert(DirectoryOf(change.path));
+  directories_.assign(directories.begin(), directories.end());
   absl::Status status;
   try {
-    status = make_all();
+    status = MakeAll();
   } catch (...) {  // no memory
-    if (has_replaced_) {
-      remove_old();
-    } else {
-      Undo(absl::OkStatus()).IgnoreError();
-    }
+    if (!has_replaced_) Undo(absl::OkStatus()).IgnoreError();
     throw;
   }
   if (!status.ok() && !has_replaced_) return Undo(status);
-  remove_old();
-  if (status.ok()) return status;
+  if (status.ok()) {
+    ForEachOld([this](const std::string& path) { files_.Remove(path).IgnoreError(); });
+    return status;
+  }
+  std::vector<std::string> old;
+  ForEachOld([&old](const std::string& path) { old.push_back(path); });
   const bool is_one = changes_.size() == 1;
-  return InPlaceButNotSynced(
+  status = InPlaceButNotSynced(
       absl::StrCat(changes_.back().path, is_one ? "" : ", like the other files,"), status);
+  if (old.empty()) return status;
+  return WithMessage(
+      status, absl::StrCat(status.message(), "; the old files are kept: ", ListForMessage(old)));
+}
+
+void AtomicFileSet::ForEachOld(absl::FunctionRef<void(const std::string&)> call) const {
+  for (const FileChange& change : changes_) {
+    if (!change.aside.empty()) call(change.aside);
+  }
+  for (const std::string& path : discarded_) {
+    const bool is_made = std::any_of(
+        changes_.begin(), changes_.end(),
+        [&](const FileChange& change) { return change.path == path && !change.temporary.empty(); });
+    if (!is_made) call(path);
+  }
+}
+
+absl::Status AtomicFileSet::MakeAll() {
+  for (FileChange& change : changes_) {
+    const bool is_last = &change == &changes_.back();
+    if (is_last && made_ > 0) LEAFSTORE_RETURN_IF_ERROR(SyncDirectories());
+    LEAFSTORE_RETURN_IF_ERROR(Make(&change, is_last));
+    ++made_;
+  }
+  return SyncDirectories();
 }
 
 absl::Status AtomicFileSet::Make(FileChange* change, bool is_last) {
   const std::string& temporary = change->temporary;
-  if (!temporary.empty()) {
-    const absl::Status renamed = files_.RenameNew(temporary, change->path);
-    if (!absl::IsAlreadyExists(renamed)) return renamed;
-    if (!change->replace) return WithReason(renamed, ErrorReason::kExists);
-  }
-  if (!is_last) {
-    LEAFSTORE_RETURN_IF_ERROR(KeepAside(change));
-    return temporary.empty() ? absl::OkStatus() : files_.Rename(temporary, change->path);
-  }
-  const absl::Status status =
-      temporary.empty() ? files_.Remove(change->path) : files_.Rename(temporary, change->path);
-  has_replaced_ = status.ok();
-  return temporary.empty() && absl::IsNotFound(status) ? absl::OkStatus() : status;
+  if (temporary.empty()) return KeepAside(change);
+  const absl::Status renamed = files_.RenameNew(temporary, change->path);
+  if (!absl::IsAlreadyExists(renamed)) return renamed;
+  if (!change->replace) return WithReason(renamed, ErrorReason::kExists);
+  if (!is_last) LEAFSTORE_RETURN_IF_ERROR(KeepAside(change));
+  const absl::Status status = files_.Rename(temporary, change->path);
+  has_replaced_ = is_last && status.ok();
+  return status;
 }
 
 absl::Status AtomicFileSet::KeepAside(FileChange* change) {
@@ -115,9 +124,8 @@ absl::Status AtomicFileSet::KeepAside(FileChange* change) {
 }
 
 absl::Status AtomicFileSet::SyncDirectories() const {
-  std::set<std::string> directories;
-  for (size_t i = 0; durable_ && i < made_; ++i) directories.insert(DirectoryOf(changes_[i].path));
-  for (const std::string& directory : directories) {
+  if (!durable_) return absl::OkStatus();
+  for (const std::string& directory : directories_) {
     LEAFSTORE_RETURN_IF_ERROR(files_.SyncDirectory(directory));
   }
   return absl::OkStatus();
@@ -127,6 +135,7 @@ absl::Status AtomicFileSet::SyncDirectories() const {
 // `why`, with the names of files that cannot be moved back.
 absl::Status AtomicFileSet::Undo(const absl::Status& why) {
   std::string message(why.message());
+  bool is_undone = false;
   for (size_t i = std::min(made_ + 1, changes_.size()); i-- > 0;) {
     const FileChange& change = changes_[i];
     if (!change.aside.empty()) {
@@ -134,7 +143,15 @@ absl::Status AtomicFileSet::Undo(const absl::Status& why) {
       if (!status.ok()) absl::StrAppend(&message, "; ", KeptAsideText(change.aside, change.path));
     } else if (i < made_ && !change.temporary.empty()) {
       files_.Remove(change.path).IgnoreError();
+    } else {
+      continue;
     }
+    is_undone = true;
+  }
+  const absl::Status synced = is_undone ? SyncDirectories() : absl::OkStatus();
+  if (!synced.ok()) {
+    absl::StrAppend(&message, "; the new files were removed, but may be there again after a power ",
+                    "failure: ", synced.message());
   }
   return WithMessage(why, message);
 }

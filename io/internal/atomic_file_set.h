@@ -9,13 +9,14 @@
 // Order. The changes happen in the order in which they were added, and the directories are synced
 // before and after the last one. Add the file that makes the others visible, such as an index,
 // last: the last change is a single system call, so readers see the state either before or after
-// it. A file that an earlier change replaces or removes is kept aside as `<path>.old-<pid>-<count>`
-// until all changes have happened.
+// it. A file that an earlier change replaces, or that any change removes, is kept aside as
+// `<path>.old-<pid>-<count>` until all changes have happened and are on disk.
 //
 // Failure. After a failed call, or a failed sync, every change is undone: files kept aside get
-// their names back, and new files are removed. There is one exception: if only the sync after the
-// last change fails, and that change has replaced or removed a file, nothing can be undone, and the
-// error says that the files are in place but may not survive a power failure.
+// their names back, new files are removed, and the directories are synced again. There is one
+// exception: if only the sync after the last change fails, and that change has replaced a file,
+// nothing can be undone. The error then says that the files are in place but may not survive a
+// power failure; no old file is removed, and the error names those that are kept.
 //
 // Crash. Before the last change, some paths may have the new file, some the old one, and one may
 // have none, because its file is kept aside; NameKeptAside then adds that file to the error of a
@@ -32,6 +33,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 
 #include "leafstore/io/internal/atomic_file.h"
@@ -63,8 +65,8 @@ class AtomicFileSet {
   void Add(FileChange change) { changes_.push_back(std::move(change)); }
   // Adds the removal of a file, if it exists.
   void Remove(std::string path) { changes_.push_back({"", std::move(path)}); }
-  // Adds a file to remove after all changes. Errors of the removal are ignored, so the file may
-  // remain.
+  // Adds a file to remove after all changes, unless one of them has created it. Errors of the
+  // removal are ignored, so the file may remain.
   void Discard(std::string path) { discarded_.push_back(std::move(path)); }
 
   // Makes the changes. Call once. If the file system is a FileSetCollector, passes the changes to
@@ -74,12 +76,16 @@ class AtomicFileSet {
 
  private:
   absl::Status Make(FileChange* change, bool is_last);
+  absl::Status MakeAll();
   absl::Status KeepAside(FileChange* change);
   absl::Status SyncDirectories() const;
   absl::Status Undo(const absl::Status& why);
+  // Calls `call` for each old file that is not needed after the commit. Allocates nothing.
+  void ForEachOld(absl::FunctionRef<void(const std::string&)> call) const;
 
   FileSystem& files_;
   const bool durable_;
+  std::vector<std::string> directories_;  // of the changes
   std::vector<FileChange> changes_;
   std::vector<std::string> discarded_;
   size_t made_ = 0;            // how many changes have happened, from the first

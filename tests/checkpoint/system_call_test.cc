@@ -298,6 +298,17 @@ TEST(RenameNewCallTest, UnsupportedCalls_AreReplaced) {
   }
 }
 
+TEST(RenameNewCallTest, FailedRemovalAfterALink_LeavesTheOldName) {
+  const TempDir dir;
+  WriteFile(dir.File("a"), "new");
+  SystemCallFault rename_fault("renameat2", -1, EINVAL);
+  SystemCallFault unlink_fault("unlink", 0, EIO);
+  const WithFault without_renameat2(&rename_fault);
+  const WithFault failing_unlink(&unlink_fault);
+  EXPECT_FALSE(FileSystem::Posix().RenameNew(dir.File("a"), dir.File("b")).ok());
+  EXPECT_THAT(dir.List(), testing::ElementsAre("a"));
+}
+
 TEST(RenameNewCallTest, OtherErrors_AreReported) {
   for (const int error : {ENOSPC, EIO, EACCES, EMLINK}) {
     const TempDir dir;

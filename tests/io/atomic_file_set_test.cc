@@ -1,5 +1,6 @@
 #include "leafstore/io/internal/atomic_file_set.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <map>
@@ -90,11 +91,72 @@ TEST(AtomicFileSetTest, EveryFailure_LeavesAllOldFilesOrAllNewOnes) {
       EXPECT_EQ(ContentsOf(dir), kOld) << call;
       continue;
     }
-    // The last call syncs the directory, after e was replaced.
-    EXPECT_EQ(ContentsOf(dir), kNew);
+    // The last call syncs the directory, after e was replaced. The new files are in place, and no
+    // old one is removed.
+    std::string kept;
+    Contents found = ContentsOf(dir);
+    for (const auto& [name, bytes] : found) {
+      if (!kNew.contains(name)) kept += bytes;
+    }
+    EXPECT_EQ(kept, "ABCF");
+    std::erase_if(found, [](const auto& one) { return !kNew.contains(one.first); });
+    EXPECT_EQ(found, kNew);
     EXPECT_THAT(std::string(status.message()),
-                HasSubstr("/e, like the other files, is in place, but may not"));
+                AllOf(HasSubstr("/e, like the other files, is in place, but may not"),
+                      HasSubstr("the old files are kept: " + dir.File("a.old-")),
+                      testing::EndsWith(dir.File("f"))));
   }
+}
+
+TEST(AtomicFileSetTest, Failure_IsOnDiskWhenItIsUndone) {
+  const TempDir dir;
+  Write(dir, kOld);
+  FaultyFileSystem counting;
+  ASSERT_THAT(ChangeAll(dir, &counting), IsOk());
+  const TempDir again;
+  Write(again, kOld);
+  FaultyFileSystem files;
+  files.fail_at = counting.calls - 2;  // the rename of e
+  EXPECT_FALSE(ChangeAll(again, &files).ok());
+  EXPECT_EQ(ContentsOf(again), kOld);
+  const auto last = std::find(files.log.rbegin(), files.log.rend(), "rename");
+  EXPECT_EQ(std::count(files.log.rbegin(), last, "sync directory"), 1);
+}
+
+TEST(AtomicFileSetTest, RemovalAsTheLastChange_IsUndoneToo) {
+  const auto replace = [](const TempDir& dir, FileSystem* files) -> absl::Status {
+    const IoOptions options = {.file_system = files};
+    AtomicFileSet set(options);
+    LEAFSTORE_RETURN_IF_ERROR(Add(dir.File("a"), options, true, &set));
+    set.Remove(dir.File("c"));
+    set.Discard(dir.File("f"));
+    return set.Commit();
+  };
+  const Contents old = {{"c", "C"}, {"f", "F"}};
+  FaultyFileSystem counting;
+  {
+    const TempDir dir;
+    Write(dir, old);
+    ASSERT_THAT(replace(dir, &counting), IsOk());
+    EXPECT_THAT(dir.List(), ElementsAre("a"));
+  }
+  for (int call = 0; call < counting.calls; ++call) {
+    const TempDir dir;
+    Write(dir, old);
+    FaultyFileSystem files;
+    files.fail_at = call;
+    EXPECT_FALSE(replace(dir, &files).ok());
+    EXPECT_EQ(ContentsOf(dir), old) << call;
+  }
+}
+
+TEST(AtomicFileSetTest, DiscardedFileThatAChangeMakes_IsKept) {
+  const TempDir dir;
+  AtomicFileSet set({});
+  ASSERT_THAT(Add(dir.File("a"), {}, true, &set), IsOk());
+  set.Discard(dir.File("a"));
+  ASSERT_THAT(set.Commit(), IsOk());
+  EXPECT_EQ(ReadFile(dir.File("a")), "new");
 }
 
 TEST(AtomicFileSetTest, NoMemory_LeavesAllOldFilesOrAllNewOnes) {

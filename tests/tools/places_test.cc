@@ -56,9 +56,19 @@ TEST_F(WritePlacesTest, FileBesideASet_NeedsForceAndReplacesIt) {
                                       HasSubstr("--force replaces it")));
     EXPECT_EQ(NamesInOut(), before);
     args.push_back("--force");
-    Out(args);
+    std::string removed;
+    for (const std::string& name :
+         {std::string(kIndexFile), ShardNameOf(1, 2), ShardNameOf(2, 2)}) {
+      removed += File("out/") + name + ": removed\n";
+    }
+    EXPECT_THAT(Out(args), HasSubstr(removed));
     EXPECT_EQ(NamesInOut(), "model.safetensors ");
     EXPECT_THAT(Out({"tree", File("out")}), HasSubstr("new"));
+    std::filesystem::remove_all(File("out"));
+    MakeSet();
+    EXPECT_THAT(Json(args)["removed"],
+                testing::ElementsAre(File("out/") + kIndexFile, File("out/") + ShardNameOf(1, 2),
+                                     File("out/") + ShardNameOf(2, 2)));
   }
 }
 
@@ -76,6 +86,60 @@ TEST_F(WritePlacesTest, SetBesideAFile_NeedsForceAndReplacesIt) {
   Out(args);
   EXPECT_EQ(NamesInOut(), ShardNameOf(1, 2) + " " + ShardNameOf(2, 2) + " " + kIndexFile + " ");
   EXPECT_EQ(SafetensorsReader::Open(File("out"))->size(), 2u);
+}
+
+TEST_F(WritePlacesTest, AnotherModel_IsNotReplacedByForce) {
+  // A set of another name, shards without an index, and a run.
+  std::filesystem::create_directory(File("out"));
+  Out({"convert", File("small.safetensors"), File("out/lora.safetensors"), "--shard-size", "8"});
+  WriteFile(File("out/model.safetensors"), SmallFile({{"old", 4}}));
+  WriteTwoShards(File("shards"));
+  const std::string run = Run(2);
+  struct Write {
+    std::string target;
+    std::string other;
+  };
+  for (const auto& [target, other] :
+       {Write{File("out/model.safetensors"), File("out/lora.safetensors.index.json")},
+        Write{File("shards/all.safetensors"), File("shards/") + ShardNameOf(1, 2)},
+        Write{run + "/model.safetensors", run + "/step-00000000000000000001.leaf"}}) {
+    const std::vector<std::string> before = FileSystem::Posix().List(DirectoryOf(target)).value();
+    EXPECT_THAT(Error({"convert", File("small.safetensors"), target, "--force"}, 1),
+                AllOf(HasSubstr(other + ": already exists"), HasSubstr("move it, or write to"),
+                      testing::Not(HasSubstr("--force"))));
+    EXPECT_EQ(FileSystem::Posix().List(DirectoryOf(target)).value(), before);
+  }
+}
+
+TEST_F(WritePlacesTest, StepIntoADirectoryWithAModel_IsAnError) {
+  MakeSet();
+  WriteTwoShards(File("shards"));
+  for (const char* const flag : {"--zstd", "--force"}) {
+    EXPECT_THAT(
+        Error({"convert", File("small.safetensors"), File("out"), "--step", "0", flag}, 1),
+        AllOf(HasSubstr(File("out/") + kIndexFile + ": already exists"), HasSubstr("two models")));
+    EXPECT_THAT(
+        Error({"convert", File("small.safetensors"), File("shards/"), "--step", "0", flag}, 1),
+        HasSubstr(ShardNameOf(1, 2) + ": already exists"));
+    EXPECT_THAT(Error({"convert", File("small.safetensors"),
+                       File("out/step-00000000000000000000.leaf"), flag},
+                      1),
+                HasSubstr(File("out/") + kIndexFile + ": already exists"));
+  }
+  EXPECT_THAT(Out({"inspect", File("out")}), HasSubstr(kIndexFile));
+  // A file that is read by its own name is not in the way.
+  std::filesystem::create_directory(File("start"));
+  WriteFile(File("start/pretrained.safetensors"), SmallFile({{"a", 4}}));
+  Out({"convert", File("start/pretrained.safetensors"), File("start/"), "--step", "0"});
+}
+
+TEST_F(WritePlacesTest, StepIntoANewDirectory_MakesItAndThoseAboveIt) {
+  const Args args = {"convert", File("small.safetensors"), File("n1/n2/run/"), "--step", "0"};
+  EXPECT_THAT(Error(args, 1), HasSubstr("--mkdirs makes it"));
+  Args mkdirs = args;
+  mkdirs.push_back("--mkdirs");
+  Out(mkdirs);
+  EXPECT_THAT(Out({"inspect", File("n1/n2/run")}), HasSubstr("step-00000000000000000000"));
 }
 
 TEST_F(WritePlacesTest, StepWrittenByHand_IsAnErrorThatSaysWhatToDo) {

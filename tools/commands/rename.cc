@@ -156,6 +156,7 @@ absl::Status Rename(const RenameArguments& arguments) {
   const auto print_text = [&](Output* out) {
     for (const RenamedItem& one : renamed) PrintItem(one, arguments.all, out);
     if (arguments.out.empty()) out->Write("nothing is written; --write OUT writes it\n");
+    writer.PrintRemoved(out);
   };
   const auto print_item = [&](const RenamedItem& one, JsonList* list) {
     JsonList paths({{"name", one.item->name}}, "renamed", list);
@@ -166,8 +167,10 @@ absl::Status Rename(const RenameArguments& arguments) {
     }
     return absl::OkStatus();
   };
+  Json head = SourceHead(*input.source);
+  if (!arguments.out.empty()) head["removed"] = writer.Removed();
   LEAFSTORE_RETURN_IF_ERROR(
-      PrintAnswer(arguments.form, SourceHead(*input.source), renamed, print_text, print_item));
+      PrintAnswer(arguments.form, std::move(head), renamed, print_text, print_item));
   return writer.Commit();
 }
 

@@ -20,7 +20,6 @@
 #include "leafstore/interop/numpy/npz.h"
 #include "leafstore/interop/safetensors/checkpoint.h"
 #include "leafstore/interop/safetensors/internal/place.h"
-#include "leafstore/io/file_system.h"
 #include "leafstore/tools/present/errors.h"
 #include "leafstore/tools/present/json.h"
 #include "leafstore/tools/present/text.h"
@@ -60,6 +59,16 @@ absl::Status MakeDirectoryOf(const std::string& path) {
   std::filesystem::create_directories(DirectoryOf(path), error);
   if (!error) return absl::OkStatus();
   return absl::ErrnoToStatus(error.value(), absl::StrCat("cannot create the directory of ", path));
+}
+
+// Names the file of an error, which says so if its directory does not exist.
+absl::Status WithMkdirs(const std::string& path, const absl::Status& status) {
+  std::error_code ignored;
+  if (absl::IsNotFound(status) && !std::filesystem::exists(DirectoryOf(path), ignored)) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        path, ": expected the directory ", DirectoryOf(path), ", found none; --mkdirs makes it"));
+  }
+  return FileError(path, status);
 }
 
 // Returns "bf16: 3 leaves, 10 elements: 1 overflowed to infinity, 4 were rounded".
@@ -113,6 +122,18 @@ absl::Status CheckNoStepByHand(const std::string& path) {
       "` saves a step, --force writes only this file"));
 }
 
+// Checks that the directory has no model that a checkpoint of this step would hide. (--force does
+// not help: the model is not replaced.)
+absl::Status CheckNoModelBeside(const std::string& directory, int64_t step) {
+  const auto names = FileSystem::Posix().List(directory);
+  if (!names.ok()) return absl::OkStatus();  // it is made, or cannot be written to
+  const std::string other = internal::FindOtherModel(*names, {internal::StepFileName(step)});
+  if (other.empty()) return absl::OkStatus();
+  return absl::AlreadyExistsError(absl::StrCat(
+      directory, "/", other, ": already exists; with a checkpoint the directory would ",
+      "have two models; move it, or write to another directory"));
+}
+
 }  // namespace
 
 absl::StatusOr<int64_t> ParseSize(absl::string_view option, absl::string_view text) {
@@ -145,6 +166,10 @@ absl::StatusOr<SourceFormat> ModelWriter::FormatOf(const std::string& path) cons
 absl::Status ModelWriter::Check(const std::string& path) const {
   LEAFSTORE_RETURN_IF_ERROR(CheckFormat(path));
   if (!options_.force) LEAFSTORE_RETURN_IF_ERROR(CheckNoStepByHand(path));
+  const std::optional<internal::RunFile> step = internal::ParseRunFile(FileNameOf(path));
+  if (step.has_value() && !step->abandoned) {
+    LEAFSTORE_RETURN_IF_ERROR(CheckNoModelBeside(DirectoryOf(path), step->step));
+  }
   return options_.shard_size.empty() ? files_.CheckFree(path) : absl::OkStatus();
 }
 
@@ -178,14 +203,15 @@ absl::Status ModelWriter::WriteLeaf(Model model, const std::string& path) {
 
 absl::Status ModelWriter::WriteStep(Model model, const std::string& directory, int64_t step) {
   KeepNotes(&model);
+  if (options_.mkdirs) LEAFSTORE_RETURN_IF_ERROR(FileError(directory, MakeDirectoryOf(directory)));
+  LEAFSTORE_RETURN_IF_ERROR(CheckNoModelBeside(directory, step));
   ManagerOptions options = {.io = Io()};
   if (options_.zstd) options.zstd_level = options_.zstd_level.value_or(3);
-  LEAFSTORE_ASSIGN_OR_RETURN(
-      CheckpointManager manager,
-      FileError(directory, CheckpointManager::Open(directory, std::move(options))));
-  written_.push_back(manager.PathOf(step));
-  return FileError(directory, manager.Save(step, CheckpointItemsOf(std::move(model.items)),
-                                           std::move(model.metrics), std::move(model.metadata)));
+  absl::StatusOr<CheckpointManager> manager = CheckpointManager::Open(directory, options);
+  if (!manager.ok()) return WithMkdirs(directory, manager.status());
+  written_.push_back(manager->PathOf(step));
+  return FileError(directory, manager->Save(step, CheckpointItemsOf(std::move(model.items)),
+                                            std::move(model.metrics), std::move(model.metadata)));
 }
 
 absl::Status ModelWriter::WriteSafetensors(ModelItem item, const std::string& path) {
@@ -273,13 +299,7 @@ absl::Status ModelWriter::Write(Model model, const std::string& path) {
   LEAFSTORE_ASSIGN_OR_RETURN(const SourceFormat format, FormatOf(path));
   KeepNotes(&model);
   if (options_.mkdirs) LEAFSTORE_RETURN_IF_ERROR(FileError(path, MakeDirectoryOf(path)));
-  const absl::Status status = WriteAs(format, std::move(model), path);
-  std::error_code ignored;
-  if (absl::IsNotFound(status) && !std::filesystem::exists(DirectoryOf(path), ignored)) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        path, ": expected the directory ", DirectoryOf(path), ", found none; --mkdirs creates it"));
-  }
-  return FileError(path, status);
+  return WithMkdirs(path, WriteAs(format, std::move(model), path));
 }
 
 absl::Status ModelWriter::Commit() {
@@ -291,6 +311,12 @@ absl::Status ModelWriter::Commit() {
     Note(file, ": note: it is a symbolic link; the file that was written is ", target);
   }
   return absl::OkStatus();
+}
+
+void ModelWriter::PrintRemoved(Output* out) const {
+  for (const std::string& file : Removed()) {
+    out->Write(out->Styled(Style::kBold, Printable(file)), ": removed\n");
+  }
 }
 
 absl::Status ModelWriter::CommitAndPrint(const OutputForm& form) {
@@ -309,11 +335,11 @@ absl::Status ModelWriter::CommitAndPrint(const OutputForm& form) {
     Note("warning: ", CountOf(one.overflowed, "element", "elements"), " too large for ",
          DTypeName(one.to), " became infinite; the first is in ", one.first_overflow);
   }
-  const Json json = {{"schema", kJsonSchema},
-                     {"files", std::move(list)},
-                     {"notes", notes_},
-                     {"left_out", ToJson(left_out_)},
-                     {"conversions", ConversionsJson(conversions_)}};
+  if (!form.json) PrintRemoved(&out);
+  const Json json = {
+      {"schema", kJsonSchema},         {"files", std::move(list)},
+      {"removed", Removed()},          {"notes", notes_},
+      {"left_out", ToJson(left_out_)}, {"conversions", ConversionsJson(conversions_)}};
   if (form.json) out.Write(JsonText(json), "\n");
   LEAFSTORE_RETURN_IF_ERROR(out.Finish());
   return Commit();

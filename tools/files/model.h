@@ -71,10 +71,10 @@ class ModelWriter {
 
   // Checks that the options are valid for the format of this file name. error: a UsageError.
   absl::Status CheckFormat(const std::string& path) const { return FormatOf(path).status(); }
-  // Like CheckFormat, but without --force also checks that no file would be replaced, and that no
-  // file with the name of a step would be written into a directory of checkpoints (error
-  // FailedPrecondition). Write checks the names of the files of a set. Errors: also those of
-  // OutputFiles::CheckFree.
+  // Like CheckFormat, but without --force also checks that no file would be replaced, that no file
+  // with the name of a step would be written into a directory of checkpoints (error
+  // FailedPrecondition), and that no other model is in the way (error AlreadyExists). Write checks
+  // the names of the files of a set. Errors: also those of OutputFiles::CheckFree.
   absl::Status Check(const std::string& path) const;
 
   // Writes temporary files, and shows progress. error: a UsageError: the format cannot hold several
@@ -82,19 +82,24 @@ class ModelWriter {
   absl::Status Write(Model model, const std::string& path);
 
   // Like Write, but saves the model as a step of a directory of checkpoints, which is created if it
-  // does not exist. Errors: those of CheckpointManager::Save, prefixed with the directory.
+  // does not exist. error AlreadyExists: the directory contains another model. Other errors: those
+  // of CheckpointManager::Save, prefixed with the directory.
   absl::Status WriteStep(Model model, const std::string& directory, int64_t step);
 
   // Checks what can be known before Commit. Call before an answer is printed. Errors: those of
   // OutputFiles::Check.
   absl::Status CheckCommit() { return files_.Check(); }
+  // Returns the files of a replaced model that Commit removes.
+  std::vector<std::string> Removed() const { return files_.Removed(); }
+  // Prints them, a line each.
+  void PrintRemoved(Output* out) const;
   // Renames the temporary files into place. Prints a note for each file that is written through a
   // symbolic link. Errors: those of OutputFiles::Commit.
   absl::Status Commit();
 
-  // Prints a line for each file, or one JSON object (schema, files: file, bytes; notes, left_out
-  // and conversions of the first model). Then commits, so that no file has changed if printing
-  // fails. Errors: also those of Output::Finish.
+  // Prints a line for each file, or one JSON object (schema, files: file, bytes; removed; notes,
+  // left_out and conversions of the first model). Then commits, so that no file has changed if
+  // printing fails. Errors: also those of Output::Finish.
   absl::Status CommitAndPrint(const OutputForm& form);
 
  private:

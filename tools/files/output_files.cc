@@ -269,6 +269,15 @@ absl::StatusOr<int64_t> OutputFiles::SizeOf(const std::string& path) const {
   return absl::NotFoundError(absl::StrCat(path, ": it was not written"));
 }
 
+std::vector<std::string> OutputFiles::Removed() const {
+  std::vector<std::string> removed;
+  for (const internal::FileChange& change : changes_) {
+    if (change.temporary.empty()) removed.push_back(change.path);
+  }
+  removed.insert(removed.end(), discarded_.begin(), discarded_.end());
+  return removed;
+}
+
 absl::Status OutputFiles::Check() {
   for (const internal::FileChange& change : changes_) {
     if (change.temporary.empty()) continue;

@@ -60,6 +60,8 @@ class OutputFiles : public internal::FileSetCollector {
 
   // Returns the size of a file that was written. error NotFound: there is none of this name.
   absl::StatusOr<int64_t> SizeOf(const std::string& path) const;
+  // Returns the files that Commit removes, without replacing them.
+  std::vector<std::string> Removed() const;
   // Checks again that no file would be replaced without `force`, nor anything but a regular file,
   // and gives the new files the modes of those that they replace. Errors: as CheckFree.
   absl::Status Check();

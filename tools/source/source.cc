@@ -120,7 +120,7 @@ absl::StatusOr<RestoredCheckpoint> RestoreChosen(const std::string& directory,
 absl::Status AddNotRead(const std::string& directory, bool strict,
                         std::vector<std::string>* lines) {
   LEAFSTORE_ASSIGN_OR_RETURN(const auto names, FileSystem::Posix().List(directory));
-  const std::string model = internal::ModelOfDirectory(names);
+  const std::string model = internal::ModelOfDirectory(names).other;
   if (model.empty()) return absl::OkStatus();
   internal::Notes notes;
   notes.Add("two models", [&] {

@@ -1,6 +1,7 @@
 #include "leafstore/interop/safetensors/internal/place.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <utility>
 
@@ -10,6 +11,7 @@
 #include "absl/strings/strip.h"
 #include "re2/re2.h"
 
+#include "leafstore/checkpoint/internal/run_files.h"
 #include "leafstore/core/error_reason.h"
 #include "leafstore/core/internal/list_for_message.h"
 #include "leafstore/core/status_macros.h"
@@ -218,42 +220,54 @@ absl::StatusOr<SafetensorsPlace> FindInDirectory(const std::string& directory,
   return ShardsPlace(directory, count, shards, notes);
 }
 
-std::string ModelOfDirectory(absl::Span<const std::string> names) {
+DirectoryModel ModelOfDirectory(absl::Span<const std::string> names) {
   for (const std::string& name : names) {
-    if (name == kFileOfDirectory || IsIndexName(name)) return name;
+    const std::optional<RunFile> step = ParseRunFile(name);
+    if (!step.has_value() || step->abandoned) continue;
+    const auto model = std::find_if(names.begin(), names.end(), [](const std::string& other) {
+      return other == kFileOfDirectory || IsIndexName(other);
+    });
+    return {DirectoryModel::kRun, name, model == names.end() ? "" : *model};
   }
-  return "";
-}
-
-std::string FindOtherModel(absl::Span<const std::string> names,
-                           absl::Span<const std::string> saved) {
-  std::vector<std::string> all(names.begin(), names.end());
-  for (const std::string& name : saved) {
-    if (!Contains(names, name)) all.push_back(name);
-  }
-  std::sort(all.begin(), all.end());
   Notes notes;
-  const absl::StatusOr<SafetensorsPlace> place = FindInDirectory("", all, &notes);
-  // If there are several models, and none is that of the directory, they are read by their own
-  // names.
-  if (!place.ok() || place->other.empty()) return "";
-  const std::string read = FileNameOf(place->file);
-  if (Contains(saved, read)) return Contains(saved, place->other) ? "" : place->other;
-  return Contains(saved, place->other) ? read : "";
+  absl::StatusOr<SafetensorsPlace> place = FindInDirectory("", names, &notes);
+  if (ReasonOf(place.status()) == ErrorReason::kNotThisFormat) return {};
+  if (!place.ok()) return {DirectoryModel::kAmbiguous, "", ""};
+  if (place->kind == SafetensorsPlace::kShards) {
+    return {DirectoryModel::kSet, place->shards[0], std::move(place->other)};
+  }
+  std::string name = FileNameOf(place->file);
+  const auto kind = IsIndexName(name) ? DirectoryModel::kSet : DirectoryModel::kFile;
+  return {kind, std::move(name), std::move(place->other)};
 }
 
-std::vector<std::string> ShardsOf(absl::string_view name, absl::Span<const std::string> names) {
-  const bool is_index = IsIndexName(name);
-  const std::optional<ShardName> shard = ParseShardName(name);
-  std::vector<std::string> shards;
-  for (const std::string& other : names) {
-    const std::optional<ShardName> parsed = ParseShardName(other);
-    if (!parsed.has_value()) continue;
-    const bool belongs = is_index ? IsShardOfStem(StemOfIndex(name), other)
-                                  : shard.has_value() && shard->set == parsed->set;
-    if (belongs && other != name) shards.push_back(other);
+std::string FindOtherModel(absl::Span<const std::string> names, absl::Span<const std::string> saved,
+                           absl::Span<const std::string> removed) {
+  std::vector<std::string> all(saved.begin(), saved.end());
+  const auto stays = [&](const std::string& name) {
+    return !name.empty() && !Contains(saved, name) && !Contains(removed, name);
+  };
+  std::copy_if(names.begin(), names.end(), std::back_inserter(all), stays);
+  std::sort(all.begin(), all.end());
+  const DirectoryModel before = ModelOfDirectory(names);
+  const DirectoryModel after = ModelOfDirectory(all);
+  const bool is_of_directory =
+      before.kind != DirectoryModel::kFile || before.name == kFileOfDirectory;
+  if (is_of_directory && stays(before.name) && before.name != after.name) return before.name;
+  if (Contains(saved, after.name)) return stays(after.other) ? after.other : "";
+  return Contains(saved, after.other) ? after.name : "";
+}
+
+std::vector<std::vector<std::string>> ShardsOfStem(absl::string_view stem,
+                                                   absl::Span<const std::string> names) {
+  std::map<std::string, std::vector<std::string>> sets;
+  for (const std::string& name : names) {
+    const std::optional<ShardName> shard = ParseShardName(name);
+    if (shard.has_value() && IsShardOfStem(stem, name)) sets[shard->set].push_back(name);
   }
-  return shards;
+  std::vector<std::vector<std::string>> divided;
+  for (auto& [set, shards] : sets) divided.push_back(std::move(shards));
+  return divided;
 }
 
 void AddOneShard(const std::string& path, Notes* notes) {

@@ -70,19 +70,39 @@ struct SafetensorsPlace {
 absl::StatusOr<SafetensorsPlace> FindInDirectory(const std::string& directory,
                                                  absl::Span<const std::string> names, Notes* notes);
 
-// Returns the index, or the file, by whose name programs find the model of a directory with these
-// names; "" if there is none. O(n).
-std::string ModelOfDirectory(absl::Span<const std::string> names);
+// What a directory reads as, by its names.
+struct DirectoryModel {
+  enum Kind : uint8_t {
+    kNothing,
+    kFile,
+    kSet,        // an index, or shards without one
+    kRun,        // checkpoints (checkpoint/manager.h), which come before any safetensors
+    kAmbiguous,  // several models, or a part of one
+  };
 
-// If the files `saved` were added to a directory with these `names`, it might have two models, or
-// be read as a model other than the saved one. Returns the name of the file that would cause this;
-// "" if none would. Decides with FindInDirectory. O(n log n).
-std::string FindOtherModel(absl::Span<const std::string> names,
-                           absl::Span<const std::string> saved);
+  Kind kind = kNothing;
+  std::string name;   // the file, the index, the first shard, or the first checkpoint
+  std::string other;  // the name of a file of another model, which is not read
+};
 
-// Returns those of `names` that are shards of the same model as `name`, an index or a shard in the
-// same directory, without `name` itself.
-std::vector<std::string> ShardsOf(absl::string_view name, absl::Span<const std::string> names);
+// Returns what a directory with these names, ascending, reads as. Readers ask it, and writers
+// before and after (FindOtherModel). Decides with FindInDirectory. O(n log n).
+DirectoryModel ModelOfDirectory(absl::Span<const std::string> names);
+
+// Returns the name of a file of another model that stands against a change of a directory with
+// these `names` that adds the files `saved` and removes those `removed`; "" if there is none. After
+// the change
+//   - a run, a set, or `model.safetensors`, that is neither replaced nor removed is still read;
+//   - what is saved does not have another model beside it that hides it, or that it hides.
+// A single file with a name of its own may have others beside it: it is read by that name.
+// O(n log n).
+std::string FindOtherModel(absl::Span<const std::string> names, absl::Span<const std::string> saved,
+                           absl::Span<const std::string> removed = {});
+
+// Returns those of `names` that are called like the shards that this library, or another program,
+// writes for the model `stem`; divided into sets.
+std::vector<std::vector<std::string>> ShardsOfStem(absl::string_view stem,
+                                                   absl::Span<const std::string> names);
 
 // Returns the set without an index that the file belongs to. The name of the file must be that of a
 // shard, and `names` those in its directory. Adds a note. error NotFound with kIncomplete: as
