@@ -168,7 +168,7 @@ class CheckpointManager::State {
   // A checkpoint that the next one continues.
   struct Tip {
     int64_t step;
-    BaseFile file;
+    FileIdentity file;
   };
 
   // Returns the error of the previous save, which the save of `step` reports instead of starting.
@@ -278,7 +278,7 @@ class CheckpointManager::State {
     save.zstd_level = options_.zstd_level;
     save.history = options_.incremental ? &history_ : nullptr;
     failed_step_ = step;
-    absl::StatusOr<BaseFile> saved = internal::CheckpointAccess::Save(
+    absl::StatusOr<FileIdentity> saved = internal::CheckpointAccess::Save(
         files_.PathOf(step), std::move(items), std::move(save), std::move(run));
     if (!saved.ok()) {
       if (saved_ == 0) started_ = false;  // last: Restore may set the tip again
@@ -326,7 +326,7 @@ class CheckpointManager::State {
     while (!unwanted.empty()) {
       std::set<std::string> needed;
       for (const internal::StepRecord& one : unwanted) {
-        for (const BaseFile& base : one.bases) needed.insert(base.name);
+        for (const FileIdentity& base : one.bases) needed.insert(base.name);
       }
       const auto removed =
           std::partition(unwanted.begin(), unwanted.end(), [&](const internal::StepRecord& one) {

@@ -66,7 +66,7 @@ uint32_t CheckpointReader::producer_version() const { return file_->footer().ver
 int64_t CheckpointReader::file_size() const { return file_->footer().file_size; }
 const Metadata& CheckpointReader::metadata() const { return file_->manifest().metadata; }
 const Metrics& CheckpointReader::metrics() const { return file_->manifest().metrics; }
-const std::vector<BaseFile>& CheckpointReader::bases() const { return file_->manifest().bases; }
+const std::vector<FileIdentity>& CheckpointReader::bases() const { return file_->manifest().bases; }
 const std::optional<RunInfo>& CheckpointReader::run() const { return file_->manifest().run; }
 ReadMode CheckpointReader::read_mode() const {
   const absl::StatusOr<const internal::FileBytes*> file = file_->FileOf(0);

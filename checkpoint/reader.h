@@ -142,7 +142,7 @@ class CheckpointReader {
   // manager may remove or rename them while the reader is in use. A base that cannot be opened is
   // opened again when one of its tensors is loaded. (Open fails only for causes in the process, such
   // as no descriptors: without a base, the other tensors can still be loaded.)
-  const std::vector<BaseFile>& bases() const;
+  const std::vector<FileIdentity>& bases() const;
   // Returns the place of this checkpoint in a run, if CheckpointManager saved it.
   const std::optional<RunInfo>& run() const;
   // Returns how a load of the complete file would read it now: kMap, kRead or kDirect, which is

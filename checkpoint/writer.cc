@@ -213,7 +213,7 @@ class CheckpointWriter::State {
   }
 
   // Returns what identifies the file. Only after Finish returned OK.
-  BaseFile identity() const {
+  FileIdentity identity() const {
     return {FileNameOf(path_), footer_.file_size, footer_.manifest_checksum};
   }
 
@@ -341,10 +341,10 @@ absl::Status CheckpointWriter::AddItem(CheckpointItem item) {
 
 absl::Status CheckpointWriter::Finish() { return state_->Finish(); }
 
-absl::StatusOr<BaseFile> internal::CheckpointAccess::Save(const std::string& path,
-                                                          std::vector<CheckpointItem> items,
-                                                          SaveOptions options,
-                                                          std::optional<RunInfo> run) {
+absl::StatusOr<FileIdentity> internal::CheckpointAccess::Save(const std::string& path,
+                                                              std::vector<CheckpointItem> items,
+                                                              SaveOptions options,
+                                                              std::optional<RunInfo> run) {
   if (options.total_bytes == 0) {
     for (const CheckpointItem& item : items) options.total_bytes += item.tensor_bytes();
   }

@@ -65,29 +65,30 @@ absl::StatusOr<Metrics> DecodeMetrics(const proto::Metrics& in) {
   return metrics;
 }
 
-void EncodeBase(const BaseFile& base, proto::Base* out) {
+void EncodeBase(const FileIdentity& base, proto::Base* out) {
   out->set_name(base.name);
   out->set_file_size(static_cast<uint64_t>(base.file_size));
   out->set_manifest_checksum(base.manifest_checksum);
 }
 
-absl::StatusOr<BaseFile> DecodeBase(const proto::Base& base, absl::string_view where) {
+absl::StatusOr<FileIdentity> DecodeBase(const proto::Base& base, absl::string_view where) {
   if (!IsPlainFileName(base.name())) {
     return WrongMessage(where, "the name of a file, without a directory", Quoted(base.name()));
   }
   if (base.file_size() > std::numeric_limits<int64_t>::max()) {
     return WrongMessage(where, "sizes below 2^63", base.file_size());
   }
-  return BaseFile{base.name(), static_cast<int64_t>(base.file_size()), base.manifest_checksum()};
+  return FileIdentity{base.name(), static_cast<int64_t>(base.file_size()),
+                      base.manifest_checksum()};
 }
 
-absl::StatusOr<std::vector<BaseFile>> DecodeBases(
+absl::StatusOr<std::vector<FileIdentity>> DecodeBases(
     const google::protobuf::RepeatedPtrField<proto::Base>& in) {
   constexpr absl::string_view kColumn = "manifest, bases";
-  std::vector<BaseFile> bases;
+  std::vector<FileIdentity> bases;
   HashSet<absl::string_view> names;
   for (const proto::Base& base : in) {
-    LEAFSTORE_ASSIGN_OR_RETURN(BaseFile decoded, DecodeBase(base, kColumn));
+    LEAFSTORE_ASSIGN_OR_RETURN(FileIdentity decoded, DecodeBase(base, kColumn));
     if (!names.insert(base.name()).second) {
       return WrongMessage(kColumn, "files with different names",
                           absl::StrCat("two called ", Quoted(base.name())));
@@ -368,7 +369,7 @@ absl::StatusOr<std::string> EncodeManifest(const Manifest& manifest) {
     internal::AddString(name, message.mutable_metrics()->mutable_names());
     message.mutable_metrics()->add_values(value);
   }
-  for (const BaseFile& base : manifest.bases) internal::EncodeBase(base, message.add_bases());
+  for (const FileIdentity& base : manifest.bases) internal::EncodeBase(base, message.add_bases());
   if (manifest.run.has_value()) internal::EncodeRun(*manifest.run, message.mutable_run());
   return internal::Serialize(message, "manifest");
 }

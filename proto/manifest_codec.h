@@ -31,12 +31,12 @@ namespace leafstore {
 
 // Identifies an earlier checkpoint in the same directory: a base, or the checkpoint that another
 // one continues.
-struct BaseFile {
+struct FileIdentity {
   std::string name;  // without a directory
   int64_t file_size = 0;
   uint64_t manifest_checksum = 0;
 
-  friend bool operator==(const BaseFile& a, const BaseFile& b) = default;
+  friend bool operator==(const FileIdentity& a, const FileIdentity& b) = default;
 };
 
 // The place of a checkpoint in a run, in which each checkpoint continues an earlier one.
@@ -44,8 +44,8 @@ struct RunInfo {
   static constexpr size_t kIdSize = 16;
 
   std::string id;  // kIdSize random bytes, the same in all checkpoints of the run
-  std::optional<BaseFile>
-      parent;  // the checkpoint that this one continues; none in the first of a run
+  // The checkpoint that this one continues; none in the first of a run.
+  std::optional<FileIdentity> parent;
 
   friend bool operator==(const RunInfo& a, const RunInfo& b) = default;
 };
@@ -103,7 +103,7 @@ struct ManifestItem {
 struct Manifest {
   std::vector<ManifestItem> items;
   Metadata metadata;
-  std::vector<BaseFile> bases;  // unique names; each has the bytes of some tensor
+  std::vector<FileIdentity> bases;  // unique names; each has the bytes of some tensor
   Metrics metrics;
   std::optional<RunInfo> run;
 };

@@ -21,8 +21,9 @@ struct CheckpointAccess {
   // Like SaveCheckpoint, but also records a place in a run: an id of RunInfo::kIdSize bytes, and a
   // parent whose name has no directory. Returns what identifies the file among those of its
   // directory. error InvalidArgument also: an invalid run.
-  static absl::StatusOr<BaseFile> Save(const std::string& path, std::vector<CheckpointItem> items,
-                                       SaveOptions options, std::optional<RunInfo> run);
+  static absl::StatusOr<FileIdentity> Save(const std::string& path,
+                                           std::vector<CheckpointItem> items, SaveOptions options,
+                                           std::optional<RunInfo> run);
   static const CheckpointFile& FileOf(const CheckpointReader& reader) { return *reader.file_; }
 };
 

@@ -102,7 +102,7 @@ absl::StatusOr<Footer> ReadFooter(const FileBytes& bytes, Buffer* tail) {
   return DecodeFooter(end->subspan(end->size() - kFooterSize), preamble, size);
 }
 
-absl::StatusOr<OpenFile> OpenBase(absl::string_view path, const BaseFile& base,
+absl::StatusOr<OpenFile> OpenBase(absl::string_view path, const FileIdentity& base,
                                   const IoOptions& io) {
   absl::StatusOr<OpenFile> opened =
       OpenFooted(InDirectoryOf(path, base.name), io, nullptr, base.file_size);
@@ -121,7 +121,7 @@ absl::StatusOr<OpenFile> OpenBase(absl::string_view path, const BaseFile& base,
                                           absl::Hex(found.manifest_checksum, absl::kZeroPad16)));
 }
 
-absl::StatusOr<OpenFile> FindBase(absl::string_view path, const BaseFile& base,
+absl::StatusOr<OpenFile> FindBase(absl::string_view path, const FileIdentity& base,
                                   const IoOptions& io) {
   // A directory that changes while it is listed may show neither the old name nor the new one.
   constexpr int kMaxAttempts = 2;
@@ -134,7 +134,7 @@ absl::StatusOr<OpenFile> FindBase(absl::string_view path, const BaseFile& base,
     if (!names.ok()) return opened;
     for (const std::string& name : *names) {
       if (NameBeforeAbandoned(name) != base.name) continue;
-      const BaseFile renamed{name, base.file_size, base.manifest_checksum};
+      const FileIdentity renamed{name, base.file_size, base.manifest_checksum};
       absl::StatusOr<OpenFile> found = OpenBase(path, renamed, io);
       if (found.ok() || IsOfProcess(found.status())) return found;
     }
@@ -143,7 +143,7 @@ absl::StatusOr<OpenFile> FindBase(absl::string_view path, const BaseFile& base,
 }
 
 absl::StatusOr<ManifestHead> ReadHead(const std::string& path, const IoOptions& io,
-                                      BaseFile* identity) {
+                                      FileIdentity* identity) {
   Buffer tail;
   LEAFSTORE_ASSIGN_OR_RETURN(const OpenFile file, OpenFooted(path, io, &tail));
   *identity = {FileNameOf(path), file.footer.file_size, file.footer.manifest_checksum};

@@ -38,12 +38,12 @@ struct OpenFile {
 // Opens the file of a base, in the directory of `path`. error: the file system's, DecodePreamble's
 // and DecodeFooter's, after "base" and the path. error DataLoss: the file of this name is another
 // checkpoint.
-absl::StatusOr<OpenFile> OpenBase(absl::string_view path, const BaseFile& base,
+absl::StatusOr<OpenFile> OpenBase(absl::string_view path, const FileIdentity& base,
                                   const IoOptions& io);
 
 // Like OpenBase, but also finds a base that was set aside and so has another name now
 // (run_files.h).
-absl::StatusOr<OpenFile> FindBase(absl::string_view path, const BaseFile& base,
+absl::StatusOr<OpenFile> FindBase(absl::string_view path, const FileIdentity& base,
                                   const IoOptions& io);
 
 // Reads and checks the preamble and the footer. With `tail`, for a file that is not mapped, reads
@@ -54,7 +54,7 @@ absl::StatusOr<Footer> ReadFooter(const FileBytes& bytes, Buffer* tail = nullptr
 // Reads the head of a checkpoint, but not its items, and opens no bases. If the footer is intact,
 // sets `*identity`, even if the manifest is damaged. Errors as CheckpointReader::Open.
 absl::StatusOr<ManifestHead> ReadHead(const std::string& path, const IoOptions& io,
-                                      BaseFile* identity);
+                                      FileIdentity* identity);
 
 class CheckpointFile {
  public:
@@ -66,7 +66,7 @@ class CheckpointFile {
   const Manifest& manifest() const { return manifest_; }
   const Footer& footer() const { return own_.footer; }
   // Returns what identifies this file among those of its directory.
-  BaseFile identity() const {
+  FileIdentity identity() const {
     return {FileNameOf(path()), footer().file_size, footer().manifest_checksum};
   }
 

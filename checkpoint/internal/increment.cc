@@ -33,7 +33,7 @@ absl::StatusOr<Increment> Increment::Create(SaveHistory* of, const std::string& 
   }
   Increment increment(history, path, io.durable);
   const IoOptions read = {.mode = ReadMode::kRead, .file_system = io.file_system};
-  for (const BaseFile& base : history->files) {
+  for (const FileIdentity& base : history->files) {
     // The file may have been removed or replaced since.
     const bool usable = base.name != FileNameOf(path) && (history->durable || !io.durable) &&
                         OpenBase(path, base, read).ok();

@@ -20,9 +20,9 @@
 namespace leafstore {
 
 struct SaveHistory::State {
-  std::string directory;        // of all files; empty if there are none
-  bool durable = true;          // whether all files were saved with IoOptions::durable
-  std::vector<BaseFile> files;  // at most kMaxBases
+  std::string directory;            // of all files; empty if there are none
+  bool durable = true;              // whether all files were saved with IoOptions::durable
+  std::vector<FileIdentity> files;  // at most kMaxBases
   internal::StoredLocations locations;
 };
 
@@ -41,7 +41,7 @@ class Increment {
   // Records the location of a tensor's bytes: in this file (0) or in a base.
   void Add(const Tensor& tensor, StoredLocation where);
   // Returns the files that Find has returned so far.
-  const std::vector<BaseFile>& bases() const { return bases_; }
+  const std::vector<FileIdentity>& bases() const { return bases_; }
 
   // Updates the history.
   void Finish(const Footer& footer);
@@ -64,7 +64,7 @@ class Increment {
   std::vector<uint32_t> base_indices_;
   std::vector<int64_t>
       bytes_in_base_;  // for each file of the history: the bytes that Find has returned
-  std::vector<BaseFile> bases_;
+  std::vector<FileIdentity> bases_;
   StoredLocations locations_;
 };
 

@@ -60,7 +60,7 @@ class BaseIndex {
 
   // Returns the checkpoints that are identical to `base`; if none is, those with its name whose
   // footers are damaged, because they may be.
-  std::vector<size_t> Find(const BaseFile& base) const {
+  std::vector<size_t> Find(const FileIdentity& base) const {
     std::vector<size_t> exact;
     std::vector<size_t> unknown;
     const auto named = by_name_.find(base.name);
@@ -101,7 +101,7 @@ void KeepBases(absl::Span<const StepRecord> checkpoints, std::vector<bool>* keep
   while (!open.empty()) {
     const StepRecord& checkpoint = checkpoints[open.back()];
     open.pop_back();
-    for (const BaseFile& base : checkpoint.bases) {
+    for (const FileIdentity& base : checkpoint.bases) {
       for (const size_t found : index.Find(base)) {
         if ((*keep)[found]) continue;
         (*keep)[found] = true;
@@ -117,7 +117,7 @@ std::optional<size_t> FindUser(absl::Span<const StepRecord> checkpoints, size_t 
     if (i == index || absl::IsDataLoss(checkpoints[i].status)) continue;
     const bool is_above = checkpoints[i].file.step > checkpoints[index].file.step;
     if (checkpoints[i].is_unknown && is_above) return i;
-    for (const BaseFile& base : checkpoints[i].bases) {
+    for (const FileIdentity& base : checkpoints[i].bases) {
       const std::vector<size_t> found = bases.Find(base);
       if (std::find(found.begin(), found.end(), index) == found.end()) continue;
       const bool another = std::any_of(found.begin(), found.end(), [&](size_t other) {

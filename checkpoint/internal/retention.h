@@ -20,8 +20,8 @@ namespace leafstore::internal {
 struct StepRecord {
   RunFile file;
   Metrics metrics;
-  std::vector<BaseFile> bases;  // the files that it needs
-  bool pinned = false;          // always kept
+  std::vector<FileIdentity> bases;  // the files that it needs
+  bool pinned = false;              // always kept
   // If not OK, the checkpoint cannot be restored. No rule counts it, and it is kept with its bases
   // as far as they are known, because a part of it may be intact.
   absl::Status status;
@@ -29,7 +29,7 @@ struct StepRecord {
   // leafstore.
   bool is_unknown = false;
   // Identifies it as a base of other checkpoints; the name is empty if its footer is damaged.
-  BaseFile identity;
+  FileIdentity identity;
   std::optional<RunInfo> run;
 
   // Returns whether rules count it. Checkpoints that were set aside are kept, with their bases.

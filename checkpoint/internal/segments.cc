@@ -111,7 +111,7 @@ uint8_t CodecOf(const Manifest& manifest, const Segment& segment) {
 
 // Checks that tensors in one base have the same segment or do not overlap, and that their total
 // size is within the limit.
-absl::Status CheckInBase(const Manifest& manifest, const BaseFile& base,
+absl::Status CheckInBase(const Manifest& manifest, const FileIdentity& base,
                          const std::vector<Segment>& segments) {
   int64_t left = MaxBytesInBase(base.file_size);
   for (size_t i = 0; i < segments.size(); ++i) {

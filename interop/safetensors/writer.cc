@@ -270,7 +270,7 @@ class SafetensorsSave {
     const std::set<std::string> of_others = FilesOfOtherIndexes();
     for (std::string& name : shards) {
       if (IsSaved(name) || name == visible_ || of_others.contains(name)) continue;
-      if (files_.Exists(PathOf(name)).value_or(false)) shards_.push_back(std::move(name));
+      if (files_.Exists(PathOf(name)).value_or(true)) shards_.push_back(std::move(name));
     }
     if (options_.replace_set || (visible_.empty() && shards_.empty())) return absl::OkStatus();
     return AlreadyExists(visible_.empty() ? shards_[0] : visible_, TwoModels());

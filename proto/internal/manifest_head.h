@@ -14,7 +14,7 @@
 namespace leafstore::internal {
 
 struct ManifestHead {
-  std::vector<BaseFile> bases;
+  std::vector<FileIdentity> bases;
   Metrics metrics;
   std::optional<RunInfo> run;
 };

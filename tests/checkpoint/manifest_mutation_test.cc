@@ -51,7 +51,7 @@ std::string Saved(bool compressed) {
   options.io = {.durable = false, .file_system = &disk};
   options.metadata = {{"a", "1"}, {"b", "2"}};
   options.metrics = {{"accuracy", 0.5}, {"loss", 1.5}};
-  const RunInfo run{std::string(16, 'r'), BaseFile{"step-1.leaf", 4711, 12}};
+  const RunInfo run{std::string(16, 'r'), FileIdentity{"step-1.leaf", 4711, 12}};
   if (compressed) options.zstd_level = 3;
   const ParamStore whole = EveryKindStore();
   ItemOptions whole_options;

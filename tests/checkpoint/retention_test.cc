@@ -22,7 +22,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-BaseFile FileOf(int64_t step, uint64_t checksum = 1) {
+FileIdentity FileOf(int64_t step, uint64_t checksum = 1) {
   return {internal::StepFileName(step), 100, checksum};
 }
 

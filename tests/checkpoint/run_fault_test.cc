@@ -259,7 +259,7 @@ TEST_F(RunFaultTest, Parent_IsRecordedBesideAFileOfANewerVersion) {
             WithVersions(ReadFile(manager.PathOf(5)), {.producer = 9, .min_reader = 9}));
   SaveAll(&manager, {6, 7});
   const CheckpointReader reader = CheckpointReader::Open(manager.PathOf(6)).value();
-  const BaseFile sixth = CheckpointAccess::FileOf(reader).identity();
+  const FileIdentity sixth = CheckpointAccess::FileOf(reader).identity();
   EXPECT_EQ(CheckpointReader::Open(manager.PathOf(7))->run()->parent, sixth);
 }
 
@@ -267,15 +267,15 @@ TEST_F(RunFaultTest, Save_WithAnInvalidRun_IsRefused) {
   const std::string id(RunInfo::kIdSize, 'x');
   const std::string path = dir_.File("a.leaf");
   for (const RunInfo& run :
-       {RunInfo{.id = "x", .parent = {}}, RunInfo{.id = id, .parent = BaseFile{"a/b", 1, 1}},
-        RunInfo{.id = id, .parent = BaseFile{"", 1, 1}},
-        RunInfo{.id = id, .parent = BaseFile{"\xff", 1, 1}},
-        RunInfo{.id = id, .parent = BaseFile{"a", -1, 1}}}) {
+       {RunInfo{.id = "x", .parent = {}}, RunInfo{.id = id, .parent = FileIdentity{"a/b", 1, 1}},
+        RunInfo{.id = id, .parent = FileIdentity{"", 1, 1}},
+        RunInfo{.id = id, .parent = FileIdentity{"\xff", 1, 1}},
+        RunInfo{.id = id, .parent = FileIdentity{"a", -1, 1}}}) {
     EXPECT_THAT(CheckpointAccess::Save(path, Items(), {}, run),
                 StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("run")));
     EXPECT_FALSE(std::filesystem::exists(path));
   }
-  const RunInfo valid = {.id = id, .parent = BaseFile{"a", 1, 1}};
+  const RunInfo valid = {.id = id, .parent = FileIdentity{"a", 1, 1}};
   ASSERT_THAT(CheckpointAccess::Save(path, Items(), {}, valid), IsOk());
   EXPECT_EQ(CheckpointReader::Open(path)->run(), valid);
 }

@@ -189,7 +189,7 @@ TEST_F(RunTest, AbandonedBases_AreFoundUnderTheirNewNames) {
   for (const int64_t step : {2, 3}) ASSERT_THAT(Save(&manager, step), IsOk());
   ASSERT_THAT(manager.Restore({.step = 1, .and_continue = true}), IsOk());
   const CheckpointReader before = Abandoned("abandoned-" + NameOfStep(3));
-  EXPECT_THAT(before.bases(), ElementsAre(testing::Field(&BaseFile::name, NameOfStep(2))));
+  EXPECT_THAT(before.bases(), ElementsAre(testing::Field(&FileIdentity::name, NameOfStep(2))));
   EXPECT_EQ(LoadedW(before), 3);
   ASSERT_THAT(Save(&manager, 2, 10), IsOk());
   const CheckpointReader after = Abandoned("abandoned-" + NameOfStep(3));

@@ -121,7 +121,7 @@ TEST(ManifestCodecTest, Run_RoundTrips) {
   EXPECT_EQ(DecodeManifest(EncodeManifest(manifest).value()).value().run, std::nullopt);
   manifest.run = RunInfo{.id = std::string(16, '\xff'), .parent = {}};
   EXPECT_EQ(DecodeManifest(EncodeManifest(manifest).value()).value().run, manifest.run);
-  manifest.run->parent = BaseFile{"step-1.leaf", 4096, 0xfeed};
+  manifest.run->parent = FileIdentity{"step-1.leaf", 4096, 0xfeed};
   EXPECT_EQ(DecodeManifest(EncodeManifest(manifest).value()).value().run, manifest.run);
 }
 

@@ -249,7 +249,7 @@ std::unique_ptr<Source> LeafSource(const CheckpointReader& reader) {
   source->description = absl::StrCat("format version ", source->format_version);
   source->metadata = reader.metadata();
   source->metrics = reader.metrics();
-  for (const BaseFile& base : reader.bases()) source->other_files.push_back(base.name);
+  for (const FileIdentity& base : reader.bases()) source->other_files.push_back(base.name);
   for (const std::string& name : reader.items()) {
     const CheckpointItemInfo info = reader.GetItem(name).value();
     source->items.push_back(
