@@ -209,9 +209,10 @@ absl::Status ModelWriter::WriteStep(Model model, const std::string& directory, i
   if (options_.zstd) options.zstd_level = options_.zstd_level.value_or(3);
   absl::StatusOr<CheckpointManager> manager = CheckpointManager::Open(directory, options);
   if (!manager.ok()) return WithMkdirs(directory, manager.status());
-  written_.push_back(manager->PathOf(step));
-  return FileError(directory, manager->Save(step, CheckpointItemsOf(std::move(model.items)),
-                                            std::move(model.metrics), std::move(model.metadata)));
+  run_ = std::make_unique<CheckpointManager>(*std::move(manager));
+  written_.push_back(run_->PathOf(step));
+  return FileError(directory, run_->Save(step, CheckpointItemsOf(std::move(model.items)),
+                                         std::move(model.metrics), std::move(model.metadata)));
 }
 
 absl::Status ModelWriter::WriteSafetensors(ModelItem item, const std::string& path) {

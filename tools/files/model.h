@@ -13,6 +13,7 @@
 #define LEAFSTORE_TOOLS_FILES_MODEL_H_
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -21,6 +22,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
+#include "leafstore/checkpoint/manager.h"
 #include "leafstore/checkpoint/writer.h"
 #include "leafstore/interop/safetensors/writer.h"
 #include "leafstore/store/param_store.h"
@@ -119,6 +121,8 @@ class ModelWriter {
   std::vector<std::string> notes_;
   std::vector<UnreadableLeaf> left_out_;
   std::vector<DTypeConversion> conversions_;
+  // The run of WriteStep, which stays locked until its step is in place.
+  std::unique_ptr<CheckpointManager> run_;
 };
 
 }  // namespace leafstore::tools
