@@ -24,6 +24,7 @@
 
 #include "tests/checkpoint/forge.h"
 #include "tests/checkpoint/models.h"
+#include "tests/fuzz/checkpoint_inputs.h"
 #include "tests/interop/memory_disk.h"
 #include "tests/interop/npy_files.h"
 #include "tests/interop/safetensors_attacks.h"
@@ -140,6 +141,32 @@ void WriteNumPy(const std::filesystem::path& folder) {
   Write(folder / "attack_ControlCharacter", control);
 }
 
+// Writes a file in which a tensor has blocks, the last one partial, without the zeros from the
+// preamble to the end of this tensor; and its manifest.
+void WriteBlocks(const std::filesystem::path& corpus) {
+  const Tensor zeros = Tensor::Zeros(DType::kU8, {1200, 1000}).value();
+  const ParamStore store =
+      ParamStore::FromEntries({{Path().Item("large"), zeros},
+                               {Path().Item("small"), Tensor::From<float>({2}, {1, 2}).value()}})
+          .value();
+  MemoryDisk disk;
+  CheckpointWriter writer =
+      CheckpointWriter::Create("x", {.io = {.durable = false, .file_system = &disk}}).value();
+  if (!writer.AddItem({"params", store}).ok() || !writer.Finish().ok()) std::exit(1);
+  const std::string file = disk.bytes();
+  const auto entry = OpenBytes(file, ReadMode::kMap)->GetItem("params")->entry(0);
+  const auto begin = static_cast<uint32_t>(internal::kPreambleSize);
+  const auto count = static_cast<uint32_t>(entry.offset + entry.stored_size) - begin;
+  const auto write = [&](const std::string& name, const std::string& bytes) {
+    Write(corpus / "checkpoint_fuzz" / name, WithoutZeros(bytes, begin, count));
+    Write(corpus / "manifest_fuzz" / name, ManifestBytesOf(bytes));
+  };
+  write("blocks", file);
+  Manifest manifest = ManifestOf(file);
+  manifest.items[0].segments.block_checksums[1] ^= 1;
+  write("blocks_last_wrong", WithManifest(file, manifest));
+}
+
 void WriteAll(const std::filesystem::path& corpus) {
   WriteSafetensors(corpus / "safetensors_fuzz");
   WriteNumPy(corpus / "numpy_fuzz");
@@ -152,11 +179,14 @@ void WriteAll(const std::filesystem::path& corpus) {
   const std::string checkpoint = Checkpoint();
   Write(corpus / "manifest_fuzz" / "three_items", ManifestBytesOf(checkpoint));
   Write(corpus / "checkpoint_fuzz" / "three_items", checkpoint);
+  Write(corpus / "container_fuzz" / "three_items", checkpoint);
   Manifest manifest = ManifestOf(checkpoint);
   manifest.items[0].segments.codecs = {0, 7, 0};
   manifest.items[0].segments.bases = {0, 0, 5};
   Write(corpus / "manifest_fuzz" / "codecs_and_bases", EncodeManifest(manifest).value());
   Write(corpus / "checkpoint_fuzz" / "codecs_and_bases", WithManifest(checkpoint, manifest));
+  Write(corpus / "container_fuzz" / "codecs_and_bases", WithManifest(checkpoint, manifest));
+  WriteBlocks(corpus);
   std::string operations;
   for (int i = 0; i < 64; ++i) {
     operations += static_cast<char>(i * 7);
