@@ -7,6 +7,7 @@
 #include "absl/strings/strip.h"
 
 #include "leafstore/core/status_macros.h"
+#include "leafstore/tools/commands/input.h"
 #include "leafstore/tools/present/errors.h"
 #include "leafstore/tools/present/text.h"
 
