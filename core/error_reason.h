@@ -33,7 +33,7 @@ enum class ErrorReason : uint8_t {
   kForeign,        // the file is in another format, which the message names
   kIncomplete,     // files of a set do not exist
   kAmbiguous,      // the file or the set has two possible meanings
-  kNotAFile,       // the name of a file belongs to a directory, a pipe, or a link to nothing
+  kNotAFile,       // the name of a file belongs to a directory, a pipe or the like
 
   // Runs.
   kNoCheckpoint,  // a run's directory has no checkpoint, damaged or not: the run can start

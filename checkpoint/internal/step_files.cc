@@ -79,13 +79,10 @@ StepRecord StepFiles::Read(const RunFile& file) const {
   if (!record.identity.name.empty()) record.identity.name = StepFileName(file.step);
   record.status = head.status();
   if (absl::IsNotFound(record.status)) {
-    // A link to nothing, and a socket, have a name but cannot be found.
+    // A link whose target does not exist, perhaps only now, has a name but cannot be found.
     const absl::StatusOr<bool> listed = IsListed(file.name);
     if (!listed.ok()) record.status = listed.status();
-    if (listed.ok() && *listed) {
-      record.status =
-          WithReason(absl::InvalidArgumentError(head.status().message()), ErrorReason::kNotAFile);
-    }
+    if (listed.ok() && *listed) record.status = absl::UnknownError(head.status().message());
   }
   if (!head.ok()) return record;
   record.bases = std::move(head->bases);
