@@ -22,7 +22,7 @@ namespace leafstore {
 struct SaveHistory::State {
   std::string directory;            // of all files; empty if there are none
   bool durable = true;              // whether all files were saved with IoOptions::durable
-  std::vector<FileIdentity> files;  // at most kMaxBases
+  std::vector<FileIdentity> files;  // at most SaveHistory::kMaxBases
   internal::StoredLocations locations;
 };
 
@@ -62,8 +62,8 @@ class Increment {
   // For each file of the history: its index in bases_ plus 1, 0 if it is not a base yet, or
   // kNoBase.
   std::vector<uint32_t> base_indices_;
-  std::vector<int64_t>
-      bytes_in_base_;  // for each file of the history: the bytes that Find has returned
+  // For each file of the history: the bytes that Find has returned.
+  std::vector<int64_t> bytes_in_base_;
   std::vector<FileIdentity> bases_;
   StoredLocations locations_;
 };

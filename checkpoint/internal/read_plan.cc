@@ -75,8 +75,8 @@ class ReadPlan::Runner {
 
   absl::Status Run() {
     std::vector<absl::Status> statuses(windows_.size());
-    std::atomic<size_t> failed =
-        windows_.size();  // the first window that failed; all before it are run
+    // The first window that failed; all before it are run.
+    std::atomic<size_t> failed = windows_.size();
     ParallelFor(windows_.size(), threads_, [&](size_t i) {
       if (i > failed.load(std::memory_order_relaxed)) return;
       statuses[i] = RunWindow(windows_[i]);
@@ -264,8 +264,8 @@ class ReadPlan::Runner {
   const std::vector<Range>& ranges_;
   const Visit visit_;
   const Fail fail_;
-  std::vector<uint32_t>
-      order_;  // indices of ranges in disk order; empty if they were added in that order
+  // The indices of ranges in disk order; empty if they were added in that order.
+  std::vector<uint32_t> order_;
   std::vector<Window> windows_;
   bool may_join_ = false;  // whether ranges can be added to the last window
   int threads_ = 1;

@@ -139,9 +139,9 @@ absl::Status CheckInBase(const Manifest& manifest, const FileIdentity& base,
 
 absl::Status CheckInBases(const Manifest& manifest) {
   if (manifest.bases.empty()) return absl::OkStatus();
-  if (manifest.bases.size() > kMaxBases) {
-    return absl::DataLossError(
-        absl::StrCat("expected at most ", kMaxBases, " bases, found ", manifest.bases.size()));
+  if (manifest.bases.size() > kMaxBasesOfFile) {
+    return absl::DataLossError(absl::StrCat("expected at most ", kMaxBasesOfFile, " bases, found ",
+                                            manifest.bases.size()));
   }
   const std::vector<std::vector<Segment>> segments = SegmentsInBases(manifest);
   for (size_t i = 0; i < manifest.bases.size(); ++i) {

@@ -32,7 +32,7 @@ struct Segment {
 
 // The maximum number of bases of a checkpoint: a reader keeps all of them open. A save uses fewer
 // (SaveHistory).
-inline constexpr size_t kMaxBases = 64;
+inline constexpr size_t kMaxBasesOfFile = 64;
 
 // Returns the maximum total stored size of all tensors in a base. Without a limit, a small file
 // could declare the same few bytes as millions of tensors, which would need too much memory to

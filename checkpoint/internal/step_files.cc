@@ -150,7 +150,7 @@ absl::Status StepFiles::RemoveUnfinished() const {
     if (!file || file->abandoned) continue;
     const absl::Status removed = files_.Remove(PathTo(name));
     // A directory of this name is not this library's.
-    if (removed.ok() || absl::IsInvalidArgument(files_.Exists(PathTo(name)).status())) continue;
+    if (removed.ok() || IsNotAFile(files_.Exists(PathTo(name)).status())) continue;
     return removed;
   }
   return absl::OkStatus();

@@ -17,8 +17,8 @@ struct DirectBuffer {
   std::byte* data = nullptr;  // inside the buffer
   int64_t size = 0;           // from `data` on, a multiple of kDirectAlignment
 
-  // Allocates at least `size` bytes; `data` is at a multiple of kDirectAlignment, and of the size of
-  // a huge page if it is larger than a few of them. error ResourceExhausted: out of memory.
+  // Allocates at least `size` bytes; `data` is at a multiple of kDirectAlignment, and from 8 MiB on
+  // at a multiple of the size of a huge page (2 MiB). error ResourceExhausted: out of memory.
   static absl::StatusOr<DirectBuffer> Allocate(int64_t size);
 };
 

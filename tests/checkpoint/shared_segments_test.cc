@@ -9,6 +9,7 @@
 #include "gtest/gtest.h"
 
 #include "leafstore/checkpoint/checkpoint.h"
+#include "leafstore/checkpoint/internal/format.h"
 #include "leafstore/checkpoint/reader.h"
 #include "leafstore/checkpoint/save_history.h"
 #include "leafstore/checkpoint/writer.h"
@@ -101,6 +102,31 @@ TEST_F(SharedSegmentsTest, PartlySharedBytes_AreDamage) {
                        HasSubstr("expected bytes of its own, or all those of another tensor")));
   EXPECT_THAT(OpenForged([](Manifest* manifest) { ++manifest->items[1].segments.checksums[0]; }),
               StatusIs(absl::StatusCode::kDataLoss, HasSubstr("all those of another tensor")));
+  EXPECT_THAT(OpenForged([](Manifest* manifest) {
+                manifest->items[1].segments.codecs = {internal::kCodecZstd};
+              }),
+              StatusIs(absl::StatusCode::kDataLoss, HasSubstr("all those of another tensor")));
+}
+
+TEST_F(SharedSegmentsTest, MoreThan64Bases_AreDamage) {
+  SaveTwice(1);
+  const auto with_bases = [this](uint32_t count) {
+    return OpenForged([count](Manifest* manifest) {
+      const ManifestItem item = manifest->items[0];
+      const FileIdentity base = manifest->bases[0];
+      for (uint32_t i = 1; i < count; ++i) {
+        manifest->items.push_back(item);
+        manifest->items.back().name = absl::StrCat("copy ", i);
+        manifest->items.back().segments.bases = {i + 1};
+        manifest->bases.push_back(base);
+        manifest->bases.back().name = absl::StrCat("base ", i, ".leaf");
+      }
+    });
+  };
+  EXPECT_THAT(with_bases(64), IsOk())
+      << "the others do not exist, which affects only their tensors";
+  EXPECT_THAT(with_bases(65), StatusIs(absl::StatusCode::kDataLoss,
+                                       HasSubstr("expected at most 64 bases, found 65")));
 }
 
 TEST_F(SharedSegmentsTest, DamagedSharedBytes_AreReportedForEachTensor) {

@@ -49,6 +49,15 @@ inline ParamStore SmallNamedStore() {
                        {"nothing", PatternTensor(DType::kF64, {0, 4}, 6)}});
 }
 
+inline ParamStore StoreOfSizes(const std::vector<int64_t>& sizes) {
+  std::vector<std::pair<std::string, Tensor>> tensors;
+  for (size_t i = 0; i < sizes.size(); ++i) {
+    tensors.emplace_back(std::string(1, static_cast<char>('a' + i)),
+                         PatternTensor(DType::kU8, {sizes[i]}, static_cast<uint32_t>(i)));
+  }
+  return NamedStoreOf(std::move(tensors));
+}
+
 }  // namespace leafstore
 
 #endif  // LEAFSTORE_TESTS_INTEROP_SAFETENSORS_MODELS_H_
