@@ -42,6 +42,9 @@ REASONS = {
     "save-dcp-not-synced": "each byte is hashed twice, for the checksum of its tensor and that of its block",
     "load-small": "the header and path of each tensor are checked, and no names repeat; most of the rest of the time is checksums",
     "save-async-longest": "a call waits while another process uses the processor",
+    "save-dcp": "both sides wait for the disk, which takes most of the time",
+    "save-small": "both sides wait for the disk, which takes most of the time",
+    "open-one": "the complete structure is read and checked before the leaf is read",
     "open-one-cold": "the complete structure is read and checked before the leaf is read",
     "open-list-names": "every key is a different string to check and print; the names in a model repeat",
 }
