@@ -114,8 +114,8 @@ TEST_F(HostileIndexTest, Index_IsCheckedLikeAHeader) {
 }
 
 TEST_F(HostileIndexTest, TotalSizeThatIsNoCount_IsUnusual) {
-  for (const std::string size :
-       {"-8", "8.0", "\"8\"", "null", "18446744073709551615", "[8]", "-0", "{\"total_size\":8}"}) {
+  for (const std::string size : {"-8", "8.0", "\"8\"", "null", "18446744073709551615",
+                                 "100000000000000000000", "[8]", "-0", "{\"total_size\":8}"}) {
     EXPECT_THAT(Open(Map(a_ + "," + b_, size), {.strict = true}),
                 StatusIs(kDamage, HasSubstr("expected")))
         << size;
