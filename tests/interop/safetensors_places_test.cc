@@ -120,6 +120,21 @@ TEST_F(PlacesTest, OneShardOfThree_IsNeverTheModel) {
                                         HasSubstr(" and 999999898 more"))));
 }
 
+TEST_F(PlacesTest, ShardWithoutSuffix_IsNeverTheModel) {
+  for (const std::string name : {"model.safetensors-00001-of-00003", "model-00001-of-00003",
+                                 "model-1-of-3.st", "model-00001-of-00003.safetensors.part"}) {
+    Write(name, SmallFile({{"a", 4}}));
+    const absl::Status status = SafetensorsReader::Open(File(name)).status();
+    EXPECT_THAT(status, StatusIs(kNotFound, AllOf(HasSubstr("found one of 3 shards, by its name"),
+                                                  HasSubstr("one_shard (--one-shard)"))))
+        << name;
+    EXPECT_EQ(ReasonOf(status), ErrorReason::kIncomplete);
+    EXPECT_THAT(SafetensorsReader::Open(File(name), {.one_shard = true}), IsOk()) << name;
+  }
+  Write("blob-of-3", SmallFile({{"a", 4}}));
+  EXPECT_THAT(SafetensorsReader::Open(File("blob-of-3")), IsOk());
+}
+
 TEST_F(PlacesTest, ShardsWithoutIndex_AreASet) {
   WriteShards();
   ExpectReads(dir_.path(), {"a", "b"},

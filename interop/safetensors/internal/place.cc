@@ -22,7 +22,6 @@ namespace {
 
 constexpr absl::string_view kIndexOfDirectory = "model.safetensors.index.json";
 constexpr absl::string_view kFileOfDirectory = "model.safetensors";
-constexpr absl::string_view kFileSuffix = ".safetensors";
 constexpr absl::string_view kIndexInfix = ".safetensors.index";
 constexpr size_t kMaxShards = 100;  // that a message names
 

@@ -20,6 +20,8 @@
 
 namespace leafstore::internal {
 
+constexpr absl::string_view kFileSuffix = ".safetensors";
+
 // The parts of a shard's name: `model-00001-of-00003.safetensors` is shard 1 of 3.
 struct ShardName {
   std::string set;    // the name without the index; equal for all shards of a set
