@@ -1,15 +1,16 @@
 #include "leafstore/interop/safetensors/internal/place.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <iterator>
 #include <map>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
-#include "re2/re2.h"
 
 #include "leafstore/checkpoint/internal/run_files.h"
 #include "leafstore/core/error_reason.h"
@@ -81,11 +82,65 @@ absl::StatusOr<std::string> ChooseIndex(absl::Span<const std::string> names) {
   return indexes.empty() ? std::string() : indexes[0];
 }
 
-// Returns whether this library or another program gives such a name to the shards of an index.
+// Names are parsed by hand: RE2 ends a program that has no memory to compile a pattern.
+
+// Removes up to `max` digits from the beginning of `*text`, and returns them.
+absl::string_view TakeDigits(absl::string_view* text, size_t max) {
+  size_t size = 0;
+  while (size < text->size() && size < max && absl::ascii_isdigit((*text)[size])) ++size;
+  const absl::string_view digits = text->substr(0, size);
+  text->remove_prefix(size);
+  return digits;
+}
+
+// Returns the text without the digits, at most `max`, at its end.
+absl::string_view WithoutLastDigits(absl::string_view text, size_t max) {
+  for (; max > 0 && !text.empty() && absl::ascii_isdigit(text.back()); --max) text.remove_suffix(1);
+  return text;
+}
+
+constexpr absl::string_view kSeparators = "-_. ";
+
+// Returns the text without a separator at its end.
+absl::string_view WithoutLastSeparator(absl::string_view text) {
+  const bool has_one = !text.empty() && absl::StrContains(kSeparators, text.back());
+  return text.substr(0, text.size() - (has_one ? 1 : 0));
+}
+
+// Parses a name whose index ends at `end`, before `of`, with or without a separator between them.
+std::optional<ShardName> ParseShardNameAt(absl::string_view name, size_t of) {
+  constexpr size_t kMaxDigits = 9;
+  const absl::string_view to_index = WithoutLastSeparator(name.substr(0, of));
+  const absl::string_view before = WithoutLastDigits(to_index, kMaxDigits);
+  absl::string_view rest = name.substr(of + 2);
+  if (!rest.empty() && absl::StrContains(kSeparators, rest.front())) rest.remove_prefix(1);
+  const absl::string_view count = TakeDigits(&rest, kMaxDigits);
+  ShardName shard;
+  if (!absl::SimpleAtoi(to_index.substr(before.size()), &shard.index) ||
+      !absl::SimpleAtoi(count, &shard.count) || !absl::EndsWithIgnoreCase(rest, kFileSuffix) ||
+      absl::ascii_isdigit(rest.front())) {
+    return std::nullopt;
+  }
+  shard.before = std::string(before);
+  shard.stem = std::string(WithoutLastSeparator(before));
+  shard.digits = to_index.size() - before.size();
+  shard.behind = std::string(name.substr(to_index.size()));
+  shard.set =
+      absl::StrCat(shard.stem, "-of-", count, rest.substr(0, rest.size() - kFileSuffix.size()));
+  return shard;
+}
+
+// Returns whether this library or another program gives such a name to the shards of an index:
+// `<stem>-00001-of-00003.safetensors`, or with `-r` and digits behind the count.
 bool IsShardOfStem(absl::string_view stem, absl::string_view name) {
-  return absl::ConsumePrefix(&name, stem) &&
-         RE2::FullMatch(re2::StringPiece(name.data(), name.size()),
-                        R"(-\d{5,}-of-\d{5,}(-r\d+)?\.safetensors)");
+  constexpr size_t kLeastDigits = 5;
+  if (!absl::ConsumePrefix(&name, stem) || !absl::ConsumePrefix(&name, "-") ||
+      TakeDigits(&name, name.size()).size() < kLeastDigits || !absl::ConsumePrefix(&name, "-of-") ||
+      TakeDigits(&name, name.size()).size() < kLeastDigits) {
+    return false;
+  }
+  if (absl::ConsumePrefix(&name, "-r") && TakeDigits(&name, name.size()).empty()) return false;
+  return name == kFileSuffix;
 }
 
 bool Contains(absl::Span<const std::string> names, absl::string_view name) {
@@ -131,21 +186,12 @@ void AddNotRead(absl::string_view read, absl::string_view other, Notes* notes) {
 }
 
 std::optional<ShardName> ParseShardName(absl::string_view name) {
-  static const RE2* const pattern =
-      new RE2(R"((?i)((.*?)[-_. ]?)(\d{1,9})([-_. ]?of[-_. ]?(\d{1,9})(\D.*)?\.safetensors))");
-  std::string index, count, rest;
-  ShardName shard;
-  if (!RE2::FullMatch(re2::StringPiece(name.data(), name.size()), *pattern, &shard.before,
-                      &shard.stem, &index, &shard.behind, &count, &rest)) {
-    return std::nullopt;
+  for (size_t of = 0; of + 1 < name.size(); ++of) {
+    if (!absl::EqualsIgnoreCase(name.substr(of, 2), "of")) continue;
+    std::optional<ShardName> shard = ParseShardNameAt(name, of);
+    if (shard.has_value()) return shard->count < 2 ? std::nullopt : std::move(shard);
   }
-  shard.digits = index.size();
-  if (!absl::SimpleAtoi(index, &shard.index) || !absl::SimpleAtoi(count, &shard.count) ||
-      shard.count < 2) {
-    return std::nullopt;
-  }
-  shard.set = absl::StrCat(shard.stem, "-of-", count, rest);
-  return shard;
+  return std::nullopt;
 }
 
 std::string ShardName::NameOf(int64_t other) const {
