@@ -107,7 +107,7 @@ absl::string_view WithoutLastSeparator(absl::string_view text) {
   return text.substr(0, text.size() - (has_one ? 1 : 0));
 }
 
-// Parses a name whose index ends at `end`, before `of`, with or without a separator between them.
+// Parses a name as that of a shard: its index is before the "of" at `of`, and its count behind.
 std::optional<ShardName> ParseShardNameAt(absl::string_view name, size_t of) {
   constexpr size_t kMaxDigits = 9;
   const absl::string_view to_index = WithoutLastSeparator(name.substr(0, of));
