@@ -167,6 +167,15 @@ function(leafstore_test_settings target)
   endif()
 endfunction()
 
+# Sets `out` to the timeout of a test that needs at most this many seconds without sanitizers, which make tests slower, in
+# particular those of deep trees.
+function(leafstore_timeout out seconds)
+  if(LEAFSTORE_SANITIZE)
+    math(EXPR seconds "5 * ${seconds}")
+  endif()
+  set(${out} ${seconds} PARENT_SCOPE)
+endfunction()
+
 # Declares the tests of one folder: one executable `<folder>_test`. Each TEST in it is a ctest test of its own, with the
 # folder as its label.
 #
@@ -193,9 +202,7 @@ function(leafstore_test)
     set(label full)
     set(timeout 1800)
   endif()
-  if(LEAFSTORE_SANITIZE)
-    math(EXPR timeout "5 * ${timeout}")  # sanitizers make tests slower, in particular those of deep trees
-  endif()
+  leafstore_timeout(timeout ${timeout})
   add_executable(${target} ${arg_SOURCES})
   leafstore_test_settings(${target})
   target_link_libraries(${target} PRIVATE ${arg_DEPS} GTest::gtest_main)
@@ -235,9 +242,6 @@ function(leafstore_fuzzer)
     target_sources(${arg_NAME} PRIVATE ${PROJECT_SOURCE_DIR}/tests/fuzz/replay_main.cc)
     add_test(NAME Fuzz.${arg_NAME} COMMAND ${arg_NAME} ${corpus})
   endif()
-  set(timeout 120)
-  if(LEAFSTORE_SANITIZE)
-    math(EXPR timeout "5 * ${timeout}")  # as for other tests
-  endif()
+  leafstore_timeout(timeout 120)
   set_tests_properties(Fuzz.${arg_NAME} PROPERTIES LABELS fuzz COST 100 TIMEOUT ${timeout})
 endfunction()

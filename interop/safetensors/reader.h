@@ -21,6 +21,7 @@
 // A file is a shard if its name says so, or if an index in its directory lists it. A shard is never
 // read as the complete model: it stands for its set, with or without an index. It is an error if
 // the set lacks a shard, its index is damaged, or its directory cannot be listed (see `one_shard`).
+// A name like `model-1-of-3`, without `.safetensors`, is error NotFound, as its set cannot be found.
 // Where the name does not say so, only the index of the directory and those with the file's stem are
 // read. Hidden files are ignored.
 //

@@ -23,8 +23,6 @@ namespace leafstore {
 namespace internal {
 namespace {
 
-constexpr absl::string_view kExtension = ".safetensors";
-
 // The bytes of a tensor that are written at a time.
 constexpr size_t kCopyPiece = size_t{4} << 20;
 
@@ -149,7 +147,7 @@ std::vector<Tensors> CutIntoShards(Tensors tensors, int64_t most) {
 std::string NameOfShard(absl::string_view stem, size_t turn, size_t index, size_t count) {
   return absl::StrCat(stem, "-", absl::Dec(index + 1, absl::kZeroPad5), "-of-",
                       absl::Dec(count, absl::kZeroPad5), turn == 0 ? "" : absl::StrCat("-r", turn),
-                      kExtension);
+                      kFileSuffix);
 }
 
 // A set to write; a single shard is a file without an index.
@@ -157,8 +155,8 @@ class SafetensorsSave {
  public:
   SafetensorsSave(const std::string& path, const SafetensorsSaveOptions& options)
       : path_(path),
-        stem_(absl::StripSuffix(FileNameOf(path), kExtension)),
-        index_(absl::StrCat(stem_, kExtension, ".index.json")),
+        stem_(absl::StripSuffix(FileNameOf(path), kFileSuffix)),
+        index_(absl::StrCat(stem_, kFileSuffix, ".index.json")),
         options_(options),
         files_(options.io.files()) {}
 
@@ -259,7 +257,7 @@ class SafetensorsSave {
   // Finds the files of the model of this name that are not in the new one: the file or the index,
   // and the shards.
   absl::Status FindReplaced() {
-    const std::string file = absl::StrCat(stem_, kExtension);
+    const std::string file = absl::StrCat(stem_, kFileSuffix);
     if (stem_ == FileNameOf(path_)) return absl::OkStatus();  // not called like a model
     if (Exists(index_) && !options_.replace_set) {
       return AlreadyExists(index_, is_set() ? "" : TwoModels());
@@ -372,9 +370,9 @@ absl::Status SaveSafetensors(const std::string& path, absl::Span<const NamedTens
 absl::StatusOr<std::vector<std::string>> SaveSafetensorsShards(
     const std::string& path, const ParamStore& store, int64_t max_shard_bytes,
     const SafetensorsSaveOptions& options) {
-  if (!absl::EndsWith(FileNameOf(path), internal::kExtension)) {
+  if (!absl::EndsWith(FileNameOf(path), internal::kFileSuffix)) {
     return absl::InvalidArgumentError(absl::StrCat("expected a path that ends in ",
-                                                   internal::kExtension, ", found '", path, "'"));
+                                                   internal::kFileSuffix, ", found '", path, "'"));
   }
   // The index stores the file names in JSON.
   LEAFSTORE_RETURN_IF_ERROR(internal::CheckJsonString(FileNameOf(path), "a file's name"));

@@ -78,13 +78,16 @@ TEST(ShardNameTest, Names_SayWhichShardTheyAre) {
   EXPECT_EQ(parsed("model_2_of_12.safetensors"), "2/12");
   EXPECT_EQ(parsed("1of3.safetensors"), "1/3");
   EXPECT_EQ(parsed("MODEL-00001-OF-00002.SAFETENSORS"), "1/2");
+  EXPECT_EQ(parsed("best-of-1-of-3.safetensors"), "1/3");
+  EXPECT_EQ(parsed("proof-2-of-3.of.safetensors"), "2/3");
   EXPECT_EQ(parsed("model-4-of-3.safetensors"), "4/3");  // a part of something, in any case
   EXPECT_EQ(internal::ParseShardName("m_01_of_12.x.safetensors")->NameOf(3),
             "m_03_of_12.x.safetensors");
   for (const char* other :
        {"model.safetensors", "model-00001-of-00001.safetensors", "best-of-3.safetensors",
         "model-00001-of-00003.bin", "model-00001-of-00003.safetensors.bak",
-        "out-of-order.safetensors", "1-of-99999999999.safetensors"}) {
+        "out-of-order.safetensors", "1-of-99999999999.safetensors", "x-1--of-3.safetensors",
+        "x-1-of-.safetensors", "of.safetensors", "x-1-of-3"}) {
     EXPECT_EQ(parsed(other), "") << other;
   }
   EXPECT_EQ(internal::ParseShardName("a-1-of-3.safetensors")->set,

@@ -95,21 +95,6 @@ absl::Status WithOneShard(const absl::Status& status, const std::string& path) {
                                           "alone"));
 }
 
-// Checks that a file of safetensors under a name without their suffix is not named like a shard. The
-// others of its set cannot be found by such a name.
-absl::Status CheckNoShard(const std::string& path) {
-  const std::string name = FileNameOf(path);
-  const std::optional<ShardName> shard = ParseShardName(absl::StrCat(name, kFileSuffix));
-  if (IsModelName(name) || !shard.has_value()) return absl::OkStatus();
-  return WithOneShard(
-      WithReason(absl::NotFoundError(absl::StrCat(
-                     path, ": expected a complete model, found one of ", shard->count,
-                     " shards, by its name; open the index or the directory of the set, in which ",
-                     "names of shards end in ", kFileSuffix)),
-                 ErrorReason::kIncomplete),
-      path);
-}
-
 }  // namespace
 
 absl::Status SafetensorsFile::WithPath(const absl::Status& status) const {
@@ -210,7 +195,8 @@ absl::Status SafetensorsFile::OpenFile(std::unique_ptr<FileBytes> bytes) {
     return OpenIndex(bytes->path(), std::move(index));
   }
   if (kind == FileKind::kSafetensors && !options_.one_shard) {
-    LEAFSTORE_RETURN_IF_ERROR(CheckNoShard(AsNamed(bytes->path(), options_.io)));
+    const absl::Status whole = CheckNoShardWithoutSuffix(FileNameOf(bytes->path()));
+    if (!whole.ok()) return WithOneShard(WithContext(whole, bytes->path()), bytes->path());
   }
   std::string name = FileNameOf(bytes->path());
   LEAFSTORE_RETURN_IF_ERROR(AddShard(std::move(name), std::move(bytes), begin));

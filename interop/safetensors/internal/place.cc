@@ -82,7 +82,7 @@ absl::StatusOr<std::string> ChooseIndex(absl::Span<const std::string> names) {
   return indexes.empty() ? std::string() : indexes[0];
 }
 
-// Names are parsed by hand: RE2 ends a program that has no memory to compile a pattern.
+// Names are parsed without RE2, which may end a program that has no memory to compile a pattern.
 
 // Removes up to `max` digits from the beginning of `*text`, and returns them.
 absl::string_view TakeDigits(absl::string_view* text, size_t max) {
@@ -192,6 +192,16 @@ std::optional<ShardName> ParseShardName(absl::string_view name) {
     if (shard.has_value()) return shard->count < 2 ? std::nullopt : std::move(shard);
   }
   return std::nullopt;
+}
+
+absl::Status CheckNoShardWithoutSuffix(absl::string_view name) {
+  const std::optional<ShardName> shard = ParseShardName(absl::StrCat(name, kFileSuffix));
+  if (IsModelName(name) || !shard.has_value()) return absl::OkStatus();
+  return WithReason(
+      absl::NotFoundError(absl::StrCat(
+          "expected a complete model, found one of ", shard->count, " shards, by its name; open ",
+          "the index or the directory of the set, in which names of shards end in ", kFileSuffix)),
+      ErrorReason::kIncomplete);
 }
 
 std::string ShardName::NameOf(int64_t other) const {

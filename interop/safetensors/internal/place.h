@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
@@ -20,7 +21,7 @@
 
 namespace leafstore::internal {
 
-constexpr absl::string_view kFileSuffix = ".safetensors";
+constexpr absl::string_view kFileSuffix = ".safetensors";  // of files and shards
 
 // The parts of a shard's name: `model-00001-of-00003.safetensors` is shard 1 of 3.
 struct ShardName {
@@ -39,6 +40,9 @@ struct ShardName {
 // Parses the name of a file; nullopt if it is not that of a shard. The separators and the count of
 // digits may differ: `model_1_of_3.fp16.safetensors`.
 std::optional<ShardName> ParseShardName(absl::string_view name);
+// Checks that a file of safetensors under a name without their suffix is not named like a shard:
+// the others of its set cannot be found by such a name. error NotFound (kIncomplete): it is.
+absl::Status CheckNoShardWithoutSuffix(absl::string_view name);
 
 // Returns whether the name is that of an index, including a variant's
 // (`model.safetensors.index.fp16.json`). Hidden files, such as those that macOS adds, are not.
